@@ -1,0 +1,230 @@
+import os from "node:os";
+import path from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import type { ArtifactSource } from "../components/downloads.ts";
+import type { Architecture, KubernetesVersion } from "../components/versions.ts";
+import { type Context, check } from "./config/checks.ts";
+import { parseTaint, type Taint } from "./config/label.ts";
+import { isServer, type MirrorSettings, readMirror } from "./config/mirror.ts";
+import { nearest, place, unknownSetting } from "./config/mistake.ts";
+import { type Draft, draftOf, type Parsed, schema } from "./config/schema.ts";
+import { nthAddress, parseCidr } from "./ipv4.ts";
+
+export type { Taint } from "./config/label.ts";
+
+/** Where machines on this computer see the mirror's folder. */
+export const mirrorOnMachines = "/opt/kthw-mirror";
+
+/** A load balancer of the API. */
+export interface LoadBalancerSettings {
+  readonly name: string;
+  readonly address: string;
+}
+
+/** A machine that becomes a node. */
+export interface MachineSettings {
+  /** Host name and name of the node. */
+  readonly name: string;
+  /** IPv4 address at which the other machines reach it. */
+  readonly address: string;
+  /** Network that its pods get their addresses from. */
+  readonly podCidr: string;
+  /** Fields of KubeletConfiguration laid over ours, those of its pool included. */
+  readonly kubelet: Readonly<Record<string, unknown>>;
+}
+
+/** Workers that share labels, taints and the pace of their updates. */
+export interface WorkerPoolSettings {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly Taint[];
+  /** How many of its machines an update may restart at a time. */
+  readonly maxUnavailable: number;
+  readonly machines: readonly MachineSettings[];
+}
+
+/** Flags laid over those that the program gives a service. */
+export interface ServiceSettings {
+  /** Flag, without dashes, to value. */
+  readonly extraFlags: Readonly<Record<string, string>>;
+}
+
+/** What a stack's settings say, checked, with every default filled in and deeply frozen. */
+export interface Settings {
+  /** Where the machines come from. */
+  readonly platform: "local";
+  readonly clusterName: string;
+  readonly clusterDomain: string;
+  /** A key of the table of versions. */
+  readonly kubernetesVersion: KubernetesVersion;
+  readonly architecture: Architecture;
+  readonly machineCidr: string;
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  /** The cluster's DNS server, in `serviceCidr`. */
+  readonly dnsAddress: string;
+  /** Servers that are asked for names outside the cluster. */
+  readonly dnsForwarders: readonly string[];
+  /** Exactly one. */
+  readonly loadBalancers: readonly LoadBalancerSettings[];
+  /** An odd number of them. */
+  readonly controllers: readonly MachineSettings[];
+  readonly controllerTaints: readonly Taint[];
+  readonly controllerLabels: Readonly<Record<string, string>>;
+  readonly workerPools: readonly WorkerPoolSettings[];
+  readonly etcd: {
+    /** Raised when the cluster is founded anew from a snapshot. */
+    readonly generation: number;
+  };
+  readonly apiServer: ServiceSettings;
+  readonly controllerManager: ServiceSettings;
+  readonly scheduler: ServiceSettings;
+  readonly artifacts: {
+    /** Absolute folder or http(s) address with a SHA256SUMS; undefined for the upstream addresses. */
+    readonly mirror: string | undefined;
+  };
+  readonly certificates: {
+    readonly validityHours: number;
+    readonly caValidityHours: number;
+    /** How long before its end a certificate is renewed. */
+    readonly earlyRenewalHours: number;
+  };
+  /** Raised to put every service's files right again. */
+  readonly reassert: number;
+  readonly local: {
+    /** Port of the API on 127.0.0.1. */
+    readonly apiPort: number;
+    /** A machine's SSH port on 127.0.0.1 less its place in `machineCidr`. */
+    readonly sshPortBase: number;
+  };
+}
+
+/**
+ * The settings that `raw` describes, or every mistake in it, each a line
+ * `<where>: <what is wrong>, got <value>; <what to do>`, and the mirror, which can be looked at nevertheless.
+ */
+export function parseSettings(
+  raw: Readonly<Record<string, unknown>>,
+  context: Context,
+): { settings: Settings } | { mistakes: string[]; mirror: MirrorSettings | undefined } {
+  const written = structuredClone(raw);
+  const mistakes = mistakesIn(written, context);
+  if (mistakes.length === 0) {
+    return { settings: frozen(settingsFrom(schema.parse(written), context)) };
+  }
+  const isKnown = !mistakes.some((mistake) => mistake.startsWith("artifacts"));
+  return { mistakes, mirror: isKnown ? mirrorSettings(draftOf(written), context) : undefined };
+}
+
+/** Renames unknown settings to what is probably meant, so that all else is judged as if they were right. */
+function mistakesIn(written: unknown, context: Context): string[] {
+  const issues = schema.safeParse(written, { reportInput: true }).error?.issues ?? [];
+  const unknown = issues.flatMap((issue) => {
+    if (issue.code !== "unrecognized_keys") return [];
+    const known = issue.message.split(" ");
+    const group = issue.input as Record<string, unknown>;
+    return issue.keys.map((key) => {
+      const value = group[key];
+      const meant = nearest(key, known);
+      delete group[key];
+      if (meant && !(meant in group)) group[meant] = value;
+      return unknownSetting([...issue.path, key], value, known);
+    });
+  });
+  return unknown.length > 0
+    ? [...unknown, ...mistakesIn(written, context)]
+    : [
+        ...issues.map(({ path, message }) => `${place(path)}: ${message}`),
+        ...check(draftOf(written), context),
+      ];
+}
+
+function settingsFrom(parsed: Parsed, context: Context): Settings {
+  const machines = (list: Parsed["controllers"], pool: Readonly<Record<string, unknown>>) =>
+    list.map((machine) => ({ ...machine, kubelet: { ...pool, ...machine.kubelet } }));
+  const taints = (list: readonly string[]) => list.map((text) => parseTaint(text)!);
+  return {
+    ...parsed,
+    ...mirrorSettings(parsed, context)!,
+    dnsAddress: parsed.dnsAddress ?? nthAddress(parseCidr(parsed.serviceCidr)!, 10),
+    controllers: machines(parsed.controllers, {}),
+    controllerTaints: taints(parsed.controllerTaints),
+    workerPools: parsed.workerPools.map(({ kubelet, ...pool }) => ({
+      ...pool,
+      taints: taints(pool.taints),
+      machines: machines(pool.machines, kubelet),
+    })),
+  };
+}
+
+/** What the mirror has to hold; undefined while that does not parse. */
+function mirrorSettings(draft: Draft, context: Context): MirrorSettings | undefined {
+  const { kubernetesVersion, artifacts, architecture = context.arch } = draft;
+  if (!kubernetesVersion || !artifacts) return undefined;
+  if (architecture !== "amd64" && architecture !== "arm64") return undefined;
+  const mirror = artifacts.mirror ?? path.join(context.cacheDir, "mirror");
+  if (!path.isAbsolute(mirror) && !isServer(mirror)) return undefined;
+  return { kubernetesVersion, architecture, artifacts: { mirror } };
+}
+
+function frozen<T>(value: T): T {
+  if (typeof value === "object" && value !== null) {
+    for (const item of Object.values(value)) frozen(item);
+    Object.freeze(value);
+  }
+  return value;
+}
+
+/** What the command line hands on as text: lists and groups are JSON, a name without a value is empty. */
+export function rawSettings(config: Readonly<Record<string, string>>): Record<string, unknown> {
+  const namespace = "kthw:";
+  return Object.fromEntries(
+    Object.entries(config)
+      .filter(([key, text]) => key.startsWith(namespace) && text !== "")
+      .map(([key, text]) => [key.slice(namespace.length), decoded(text)]),
+  );
+}
+
+function decoded(text: string): unknown {
+  if (!/^[[{]/.test(text)) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** The settings of this stack; if there are mistakes in them or in its mirror, shows all of them and ends the program. */
+export async function loadSettings(): Promise<Settings> {
+  const { env, arch } = process;
+  const cache = env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache");
+  const raw = rawSettings(pulumi.runtime.allConfig());
+  const context = {
+    stack: pulumi.getStack(),
+    arch: arch === "x64" ? "amd64" : arch,
+    cacheDir: env.KTHW_CACHE || path.join(cache, "kthw"),
+  };
+  const result = parseSettings(raw, context);
+  if ("settings" in result) return result.settings;
+  const mirror = result.mirror && (await readMirror(result.mirror));
+  return await refuse([
+    ...result.mistakes,
+    ...(mirror && "mistakes" in mirror ? mirror.mistakes : []),
+  ]);
+}
+
+/** Where machines download from, with the mirror's checksums; if it lacks what this stack needs, shows that and ends the program. */
+export async function loadArtifactSource(settings: MirrorSettings): Promise<ArtifactSource> {
+  const result = await readMirror(settings);
+  if ("mistakes" in result) return await refuse(result.mistakes);
+  const { mirror } = settings.artifacts;
+  const mirrorUrl =
+    mirror && (isServer(mirror) ? mirror.replace(/\/+$/, "") : `file://${mirrorOnMachines}`);
+  return { mirrorUrl, sums: result.sums };
+}
+
+/** Shows each mistake and ends the program; a thrown error would be shown after half a minute, with a stack trace. */
+async function refuse(mistakes: readonly string[]): Promise<never> {
+  for (const mistake of mistakes) await pulumi.log.error(mistake);
+  process.exit(32);
+}

@@ -1,0 +1,61 @@
+/** A mistake in a setting: what is wrong, the value, and what to do about it. */
+export function mistake(wrong: string, value: unknown, todo: string): string {
+  return `${wrong}, got ${shown(value)}; ${todo}`;
+}
+
+/** The same with the place of the setting, as the user sees it. */
+export function mistakeAt(where: string, wrong: string, value: unknown, todo: string): string {
+  return `${where}: ${mistake(wrong, value, todo)}`;
+}
+
+/** Where a setting stands, as in `controllers[0].labels["example.com/disk"]`. */
+export function place(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((place, step) => {
+    if (typeof step === "number") return `${place}[${step}]`;
+    const name = String(step);
+    if (!/^[A-Za-z][A-Za-z0-9-]*$/.test(name)) return `${place}[${JSON.stringify(name)}]`;
+    return place === "" ? name : `${place}.${name}`;
+  }, "");
+}
+
+/** The mistake of a setting that nobody knows. */
+export function unknownSetting(
+  path: readonly PropertyKey[],
+  value: unknown,
+  known: readonly string[],
+): string {
+  const meant = nearest(String(path.at(-1)), known);
+  const all = known.length > 8 ? "docs/settings.md lists those" : `those are ${known.join(", ")}`;
+  const todo = meant ? `did you mean ${meant}?` : `use a known one, ${all}`;
+  return mistakeAt(place(path), "unknown setting", value, todo);
+}
+
+/** The known name that differs from the given one by little more than a slip of the hand. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  const changes = (other: string) => distance(name.toLowerCase(), other.toLowerCase());
+  const [best] = known.toSorted((a, b) => changes(a) - changes(b));
+  return best !== undefined && changes(best) <= Math.max(1, name.length / 3) ? best : undefined;
+}
+
+function shown(value: unknown): string {
+  if (value === undefined || value === null) return "nothing";
+  const plain = typeof value === "string" && /^\S(.*\S)?$/.test(value);
+  const text = plain ? value : JSON.stringify(value);
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
+
+/** How many letters have to be added, removed or changed to get from one word to the other. */
+function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (const [line, letter] of [...from].entries()) {
+    let last = line + 1;
+    row = [
+      last,
+      ...[...to].map((other, column) => {
+        last = Math.min(last + 1, row[column + 1]! + 1, row[column]! + (letter === other ? 0 : 1));
+        return last;
+      }),
+    ];
+  }
+  return row.at(-1)!;
+}

@@ -1,0 +1,885 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import fc from "fast-check";
+import { parse } from "yaml";
+import { z } from "zod";
+import { mirrorFiles } from "../components/downloads.ts";
+import { readMirror } from "../stacks/config/mirror.ts";
+import { schema } from "../stacks/config/schema.ts";
+import { parseSettings, rawSettings, type Settings } from "../stacks/config.ts";
+import {
+  encloses,
+  enclosingCidr,
+  formatAddress,
+  formatCidr,
+  holds,
+  lastOf,
+  nthAddress,
+  overlap,
+  parseAddress,
+  parseCidr,
+  sizeOf,
+} from "../stacks/ipv4.ts";
+
+const root = new URL("../", import.meta.url);
+const read = (file: string) => readFileSync(new URL(file, root), "utf8");
+const context = { stack: "local", arch: "amd64", cacheDir: "/var/cache/kthw" };
+
+/** What the command line hands on of stacks/Pulumi.local.yaml. */
+function written(): Record<string, unknown> {
+  const { config } = parse(read("stacks/Pulumi.local.yaml")) as { config: Record<string, unknown> };
+  const texts = Object.entries(config).map(([key, value]) => [
+    key,
+    typeof value === "object" ? JSON.stringify(value) : String(value),
+  ]);
+  return rawSettings(Object.fromEntries(texts));
+}
+
+function settings(raw: Record<string, unknown>, differing = {}): Settings {
+  const result = parseSettings(raw, { ...context, ...differing });
+  assert.ok("settings" in result, JSON.stringify(result));
+  return result.settings;
+}
+
+function mistakes(raw: Record<string, unknown>, differing = {}): string[] {
+  const result = parseSettings(raw, { ...context, ...differing });
+  return "mistakes" in result ? result.mistakes : [];
+}
+
+/** Every setting's place, such as `controllers[].name`. */
+function places(setting: unknown, place = ""): string[] {
+  if (setting instanceof z.ZodDefault || setting instanceof z.ZodPrefault) {
+    return places(setting.def.innerType, place);
+  }
+  if (setting instanceof z.ZodArray) return places(setting.element, `${place}[]`);
+  if (!(setting instanceof z.ZodObject)) return [];
+  return Object.entries(setting.shape).flatMap(([name, inner]) => {
+    const inside = place ? `${place}.${name}` : name;
+    return [inside, ...places(inner, inside)];
+  });
+}
+
+describe("settings of the local stack", () => {
+  it("have no mistake", () => assert.deepEqual(mistakes(written()), []));
+
+  it("get every default", () => {
+    const { controllers, workerPools, loadBalancers, ...rest } = settings(written());
+    assert.deepEqual(rest, {
+      platform: "local",
+      clusterName: "kubernetes",
+      clusterDomain: "cluster.local",
+      kubernetesVersion: "1.36.4",
+      architecture: "amd64",
+      machineCidr: "10.240.0.0/24",
+      podCidr: "10.200.0.0/16",
+      serviceCidr: "10.32.0.0/24",
+      dnsAddress: "10.32.0.10",
+      dnsForwarders: [],
+      controllerTaints: [
+        { key: "node-role.kubernetes.io/control-plane", value: "", effect: "NoSchedule" },
+      ],
+      controllerLabels: { "node-role.kubernetes.io/control-plane": "" },
+      etcd: { generation: 1 },
+      apiServer: { extraFlags: {} },
+      controllerManager: { extraFlags: {} },
+      scheduler: { extraFlags: {} },
+      artifacts: { mirror: "/var/cache/kthw/mirror" },
+      certificates: { validityHours: 8760, caValidityHours: 87600, earlyRenewalHours: 720 },
+      reassert: 0,
+      local: { apiPort: 16443, sshPortBase: 22000 },
+    });
+    assert.deepEqual(
+      loadBalancers.map(({ name }) => name),
+      ["lb"],
+    );
+    assert.deepEqual(
+      controllers.map(({ name }) => name),
+      ["cp1", "cp2", "cp3"],
+    );
+    assert.deepEqual(workerPools[0]?.machines[1], {
+      name: "worker2",
+      address: "10.240.0.22",
+      podCidr: "10.200.22.0/24",
+      kubelet: {},
+    });
+  });
+
+  it("are the same with the defaults of Pulumi.yaml laid under", () => {
+    const { config } = parse(read("Pulumi.yaml")) as {
+      config: Record<string, { description: string; default: unknown }>;
+    };
+    const texts = Object.entries(config).map(([name, { default: value }]) => [
+      `kthw:${name}`,
+      typeof value === "object" ? JSON.stringify(value) : String(value),
+    ]);
+    const raw = { ...rawSettings(Object.fromEntries(texts)), ...written() };
+    assert.deepEqual(settings(raw), settings(written()));
+  });
+
+  it("are described one by one in Pulumi.yaml and docs/settings.md", () => {
+    const { config } = parse(read("Pulumi.yaml")) as {
+      config: Record<string, { description?: string }>;
+    };
+    assert.deepEqual(Object.keys(config), Object.keys(schema.shape));
+    assert.ok(Object.values(config).every(({ description }) => description));
+    const headings = read("docs/settings.md").matchAll(/^##+ (\S+)$/gm);
+    assert.deepEqual(
+      [...headings].map(([, heading]) => heading),
+      places(schema),
+    );
+  });
+
+  it("cannot be changed", () => {
+    const all: unknown[] = [settings(written())];
+    for (const value of all) {
+      if (typeof value !== "object" || value === null) continue;
+      assert.ok(Object.isFrozen(value), JSON.stringify(value));
+      all.push(...Object.values(value));
+    }
+    assert.deepEqual(settings(written()), settings(written()));
+  });
+});
+
+describe("settings", () => {
+  it("of a pool's kubelets hold for its machines, which may differ", () => {
+    const raw = changed({
+      "workerPools[0].kubelet": { maxPods: 50, podPidsLimit: 100 },
+      [`${worker2}.kubelet`]: { maxPods: 60 },
+    });
+    const [pool] = settings(raw).workerPools;
+    assert.deepEqual(
+      pool?.machines.map(({ kubelet }) => kubelet),
+      [
+        { maxPods: 50, podPidsLimit: 100 },
+        { maxPods: 60, podPidsLimit: 100 },
+      ],
+    );
+    assert.ok(!("kubelet" in pool!));
+  });
+
+  it("may hold numbers as text and flags as numbers", () => {
+    const raw = { ...written(), reassert: "3", local: { apiPort: "7000" } };
+    const { reassert, local } = settings(raw);
+    assert.deepEqual(
+      { reassert, local },
+      { reassert: 3, local: { apiPort: 7000, sshPortBase: 22000 } },
+    );
+    const apiServer = { extraFlags: { v: 4, profiling: true, "event-ttl": "2h" } };
+    assert.deepEqual(settings({ ...written(), apiServer }).apiServer.extraFlags, {
+      v: "4",
+      profiling: "true",
+      "event-ttl": "2h",
+    });
+  });
+
+  it("parse taints", () => {
+    const taints = ["example.com/gpu=yes:NoExecute", "slow:PreferNoSchedule"];
+    const raw = changed({ "workerPools[0].taints": taints });
+    assert.deepEqual(settings(raw).workerPools[0]?.taints, [
+      { key: "example.com/gpu", value: "yes", effect: "NoExecute" },
+      { key: "slow", value: "", effect: "PreferNoSchedule" },
+    ]);
+  });
+
+  it("put the DNS address at the tenth of the services", () => {
+    const raw = { ...written(), serviceCidr: "10.99.7.16/28" };
+    assert.equal(settings(raw).dnsAddress, "10.99.7.26");
+  });
+
+  it("are read from their own namespace alone", () => {
+    const config = {
+      "kthw:reassert": "1",
+      "kthw:architecture": "",
+      "kthw:dnsForwarders": '["1.1.1.1"]',
+      "kthw:loadBalancers": "[oops",
+      "other:reassert": "2",
+    };
+    assert.deepEqual(rawSettings(config), {
+      reassert: "1",
+      dnsForwarders: ["1.1.1.1"],
+      loadBalancers: "[oops",
+    });
+  });
+});
+
+/** Settings by their place, undefined for one that is taken out. */
+type Change = Readonly<Record<string, unknown>>;
+
+function changed(change: Change): Record<string, unknown> {
+  const raw = written();
+  for (const [place, value] of Object.entries(change)) {
+    const steps = place.match(/[^.[\]]+/g)!;
+    const last = steps.pop()!;
+    const group = steps.reduce<Record<string, unknown>>((group, step) => {
+      group[step] ??= {};
+      return group[step] as Record<string, unknown>;
+    }, raw);
+    if (value !== undefined) group[last] = value;
+    else if (Array.isArray(group)) group.splice(Number(last), 1);
+    else delete group[last];
+  }
+  return raw;
+}
+
+const label = "use up to 63 small letters, digits and inner dashes, like";
+const taint =
+  "write key=value:Effect or key:Effect, the effect being one of NoSchedule, PreferNoSchedule, NoExecute";
+const worker1 = "workerPools[0].machines[0]";
+const worker2 = "workerPools[0].machines[1]";
+
+const rows: Readonly<Record<string, readonly (readonly [Change, ...mistakes: string[]])[]>> = {
+  "unknown settings": [
+    [{ clusterNmae: "x" }, "clusterNmae: unknown setting, got x; did you mean clusterName?"],
+    [
+      { machineCIDR: "10.240.0.0/16" },
+      "machineCIDR: unknown setting, got 10.240.0.0/16; did you mean machineCidr?",
+    ],
+    [
+      { colour: ["red"] },
+      'colour: unknown setting, got ["red"]; use a known one, docs/settings.md lists those',
+    ],
+    [
+      { "controllers[1].address": undefined, "controllers[1].adress": "10.240.0.12" },
+      "controllers[1].adress: unknown setting, got 10.240.0.12; did you mean address?",
+    ],
+    [
+      { [`${worker1}.private address`]: { of: 1 } },
+      `${worker1}["private address"]: unknown setting, got {"of":1}; use a known one, those are name, address, podCidr, kubelet`,
+    ],
+    [
+      { "etcd.generation": 1, "etcd.election": 5 },
+      "etcd.election: unknown setting, got 5; use a known one, those are generation",
+    ],
+    [
+      { controllers: undefined, controlers: [{ nam: "cp1" }] },
+      'controlers: unknown setting, got [{"nam":"cp1"}]; did you mean controllers?',
+      "controllers[0].nam: unknown setting, got cp1; did you mean name?",
+      "controllers[0].address: not an IPv4 address, got nothing; write four numbers like 10.240.0.10",
+      "controllers[0].podCidr: not an IPv4 network, got nothing; write it like 10.200.21.0/24",
+    ],
+  ],
+  types: [
+    [
+      { controllers: "cp1" },
+      "controllers: not a list, got cp1; write its items below it, a dash before each",
+    ],
+    [
+      { local: [] },
+      "local: not a group of settings, got []; write below it some of apiPort, sshPortBase",
+    ],
+    [
+      { loadBalancers: [null] },
+      "loadBalancers[0]: not a group of settings, got nothing; write below it some of name, address",
+    ],
+    [
+      { controllerLabels: "a=b" },
+      "controllerLabels: not names with values, got a=b; write lines like disk: ssd below it",
+    ],
+    [
+      { "workerPools[0].kubelet": [] },
+      "workerPools[0].kubelet: not names with values, got []; write lines like maxPods: 110 below it",
+    ],
+    [
+      { "scheduler.extraFlags": "--v=2" },
+      'scheduler.extraFlags: not names with values, got --v=2; write lines like v: "2" below it',
+    ],
+    [
+      { colours: "y".repeat(100) },
+      `colours: unknown setting, got ${"y".repeat(79)}…; use a known one, docs/settings.md lists those`,
+    ],
+  ],
+  names: [
+    [
+      { "controllers[0].name": "CP_1" },
+      `controllers[0].name: not a DNS label, got CP_1; ${label} worker1`,
+    ],
+    [
+      { "controllers[0].name": undefined },
+      `controllers[0].name: not a DNS label, got nothing; ${label} worker1`,
+    ],
+    [
+      { "loadBalancers[0].name": "lb.example.com" },
+      `loadBalancers[0].name: not a DNS label, got lb.example.com; ${label} lb`,
+    ],
+    [
+      { "workerPools[0].name": "-workers" },
+      `workerPools[0].name: not a DNS label, got -workers; ${label} workers`,
+    ],
+    [{ clusterName: " " }, `clusterName: not a DNS label, got " "; ${label} kubernetes`],
+    [
+      { clusterDomain: "cluster..local" },
+      "clusterDomain: not a DNS name, got cluster..local; use small letters, digits, inner dashes and dots, like cluster.local",
+    ],
+    [
+      { [`${worker2}.name`]: "cp1" },
+      `${worker2}.name: the same as controllers[0].name, got cp1; give each machine a name of its own`,
+    ],
+    [
+      { "workerPools[1]": { name: "workers" } },
+      "workerPools[1].name: the same as workerPools[0].name, got workers; give each pool a name of its own",
+    ],
+    [
+      { "workerPools[0].name": "controllers" },
+      "workerPools[0].name: the name of the controllers' pool, got controllers; give each pool a name of its own",
+    ],
+  ],
+  "choices and numbers": [
+    [{ platform: "aws" }, "platform: not a platform, got aws; use local"],
+    [
+      { kubernetesVersion: "1.36" },
+      "kubernetesVersion: not a supported version, got 1.36; use 1.36.4",
+    ],
+    [
+      { kubernetesVersion: "v1.18.0" },
+      "kubernetesVersion: not a supported version, got v1.18.0; use 1.36.4",
+    ],
+    [
+      { architecture: "x86_64" },
+      "architecture: not a supported architecture, got x86_64; use one of amd64, arm64",
+    ],
+    [
+      { architecture: "arm64" },
+      "architecture: not this computer's, got arm64; leave it out or use amd64",
+    ],
+    [{ reassert: "-1" }, "reassert: not a whole number, got -1; use 0, and 1 more each time"],
+    [
+      { "etcd.generation": 0 },
+      "etcd.generation: not a positive whole number, got 0; use 1 or more",
+    ],
+    [
+      { "workerPools[0].maxUnavailable": "50%" },
+      "workerPools[0].maxUnavailable: not a positive whole number, got 50%; use 1 or more",
+    ],
+    [
+      { "workerPools[0].maxUnavailable": 0 },
+      "workerPools[0].maxUnavailable: not a positive whole number, got 0; use 1 or more",
+    ],
+    [
+      { "certificates.earlyRenewalHours": 0.5 },
+      "certificates.earlyRenewalHours: not a number of hours, got 0.5; use a whole number from 1 to 876000",
+    ],
+    [
+      { "certificates.caValidityHours": 1_000_000 },
+      "certificates.caValidityHours: not a number of hours, got 1000000; use a whole number from 1 to 876000",
+    ],
+    [
+      { "certificates.validityHours": 90_000 },
+      "certificates.validityHours: longer than certificates.caValidityHours 87600, got 90000; let no certificate outlive its authority",
+    ],
+    [
+      { "certificates.earlyRenewalHours": 8_760 },
+      "certificates.earlyRenewalHours: not shorter than certificates.validityHours 8760, got 8760; renew a certificate during its life",
+    ],
+  ],
+  "numbers of machines": [
+    [{ controllers: [] }, "controllers: no machine, got nothing; list one, three or five"],
+    [
+      { "controllers[2]": undefined },
+      "controllers: an even number of etcd members, got 2; list 1 or 3, since an even number survives no more failures than one less",
+    ],
+    [{ loadBalancers: undefined }, "loadBalancers: no machine, got nothing; list exactly one"],
+    [
+      { "loadBalancers[1]": { name: "lb2", address: "10.240.0.9" } },
+      "loadBalancers: more than one machine, got 2; list exactly one",
+    ],
+  ],
+  addresses: [
+    [
+      { "controllers[0].address": "10.240.0.011" },
+      "controllers[0].address: not an IPv4 address, got 10.240.0.011; write four numbers like 10.240.0.10",
+    ],
+    [
+      { dnsForwarders: ["1.1.1.1", "dns.example.com"] },
+      "dnsForwarders[1]: not an IPv4 address, got dns.example.com; write four numbers like 10.240.0.10",
+    ],
+    [
+      { "controllers[1].address": "10.240.0.10" },
+      "controllers[1].address: the same as loadBalancers[0].address, got 10.240.0.10; give each machine an address of its own",
+    ],
+    [
+      { "controllers[1].address": "10.241.0.7" },
+      "controllers[1].address: not in machineCidr 10.240.0.0/24, got 10.241.0.7; choose a free one in it",
+    ],
+    [
+      { "controllers[0].address": "10.240.0.0" },
+      "controllers[0].address: the address of the network itself, got 10.240.0.0; choose a free one in machineCidr 10.240.0.0/24",
+    ],
+    [
+      { "controllers[0].address": "10.240.0.1" },
+      "controllers[0].address: the address of the machines' gateway, got 10.240.0.1; choose a free one in machineCidr 10.240.0.0/24",
+    ],
+    [
+      { [`${worker1}.address`]: "10.240.0.255" },
+      `${worker1}.address: the network's broadcast address, got 10.240.0.255; choose a free one in machineCidr 10.240.0.0/24`,
+    ],
+    [
+      { dnsAddress: "10.33.0.10" },
+      "dnsAddress: not in serviceCidr 10.32.0.0/24, got 10.33.0.10; leave it out for 10.32.0.10, or choose another in between",
+    ],
+    [
+      { dnsAddress: "10.32.0.0" },
+      "dnsAddress: the address of the network itself, got 10.32.0.0; leave it out for 10.32.0.10, or choose another in between",
+    ],
+    [
+      { dnsAddress: "10.32.0.1" },
+      "dnsAddress: the address of the API's own service, got 10.32.0.1; leave it out for 10.32.0.10, or choose another in between",
+    ],
+    [
+      { dnsAddress: "10.32.0.255" },
+      "dnsAddress: the network's broadcast address, got 10.32.0.255; leave it out for 10.32.0.10, or choose another in between",
+    ],
+    [
+      { dnsAddress: 10 },
+      "dnsAddress: not an IPv4 address, got 10; write four numbers like 10.240.0.10",
+    ],
+  ],
+  networks: [
+    [
+      { machineCidr: "10.240.0.0" },
+      "machineCidr: not an IPv4 network, got 10.240.0.0; write it like 10.240.0.0/24",
+    ],
+    [
+      { podCidr: "10.200.0.0/33" },
+      "podCidr: not an IPv4 network, got 10.200.0.0/33; write it like 10.200.0.0/16",
+    ],
+    [
+      { serviceCidr: "10.32.0.1/24" },
+      "serviceCidr: not the first address of its network, got 10.32.0.1/24; write 10.32.0.0/24",
+    ],
+    [
+      { serviceCidr: "10.200.128.0/20" },
+      "serviceCidr: overlaps podCidr 10.200.0.0/16, got 10.200.128.0/20; choose networks that are apart",
+    ],
+    [
+      { podCidr: "10.0.0.0/8" },
+      "podCidr: overlaps machineCidr 10.240.0.0/24, got 10.0.0.0/8; choose networks that are apart",
+      "serviceCidr: overlaps podCidr 10.0.0.0/8, got 10.32.0.0/24; choose networks that are apart",
+    ],
+    [
+      { machineCidr: "10.240.0.8/29" },
+      "machineCidr: too small for 6 machines, got 10.240.0.8/29; choose a larger network",
+    ],
+    [
+      { podCidr: "10.200.0.0/22" },
+      "podCidr: too small for the ranges of 5 machines, got 10.200.0.0/22; choose a larger network",
+    ],
+    [
+      { serviceCidr: "10.32.0.0/29" },
+      "serviceCidr: too small for services, got 10.32.0.0/29; choose at least a /28",
+    ],
+    [
+      { machineCidr: "10.241.0.0/24" },
+      "machineCidr: apart from all machines, got 10.241.0.0/24; choose one that holds 10.240.0.10 and the others",
+    ],
+    [
+      { podCidr: "10.201.0.0/16" },
+      "podCidr: apart from all machines, got 10.201.0.0/16; choose one that holds 10.200.11.0/24 and the others",
+    ],
+    [
+      { "controllers[2].podCidr": "10.100.13.0/24" },
+      "controllers[2].podCidr: not in podCidr 10.200.0.0/16, got 10.100.13.0/24; choose a free one in it",
+    ],
+    [
+      { [`${worker1}.podCidr`]: "10.200.12.0/23" },
+      `${worker1}.podCidr: overlaps controllers[1].podCidr 10.200.12.0/24, got 10.200.12.0/23; give each machine a range of its own`,
+    ],
+    [
+      { "controllers[0].podCidr": "10.200.11.0/26" },
+      "controllers[0].podCidr: too small for 110 pods, got 10.200.11.0/26; choose at least a /25, or a smaller kubelet.maxPods",
+    ],
+    [
+      { "workerPools[0].kubelet.maxPods": 300, [`${worker2}.kubelet.maxPods`]: 253 },
+      `${worker1}.podCidr: too small for 300 pods, got 10.200.21.0/24; choose at least a /23, or a smaller kubelet.maxPods`,
+    ],
+  ],
+  "labels and taints": [
+    [
+      { controllerLabels: { "a/b/c": "x" } },
+      'controllerLabels["a/b/c"]: not the key of a label, got a/b/c; write it like disk or example.com/disk',
+    ],
+    [
+      { controllerLabels: { "Example.com/disk": "x" } },
+      'controllerLabels["Example.com/disk"]: not the key of a label, got Example.com/disk; write it like disk or example.com/disk',
+    ],
+    [
+      { "workerPools[0].labels.disk": "solid state" },
+      "workerPools[0].labels.disk: not the value of a label, got solid state; use up to 63 letters, digits and inner dashes, dots and underscores",
+    ],
+    [
+      { "workerPools[0].labels.fast": true },
+      'workerPools[0].labels.fast: not a text, got true; put it in quotes, "" being none',
+    ],
+    [
+      { "workerPools[0].labels.fast": null },
+      'workerPools[0].labels.fast: not a text, got nothing; put it in quotes, "" being none',
+    ],
+    ...["dedicated=yes", "a=b=c:NoSchedule", "a:Never", ":NoExecute", "a=-:NoExecute"].map(
+      (text) =>
+        [
+          { controllerTaints: [text] },
+          `controllerTaints[0]: not a taint, got ${text}; ${taint}`,
+        ] as const,
+    ),
+    [
+      { "workerPools[0].taints": [{ key: "a" }] },
+      `workerPools[0].taints[0]: not a taint, got {"key":"a"}; ${taint}`,
+    ],
+    [
+      { "workerPools[0].taints": ["a:NoExecute", "a:NoSchedule", "a=b:NoExecute"] },
+      "workerPools[0].taints[2]: the same key and effect as workerPools[0].taints[0], got a=b:NoExecute; leave one of them out",
+    ],
+  ],
+  "what the program decides": [
+    [
+      { "controllers[0].kubelet.cgroupDriver": "systemd" },
+      "controllers[0].kubelet.cgroupDriver: decided by the program, got systemd; leave it out",
+    ],
+    [
+      { "workerPools[0].kubelet.clusterDNS": ["10.0.0.1"] },
+      'workerPools[0].kubelet.clusterDNS: decided by the program, got ["10.0.0.1"]; set dnsAddress instead',
+    ],
+    [
+      { [`${worker2}.kubelet.clusterDomain`]: "x" },
+      `${worker2}.kubelet.clusterDomain: decided by the program, got x; set the cluster's clusterDomain instead`,
+    ],
+    [
+      { "workerPools[0].kubelet.maxPods": "many" },
+      "workerPools[0].kubelet.maxPods: not a positive whole number, got many; use 1 or more",
+    ],
+    [
+      { "apiServer.extraFlags.etcd-servers": "x" },
+      "apiServer.extraFlags.etcd-servers: decided by the program, got x; leave it out",
+    ],
+    [
+      { "apiServer.extraFlags.service-cluster-ip-range": "x" },
+      "apiServer.extraFlags.service-cluster-ip-range: decided by the program, got x; set serviceCidr instead",
+    ],
+    [
+      { "controllerManager.extraFlags.cluster-cidr": "x" },
+      "controllerManager.extraFlags.cluster-cidr: decided by the program, got x; set podCidr instead",
+    ],
+    [
+      { "controllerManager.extraFlags.cluster-name": "x" },
+      "controllerManager.extraFlags.cluster-name: decided by the program, got x; set clusterName instead",
+    ],
+    [
+      { "scheduler.extraFlags.config": "/x" },
+      "scheduler.extraFlags.config: decided by the program, got /x; leave it out",
+    ],
+    [
+      { "apiServer.extraFlags.--v": 2 },
+      'apiServer.extraFlags["--v"]: a flag with its dashes, got --v; write v',
+    ],
+    [
+      { "apiServer.extraFlags.v=2": "" },
+      'apiServer.extraFlags["v=2"]: not the name of a flag, got v=2; write lines like event-ttl: 2h',
+    ],
+    [
+      { "apiServer.extraFlags.v": [2] },
+      "apiServer.extraFlags.v: not a line of text, got [2]; write its value in one line",
+    ],
+    [
+      { "apiServer.extraFlags.v": "1\n2" },
+      'apiServer.extraFlags.v: not a line of text, got "1\\n2"; write its value in one line',
+    ],
+  ],
+  ports: [
+    [
+      { "local.apiPort": 0 },
+      "local.apiPort: not a port, got 0; use a whole number from 1 to 65535",
+    ],
+    [
+      { "local.sshPortBase": 65_536 },
+      "local.sshPortBase: not a port, got 65536; use a whole number from 1 to 65535",
+    ],
+    [
+      { "local.sshPortBase": 65_520 },
+      "local.sshPortBase: too high for the SSH port of 10.240.0.22, got 65520; use at most 65513",
+    ],
+    [
+      { "local.apiPort": 22_011 },
+      "local.apiPort: also the SSH port of 10.240.0.11, got 22011; choose another port",
+    ],
+  ],
+  mirrors: [
+    [
+      { "artifacts.mirror": "mirror" },
+      "artifacts.mirror: neither an absolute folder nor an http(s) address, got mirror; write it like /srv/kthw or https://mirror.example.com/kthw",
+    ],
+    [
+      { "artifacts.mirror": "https://mirror.example.com" },
+      "artifacts.mirror: out of reach for machines on this computer, got https://mirror.example.com; copy it into a folder and write that",
+    ],
+  ],
+};
+
+describe("each mistake has its own message:", () => {
+  for (const [group, list] of Object.entries(rows)) {
+    describe(group, () => {
+      for (const [change, ...expected] of list) {
+        it(expected[0]!, () => assert.deepEqual(mistakes(changed(change)), expected));
+      }
+    });
+  }
+
+  describe("surroundings", () => {
+    it("a stack's name", () => {
+      const todo =
+        "name the stack with up to 40 small letters, digits and inner dashes, like local";
+      for (const stack of ["My.Stack", "a_b", "x".repeat(41)]) {
+        assert.deepEqual(mistakes(written(), { stack }), [
+          `stack: not usable as the name of a network namespace, got ${stack}; ${todo}`,
+        ]);
+      }
+    });
+
+    it("a computer's architecture", () =>
+      assert.deepEqual(mistakes(written(), { arch: "riscv64" }), [
+        "architecture: not supported, got riscv64; use a computer of amd64 or arm64",
+      ]));
+
+    it("a cache folder", () => {
+      const cacheDir = "cache";
+      assert.deepEqual(mistakes(written(), { cacheDir }), [
+        "KTHW_CACHE: not an absolute folder, got cache; start it with a slash",
+      ]);
+      assert.deepEqual(mistakes({ ...written(), artifacts: { mirror: "/m" } }, { cacheDir }), []);
+    });
+  });
+
+  it("all at once", () => {
+    const raw = changed({
+      reasert: 1,
+      platform: "moon",
+      "controllers[2]": undefined,
+      [`${worker1}.address`]: "10.0.0.1",
+      [`${worker2}.name`]: "lb",
+    });
+    const before = structuredClone(raw);
+    assert.deepEqual(
+      mistakes(raw).map((line) => line.slice(0, line.indexOf(":"))),
+      ["reasert", "platform", "controllers", `${worker2}.name`, `${worker1}.address`],
+    );
+    assert.deepEqual(raw, before);
+  });
+
+  it("those of the mirror too, unless nobody knows which it is", () => {
+    const mirrorOf = (change: Change) => {
+      const result = parseSettings(changed(change), context);
+      return "mirror" in result ? result.mirror?.artifacts.mirror : "no mistake";
+    };
+    assert.equal(mirrorOf({ platform: "moon" }), "/var/cache/kthw/mirror");
+    assert.equal(mirrorOf({ platform: "moon", "artifacts.mirror": "/srv/kthw" }), "/srv/kthw");
+    assert.equal(mirrorOf({ "artifacts.mirror": "kthw" }), undefined);
+    assert.equal(mirrorOf({ kubernetesVersion: "1.18.0" }), undefined);
+  });
+
+  it("from the program in seconds, without a stack trace", () => {
+    const config = {
+      "kthw:clusterName": "A",
+      "kthw:artifacts": '{"mirror":"/nonexistent"}',
+      "kthw:loadBalancers": JSON.stringify(written().loadBalancers),
+    };
+    const program = "await (await import('./stacks/config.ts')).loadSettings()";
+    const { stderr, status } = spawnSync(
+      process.execPath,
+      ["--import", "tsx", "--input-type", "module", "--eval", program],
+      {
+        cwd: root,
+        encoding: "utf8",
+        env: {
+          ...process.env,
+          PULUMI_CONFIG: JSON.stringify(config),
+          PULUMI_NODEJS_STACK: "local",
+        },
+      },
+    );
+    assert.deepEqual(stderr.trimEnd().split("\n"), [
+      `error: [runtime] clusterName: not a DNS label, got A; ${label} kubernetes`,
+      "error: [runtime] controllers: no machine, got nothing; list one, three or five",
+      "error: [runtime] artifacts.mirror: no SHA256SUMS (ENOENT: no such file or directory, open '/nonexistent/SHA256SUMS'), got /nonexistent; fill the mirror, the default one with `make artifacts`",
+    ]);
+    assert.equal(status, 32);
+  });
+});
+
+describe("a mirror", () => {
+  const files = mirrorFiles("1.36.4", "amd64");
+  const sumOf = (index: number) => index.toString(16).padStart(64, "0");
+  const lines = files.map((file, index) => `${sumOf(index)}  ${file}\n`);
+  const list = lines.join("");
+  let folder = "";
+
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), "kthw-mirror-"));
+    for (const file of files) {
+      mkdirSync(path.join(folder, path.dirname(file)), { recursive: true });
+      writeFileSync(path.join(folder, file), "");
+    }
+    writeFileSync(path.join(folder, "SHA256SUMS"), list);
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  const readIt = (mirror: string | undefined) =>
+    readMirror({ artifacts: { mirror }, architecture: "amd64", kubernetesVersion: "1.36.4" });
+  const served = async (answer: string | undefined, use: (address: string) => Promise<void>) => {
+    const server = createServer((request, response) => {
+      if (request.url !== "/kthw/SHA256SUMS" || answer === undefined) response.statusCode = 404;
+      response.end(answer);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    await use(`http://127.0.0.1:${port}/kthw/`);
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+
+  it("gives the sums of its files", async () => {
+    const sums = new Map(files.map((file, index) => [file, sumOf(index)]));
+    assert.deepEqual(await readIt(folder), { sums });
+    await served(list, async (address) => assert.deepEqual(await readIt(address), { sums }));
+  });
+
+  it("takes the ways in which sha256sum writes a line", async () => {
+    writeFileSync(path.join(folder, "SHA256SUMS"), list.replaceAll("  ", " *./"));
+    assert.ok("sums" in (await readIt(folder)));
+  });
+
+  it("need not be there for upstream", async () =>
+    assert.deepEqual(await readIt(undefined), { sums: new Map() }));
+
+  it("without a list", async () => {
+    rmSync(path.join(folder, "SHA256SUMS"));
+    const todo = "fill the mirror, the default one with `make artifacts`";
+    assert.deepEqual(await readIt(folder), {
+      mistakes: [
+        `artifacts.mirror: no SHA256SUMS (ENOENT: no such file or directory, open '${folder}/SHA256SUMS'), got ${folder}; ${todo}`,
+      ],
+    });
+    let gone = "";
+    await served(undefined, async (address) => {
+      gone = address;
+      assert.deepEqual(await readIt(address), {
+        mistakes: [`artifacts.mirror: no SHA256SUMS (404 Not Found), got ${address}; ${todo}`],
+      });
+    });
+    const refused = `connect ECONNREFUSED ${new URL(gone).host}`;
+    assert.deepEqual(await readIt(gone), {
+      mistakes: [`artifacts.mirror: no SHA256SUMS (${refused}), got ${gone}; ${todo}`],
+    });
+  });
+
+  it("without artifacts", async () => {
+    const [, , ...others] = lines;
+    writeFileSync(path.join(folder, "SHA256SUMS"), `oops\n${others.join("")}`);
+    rmSync(path.join(folder, files[2]!));
+    assert.deepEqual(await readIt(folder), {
+      mistakes: [
+        "artifacts.mirror: line 1 of SHA256SUMS is not a checksum and a path, got oops; write it as sha256sum does",
+        `artifacts.mirror: SHA256SUMS without ${files[0]}, got ${folder}; add the file and its line`,
+        `artifacts.mirror: SHA256SUMS without ${files[1]}, got ${folder}; add the file and its line`,
+        `artifacts.mirror: without ${files[2]}, got ${folder}; add the file`,
+      ],
+    });
+  });
+});
+
+describe("IPv4", () => {
+  const address = fc.nat({ max: 2 ** 32 - 1 });
+  const cidr = fc
+    .tuple(address, fc.integer({ min: 0, max: 32 }))
+    .map(([address, prefix]) => enclosingCidr(`${formatAddress(address)}/${prefix}`)!);
+
+  it("addresses survive being written and read", () =>
+    fc.assert(fc.property(address, (n) => assert.equal(parseAddress(formatAddress(n)), n))));
+
+  it("networks survive being written and read", () =>
+    fc.assert(fc.property(cidr, (c) => assert.deepEqual(parseCidr(formatCidr(c)), c))));
+
+  it("a network holds exactly the addresses from its first to its last", () =>
+    fc.assert(
+      fc.property(cidr, address, (c, n) => {
+        assert.equal(lastOf(c) - c.first + 1, sizeOf(c));
+        assert.equal(holds(c, n), c.first <= n && n <= lastOf(c));
+        assert.deepEqual(
+          enclosingCidr(`${formatAddress(n)}/${c.prefix}`)?.first === c.first,
+          holds(c, n),
+        );
+      }),
+    ));
+
+  it("a network is written by its first address only", () =>
+    fc.assert(
+      fc.property(cidr, address, (c, n) => {
+        const text = `${formatAddress(n)}/${c.prefix}`;
+        assert.equal(parseCidr(text) !== undefined, n % sizeOf(c) === 0);
+      }),
+    ));
+
+  it("networks overlap when one encloses the other, and else are apart", () =>
+    fc.assert(
+      fc.property(cidr, cidr, (a, b) => {
+        const apart = lastOf(a) < b.first || lastOf(b) < a.first;
+        assert.equal(overlap(a, b), !apart);
+        assert.equal(overlap(a, b), overlap(b, a));
+        assert.equal(encloses(a, b), overlap(a, b) && a.prefix <= b.prefix);
+      }),
+    ));
+
+  it("halves of a network are apart and in it", () =>
+    fc.assert(
+      fc.property(
+        cidr.filter(({ prefix }) => prefix < 32),
+        ({ first, prefix }) => {
+          const half = { first, prefix: prefix + 1 };
+          const other = { first: lastOf(half) + 1, prefix: prefix + 1 };
+          assert.ok(!overlap(half, other));
+          assert.ok(encloses({ first, prefix }, half) && encloses({ first, prefix }, other));
+        },
+      ),
+    ));
+
+  it("the nth address is in the network, and no other exists", () =>
+    fc.assert(
+      fc.property(cidr, fc.integer({ min: -2, max: 2 ** 32 }), (c, n) => {
+        if (n < 0 || n >= sizeOf(c)) assert.throws(() => nthAddress(c, n), RangeError);
+        else assert.equal(parseAddress(nthAddress(c, n)), c.first + n);
+      }),
+    ));
+
+  it("nothing else parses", () => {
+    for (const text of [
+      "",
+      "1.2.3",
+      "1.2.3.4.5",
+      "1.2.3.256",
+      "01.2.3.4",
+      "1.2.3.-4",
+      "1.2.3.4 ",
+      "::1",
+    ]) {
+      assert.equal(parseAddress(text), undefined, text);
+    }
+    for (const text of [
+      "1.2.3.4",
+      "1.2.3.0/",
+      "1.2.3.0/024",
+      "1.2.3.0/33",
+      "1.2.3.0/24/8",
+      "1.2.3/24",
+    ]) {
+      assert.equal(parseCidr(text), undefined, text);
+    }
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        const n = parseAddress(text);
+        assert.ok(n === undefined || formatAddress(n) === text);
+      }),
+    );
+  });
+});
