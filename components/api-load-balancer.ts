@@ -1,0 +1,26 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Node } from "./node/node.ts";
+import { apiLoadBalancerService } from "./render/api-load-balancer.ts";
+
+export interface ApiLoadBalancerArgs {
+  readonly node: Node;
+  /** The controllers whose API servers it spreads connections over. */
+  readonly backends: readonly { readonly name: string; readonly address: string }[];
+}
+
+/** The load balancer of the Kubernetes API, on 6443 and 443. */
+export class ApiLoadBalancer extends pulumi.ComponentResource {
+  /** The gates after which it takes connections. */
+  readonly ready: readonly pulumi.Resource[];
+
+  constructor(name: string, args: ApiLoadBalancerArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("kthw:index:ApiLoadBalancer", name, {}, opts);
+    this.ready = [
+      args.node.service(apiLoadBalancerService(args.backends), {
+        parent: this,
+        dependsOn: [args.node.ready],
+      }),
+    ];
+    this.registerOutputs({});
+  }
+}

@@ -1,0 +1,114 @@
+import { Deployment } from "@pulumi/kubernetes/apps/v1/deployment.js";
+import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap.js";
+import { Service } from "@pulumi/kubernetes/core/v1/service.js";
+import { ServiceAccount } from "@pulumi/kubernetes/core/v1/serviceAccount.js";
+import { ClusterRole } from "@pulumi/kubernetes/rbac/v1/clusterRole.js";
+import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1/clusterRoleBinding.js";
+import * as pulumi from "@pulumi/pulumi";
+import { corefile, dnsPodSpec } from "./render/core-dns.ts";
+
+export interface CoreDnsArgs {
+  readonly image: string;
+  readonly clusterDomain: string;
+  /** The Service's address, known to every kubelet. */
+  readonly address: string;
+  /** Who resolves names outside the cluster; nobody when empty. */
+  readonly forwarders: readonly string[];
+  readonly provider: pulumi.ProviderResource;
+  /** The gates of the nodes that its pods may run on. */
+  readonly dependsOn: readonly pulumi.Resource[];
+}
+
+/** The cluster's DNS: https://github.com/coredns/deployment/tree/master/kubernetes */
+export class CoreDns extends pulumi.ComponentResource {
+  /** The gates after which it answers. */
+  readonly ready: readonly pulumi.Resource[];
+
+  constructor(name: string, args: CoreDnsArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("kthw:index:CoreDns", name, {}, opts);
+    const options = { parent: this, provider: args.provider, deletedWith: args.provider };
+    const namespace = "kube-system";
+    const labels = { "k8s-app": "kube-dns" };
+
+    const account = new ServiceAccount(
+      "coredns",
+      { metadata: { name: "coredns", namespace } },
+      options,
+    );
+    const role = new ClusterRole(
+      "coredns",
+      {
+        metadata: { name: "system:coredns" },
+        rules: [
+          {
+            apiGroups: [""],
+            resources: ["endpoints", "services", "pods", "namespaces"],
+            verbs: ["list", "watch"],
+          },
+          {
+            apiGroups: ["discovery.k8s.io"],
+            resources: ["endpointslices"],
+            verbs: ["list", "watch"],
+          },
+        ],
+      },
+      options,
+    );
+    const binding = new ClusterRoleBinding(
+      "coredns",
+      {
+        metadata: { name: "system:coredns" },
+        roleRef: {
+          apiGroup: "rbac.authorization.k8s.io",
+          kind: "ClusterRole",
+          name: "system:coredns",
+        },
+        subjects: [{ kind: "ServiceAccount", name: "coredns", namespace }],
+      },
+      { ...options, dependsOn: [role] },
+    );
+    const config = new ConfigMap(
+      "coredns",
+      {
+        metadata: { name: "coredns", namespace },
+        data: { Corefile: corefile(args.clusterDomain, args.forwarders) },
+      },
+      options,
+    );
+    const deployment = new Deployment(
+      "coredns",
+      {
+        metadata: { name: "coredns", namespace, labels },
+        spec: {
+          replicas: 2,
+          strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1 } },
+          selector: { matchLabels: labels },
+          template: { metadata: { labels }, spec: dnsPodSpec(args.image, labels) },
+        },
+      },
+      { ...options, dependsOn: [...args.dependsOn, account, binding, config] },
+    );
+    const service = new Service(
+      "kube-dns",
+      {
+        metadata: {
+          name: "kube-dns",
+          namespace,
+          labels: { ...labels, "kubernetes.io/name": "CoreDNS" },
+        },
+        spec: {
+          selector: labels,
+          clusterIP: args.address,
+          ports: [
+            { name: "dns", port: 53, protocol: "UDP" },
+            { name: "dns-tcp", port: 53, protocol: "TCP" },
+            { name: "metrics", port: 9153, protocol: "TCP" },
+          ],
+        },
+      },
+      { ...options, dependsOn: [deployment] },
+    );
+    this.ready = [deployment, service];
+    this.registerOutputs({});
+  }
+}

@@ -1,0 +1,169 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { remote } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import {
+  type Bundle,
+  describeBundle,
+  describeService,
+  type File,
+  type Service,
+} from "../render/description.ts";
+import { type Download, describeDownloads } from "../render/downloads.ts";
+import type { Machine } from "./machine.ts";
+
+const script = readFileSync(new URL("./node.sh", import.meta.url), "utf8");
+
+export interface NodeArgs {
+  readonly machine: Machine;
+  /** Binaries and images that the machine needs. */
+  readonly downloads: readonly Download[];
+  /** Raised by the operator to put every service right again. */
+  readonly reassert: number;
+}
+
+/** A file whose text is a secret or not known before it exists. */
+export type BundleFile = Omit<File, "text" | "live"> & { readonly text: pulumi.Input<string> };
+
+/** Options of what is put on a node. */
+export interface PlaceOptions {
+  readonly parent: pulumi.Resource;
+  /** What must have happened before. */
+  readonly dependsOn?: readonly pulumi.Resource[];
+}
+
+/** A machine with its binaries, ready to be given services: the one door through which machines are changed. */
+export class Node extends pulumi.ComponentResource {
+  readonly machine: Machine;
+  /** The resource after which the machine can run what it was given. */
+  readonly ready: pulumi.Resource;
+  readonly #placed: pulumi.Resource;
+  readonly #reassert: number;
+
+  constructor(name: string, args: NodeArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("kthw:index:Node", name, {}, opts);
+    this.machine = args.machine;
+    this.#reassert = args.reassert;
+    this.#placed = this.#command(
+      "node",
+      {
+        create: "install -D -m 0755 /dev/stdin /usr/local/bin/kthw-node",
+        update: this.#again("install -D -m 0755 /dev/stdin /usr/local/bin/kthw-node"),
+        stdin: script,
+      },
+      { parent: this, dependsOn: args.machine.resource ? [args.machine.resource] : [] },
+    );
+    this.ready =
+      args.downloads.length === 0
+        ? this.#placed
+        : this.#command(
+            "binaries",
+            {
+              create: "kthw-node fetch",
+              update: this.#again("kthw-node fetch"),
+              stdin: describeDownloads(args.downloads),
+            },
+            { parent: this, dependsOn: [this.#placed] },
+          );
+    this.registerOutputs({});
+  }
+
+  /** Puts keys and certificates on the machine, all at the same instant. */
+  bundle(
+    bundle: Omit<Bundle, "files"> & { readonly files: readonly BundleFile[] },
+    opts: PlaceOptions,
+  ): pulumi.Resource {
+    const stdin = pulumi.all(bundle.files.map(({ text }) => text)).apply((texts) =>
+      describeBundle({
+        ...bundle,
+        files: bundle.files.map((file, index) => ({ ...file, text: texts[index]! })),
+      }),
+    );
+    return this.#command(
+      `${bundle.name}-pki`,
+      {
+        create: "kthw-node apply",
+        update: this.#again("kthw-node apply"),
+        delete: "kthw-node remove",
+        stdin: pulumi.secret(stdin),
+      },
+      { ...opts, dependsOn: [this.#placed, ...(opts.dependsOn ?? [])] },
+    );
+  }
+
+  /** Puts a service on the machine and starts it; a later change waits until it is healthy again, and is undone if it does not get so. */
+  service(
+    service: Service,
+    opts: PlaceOptions & {
+      /** Public certificates that it uses: others mean a restart. */
+      readonly certificates?: readonly pulumi.Input<string>[];
+    },
+  ): pulumi.Resource {
+    return this.#command(
+      service.name,
+      {
+        create: "kthw-node apply",
+        update: this.#again("kthw-node apply --wait", opts.certificates),
+        delete: "kthw-node remove",
+        stdin: describeService(service),
+      },
+      { parent: opts.parent, dependsOn: [this.#placed, ...(opts.dependsOn ?? [])] },
+    );
+  }
+
+  /** A gate: done once these services of the machine are healthy and, where given, a shell command succeeds. */
+  healthy(
+    name: string,
+    services: readonly string[],
+    opts: PlaceOptions & { readonly until?: string },
+  ): pulumi.Resource {
+    const until = opts.until === undefined ? "" : ` --until '${opts.until}'`;
+    return this.#command(
+      name,
+      { create: `kthw-node wait ${services.join(" ")}${until}` },
+      { parent: opts.parent, dependsOn: opts.dependsOn ?? [] },
+    );
+  }
+
+  /** What runs again, on the same machine or on one made anew, with the reasons beside it in a comment. */
+  #again(
+    command: string,
+    certificates: readonly pulumi.Input<string>[] = [],
+  ): pulumi.Output<string> {
+    return pulumi
+      .all([this.machine.id, ...certificates])
+      .apply(([id, ...pems]) =>
+        [
+          `${command} # machine ${id}`,
+          ...(pems.length === 0 ? [] : [`certificates ${fingerprint(pems)}`]),
+          `reassert ${this.#reassert}`,
+        ].join(", "),
+      );
+  }
+
+  #command(
+    name: string,
+    args: Pick<remote.CommandArgs, "create" | "update" | "delete" | "stdin">,
+    opts: { readonly parent: pulumi.Resource; readonly dependsOn: readonly pulumi.Resource[] },
+  ): pulumi.Resource {
+    const { machine } = this;
+    return new remote.Command(
+      `${machine.name}:${name}`,
+      {
+        connection: machine.connection,
+        addPreviousOutputInEnv: false,
+        logging: "none",
+        ...args,
+      },
+      {
+        parent: opts.parent,
+        dependsOn: [...opts.dependsOn],
+        ...(machine.resource && { deletedWith: machine.resource }),
+      },
+    );
+  }
+}
+
+function fingerprint(pems: readonly string[]): string {
+  return createHash("sha256").update(pems.join("")).digest("hex").slice(0, 12);
+}

@@ -1,0 +1,85 @@
+/** CoreDNS's configuration: https://coredns.io/plugins/kubernetes/ */
+export function corefile(clusterDomain: string, forwarders: readonly string[]): string {
+  // Without a forwarder there is no loop that the plugin `loop` could find.
+  const outside =
+    forwarders.length === 0 ? "" : `    forward . ${forwarders.join(" ")}\n    loop\n`;
+  return `.:53 {
+    errors
+    health {
+        lameduck 5s
+    }
+    ready
+    kubernetes ${clusterDomain} in-addr.arpa ip6.arpa {
+        pods insecure
+        fallthrough in-addr.arpa ip6.arpa
+        ttl 30
+    }
+    prometheus :9153
+${outside}    cache 30
+    reload
+    loadbalance
+}
+`;
+}
+
+/** The pods of CoreDNS, spread over nodes, on the control plane too where there is no other. */
+export function dnsPodSpec(image: string, labels: Record<string, string>) {
+  return {
+    serviceAccountName: "coredns",
+    priorityClassName: "system-cluster-critical",
+    dnsPolicy: "Default",
+    nodeSelector: { "kubernetes.io/os": "linux" },
+    tolerations: [
+      { key: "node-role.kubernetes.io/control-plane", operator: "Exists", effect: "NoSchedule" },
+    ],
+    affinity: {
+      podAntiAffinity: {
+        preferredDuringSchedulingIgnoredDuringExecution: [
+          {
+            weight: 100,
+            podAffinityTerm: {
+              labelSelector: { matchLabels: labels },
+              topologyKey: "kubernetes.io/hostname",
+            },
+          },
+        ],
+      },
+    },
+    containers: [
+      {
+        name: "coredns",
+        image,
+        imagePullPolicy: "IfNotPresent",
+        args: ["-conf", "/etc/coredns/Corefile"],
+        resources: { requests: { cpu: "100m", memory: "70Mi" }, limits: { memory: "170Mi" } },
+        volumeMounts: [{ name: "config", mountPath: "/etc/coredns", readOnly: true }],
+        ports: [
+          { name: "dns", containerPort: 53, protocol: "UDP" },
+          { name: "dns-tcp", containerPort: 53, protocol: "TCP" },
+          { name: "metrics", containerPort: 9153, protocol: "TCP" },
+        ],
+        livenessProbe: {
+          httpGet: { path: "/health", port: 8080, scheme: "HTTP" },
+          initialDelaySeconds: 60,
+          timeoutSeconds: 5,
+          failureThreshold: 5,
+        },
+        readinessProbe: {
+          httpGet: { path: "/ready", port: 8181, scheme: "HTTP" },
+          periodSeconds: 2,
+        },
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          capabilities: { add: ["NET_BIND_SERVICE"], drop: ["ALL"] },
+          readOnlyRootFilesystem: true,
+        },
+      },
+    ],
+    volumes: [
+      {
+        name: "config",
+        configMap: { name: "coredns", items: [{ key: "Corefile", path: "Corefile" }] },
+      },
+    ],
+  };
+}

@@ -1,0 +1,165 @@
+import { stringify } from "yaml";
+import type { Service } from "./description.ts";
+import { commandLine, type Flags, unit } from "./systemd.ts";
+
+const pki = "/etc/kubernetes/pki";
+
+/** The file of the keys by which secrets are encrypted in etcd. */
+export const encryptionPath = "/etc/kubernetes/encryption.yaml";
+/** Which events the API server writes to its audit log. */
+export const auditPolicyPath = "/etc/kubernetes/audit-policy.yaml";
+/** Who may ask the API server without credentials, and for what. */
+export const authenticationPath = "/etc/kubernetes/authentication.yaml";
+
+/** The API server of one controller. */
+export function kubeApiserverService(args: {
+  readonly address: string;
+  readonly etcdServers: readonly string[];
+  /** Folder of the binaries. */
+  readonly binaries: string;
+  readonly serviceCidr: string;
+  /** The issuer of service-account tokens, an address within the cluster. */
+  readonly serviceAccountIssuer: string;
+  readonly extraFlags: Flags;
+  /** The kubeconfig of the operator on this machine. */
+  readonly adminKubeconfig: string;
+}): Service {
+  const flags: Flags = {
+    "advertise-address": args.address,
+    "bind-address": "0.0.0.0",
+    "secure-port": 6443,
+    "allow-privileged": true,
+    "authentication-config": authenticationPath,
+    "authorization-mode": "Node,RBAC",
+    "enable-admission-plugins": "NodeRestriction",
+    "enable-bootstrap-token-auth": true,
+    "client-ca-file": `${pki}/ca.crt`,
+    "tls-cert-file": `${pki}/apiserver.crt`,
+    "tls-private-key-file": `${pki}/apiserver.key`,
+    "tls-min-version": "VersionTLS12",
+    "kubelet-certificate-authority": `${pki}/ca.crt`,
+    "kubelet-client-certificate": `${pki}/apiserver-kubelet-client.crt`,
+    "kubelet-client-key": `${pki}/apiserver-kubelet-client.key`,
+    "kubelet-preferred-address-types": "InternalIP,ExternalIP,Hostname",
+    "etcd-servers": args.etcdServers.join(","),
+    "etcd-cafile": `${pki}/etcd/ca.crt`,
+    "etcd-certfile": `${pki}/apiserver-etcd-client.crt`,
+    "etcd-keyfile": `${pki}/apiserver-etcd-client.key`,
+    "service-cluster-ip-range": args.serviceCidr,
+    "service-node-port-range": "30000-32767",
+    "service-account-issuer": args.serviceAccountIssuer,
+    "service-account-key-file": `${pki}/sa.pub`,
+    "service-account-signing-key-file": `${pki}/sa.key`,
+    "service-account-extend-token-expiration": false,
+    "requestheader-client-ca-file": `${pki}/front-proxy-ca.crt`,
+    "requestheader-allowed-names": "front-proxy-client",
+    "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+    "requestheader-group-headers": "X-Remote-Group",
+    "requestheader-username-headers": "X-Remote-User",
+    "proxy-client-cert-file": `${pki}/front-proxy-client.crt`,
+    "proxy-client-key-file": `${pki}/front-proxy-client.key`,
+    "encryption-provider-config": encryptionPath,
+    "audit-log-path": "/var/log/kubernetes/audit.log",
+    "audit-log-maxage": 30,
+    "audit-log-maxbackup": 10,
+    "audit-log-maxsize": 100,
+    "audit-policy-file": auditPolicyPath,
+    profiling: false,
+    ...args.extraFlags,
+  };
+  return {
+    name: "kube-apiserver",
+    directories: [{ path: "/var/log/kubernetes", mode: "0700", owner: "root:root" }],
+    unit: "kube-apiserver.service",
+    reads: [
+      `${pki}/ca.crt`,
+      `${pki}/apiserver.crt`,
+      `${pki}/apiserver.key`,
+      `${pki}/apiserver-kubelet-client.crt`,
+      `${pki}/apiserver-kubelet-client.key`,
+      `${pki}/apiserver-etcd-client.crt`,
+      `${pki}/apiserver-etcd-client.key`,
+      `${pki}/etcd/ca.crt`,
+      `${pki}/front-proxy-ca.crt`,
+      `${pki}/front-proxy-client.crt`,
+      `${pki}/front-proxy-client.key`,
+      `${pki}/sa.pub`,
+      `${pki}/sa.key`,
+      encryptionPath,
+    ],
+    health: `curl --fail --silent --max-time 5 --cacert ${pki}/ca.crt https://127.0.0.1:6443/readyz`,
+    timeoutSeconds: 120,
+    files: [
+      {
+        path: "/etc/systemd/system/kube-apiserver.service",
+        text: unit({
+          Unit: {
+            Description: "Kubernetes API server",
+            Documentation:
+              "https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/",
+            After: "network-online.target etcd.service",
+          },
+          Service: {
+            Type: "notify",
+            ExecStart: commandLine(`${args.binaries}/kube-apiserver`, flags),
+            Restart: "always",
+            RestartSec: "2",
+            // Open watches would hold it for a minute.
+            TimeoutStopSec: "5",
+            LimitNOFILE: "65536",
+          },
+          Install: { WantedBy: "multi-user.target" },
+        }),
+      },
+      { path: auditPolicyPath, text: auditPolicy() },
+      { path: authenticationPath, text: authenticationConfiguration() },
+      { path: "/etc/kubernetes/admin.conf", text: args.adminKubeconfig, mode: "0600", live: true },
+    ],
+  };
+}
+
+/** EncryptionConfiguration of https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data/; the first key encrypts, all of them decrypt. */
+export function encryptionConfiguration(
+  keys: readonly { readonly name: string; readonly secret: string }[],
+): string {
+  return stringify({
+    apiVersion: "apiserver.config.k8s.io/v1",
+    kind: "EncryptionConfiguration",
+    resources: [{ resources: ["secrets"], providers: [{ aescbc: { keys } }, { identity: {} }] }],
+  });
+}
+
+/** AuthenticationConfiguration: without credentials only health can be asked for. */
+function authenticationConfiguration(): string {
+  return stringify({
+    apiVersion: "apiserver.config.k8s.io/v1",
+    kind: "AuthenticationConfiguration",
+    anonymous: {
+      enabled: true,
+      conditions: [{ path: "/livez" }, { path: "/readyz" }, { path: "/healthz" }],
+    },
+  });
+}
+
+/** Who did what, without the content of secrets and without what the cluster does to itself all the time. */
+function auditPolicy(): string {
+  return stringify({
+    apiVersion: "audit.k8s.io/v1",
+    kind: "Policy",
+    omitStages: ["RequestReceived"],
+    rules: [
+      { level: "None", nonResourceURLs: ["/livez*", "/readyz*", "/healthz*", "/version"] },
+      {
+        level: "None",
+        verbs: ["get", "list", "watch"],
+        userGroups: ["system:nodes", "system:serviceaccounts:kube-system"],
+      },
+      { level: "None", resources: [{ group: "coordination.k8s.io", resources: ["leases"] }] },
+      {
+        level: "None",
+        resources: [{ group: "", resources: ["events"] }, { group: "events.k8s.io" }],
+      },
+      { level: "Metadata" },
+    ],
+  });
+}

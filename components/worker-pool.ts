@@ -1,0 +1,186 @@
+import { NodePatch } from "@pulumi/kubernetes/core/v1/nodePatch.js";
+import * as pulumi from "@pulumi/pulumi";
+import type { Issuer } from "./certificate-authority.ts";
+import type { Node } from "./node/node.ts";
+import { kubeletClient, kubeletServer, kubeProxy } from "./pki.ts";
+import { containerdService } from "./render/containerd.ts";
+import { kubeProxyService } from "./render/kube-proxy.ts";
+import { kubeletKubeconfigPath, kubeletPki, kubeletService } from "./render/kubelet.ts";
+
+/** A taint of a Node. */
+export interface Taint {
+  readonly key: string;
+  readonly value: string;
+  readonly effect: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
+}
+
+/** A node of a pool. */
+export interface Worker {
+  readonly node: Node;
+  /** Fields of KubeletConfiguration laid over ours. */
+  readonly kubelet: Readonly<Record<string, unknown>>;
+}
+
+export interface WorkerPoolArgs {
+  readonly workers: readonly Worker[];
+  /** Labels of its Nodes. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Taints of its Nodes. */
+  readonly taints: readonly Taint[];
+  /** How many workers may change at the same time. */
+  readonly maxUnavailable: number;
+  readonly clusterName: string;
+  readonly clusterDomain: string;
+  readonly dnsAddress: string;
+  readonly podCidr: string;
+  /** The API's address as the machines reach it. */
+  readonly server: string;
+  readonly ca: Issuer;
+  readonly controlPlane: {
+    readonly ready: readonly pulumi.Resource[];
+    readonly provider: pulumi.ProviderResource;
+  };
+  /** The gates of each node's pod network, by the node's name. */
+  readonly network: { readonly ready: ReadonlyMap<string, pulumi.Resource> };
+  /** Folders of the binaries on the machines. */
+  readonly binaries: {
+    readonly kubernetes: string;
+    readonly containerd: string;
+    readonly runc: string;
+    readonly cniPlugins: string;
+  };
+  readonly pauseImage: string;
+}
+
+/** Nodes that run pods: containerd, kubelet and kube-proxy on each machine. */
+export class WorkerPool extends pulumi.ComponentResource {
+  /** The gates after which each Node is Ready and its kube-proxy healthy, with the pool's labels and taints. */
+  readonly ready: readonly pulumi.Resource[];
+
+  constructor(name: string, args: WorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("kthw:index:WorkerPool", name, {}, opts);
+    const { binaries, maxUnavailable } = args;
+    const placed: {
+      containerd: pulumi.Resource;
+      kubelet: pulumi.Resource;
+      proxy: pulumi.Resource;
+    }[] = [];
+    const ready: pulumi.Resource[] = [];
+
+    for (const [index, { node, kubelet: configuration }] of args.workers.entries()) {
+      const { machine } = node;
+      const { traits } = machine;
+      const client = args.ca.issue(kubeletClient(machine), { parent: this });
+      const server = args.ca.issue(kubeletServer(machine), { parent: this });
+      const proxy = args.ca.issue(kubeProxy(machine), { parent: this });
+      const bundle = node.bundle(
+        {
+          name: "kubelet",
+          directories: [
+            { path: "/var/lib/kubelet", mode: "0700", owner: "root:root" },
+            { path: "/etc/kubernetes/manifests", mode: "0700", owner: "root:root" },
+          ],
+          files: [
+            { path: `${kubeletPki}/ca.crt`, text: args.ca.trustPem },
+            { path: `${kubeletPki}/kubelet.crt`, text: server.certPem },
+            { path: `${kubeletPki}/kubelet.key`, text: server.keyPem, mode: "0600" },
+            { path: `${kubeletPki}/kubelet-client.crt`, text: client.certPem },
+            { path: `${kubeletPki}/kubelet-client.key`, text: client.keyPem, mode: "0600" },
+            { path: "/etc/kubernetes/pki/kube-proxy.crt", text: proxy.certPem },
+            { path: "/etc/kubernetes/pki/kube-proxy.key", text: proxy.keyPem, mode: "0600" },
+          ],
+        },
+        { parent: this },
+      );
+      // Worker i changes after worker i - maxUnavailable has become healthy again.
+      const before = placed[index - maxUnavailable];
+      const after = (service: keyof NonNullable<typeof before>) =>
+        before ? [before[service]] : [];
+      const containerd = node.service(
+        containerdService({
+          binaries,
+          pauseImage: args.pauseImage,
+          systemdCgroup: traits.cgroupVersion === 2,
+          restrictOomScoreAdj: traits.restrictOomScoreAdj,
+          container: traits.container,
+        }),
+        { parent: this, dependsOn: [node.ready, ...after("containerd")] },
+      );
+      const network = args.network.ready.get(machine.name);
+      const kubelet = node.service(
+        kubeletService({
+          cluster: args.clusterName,
+          server: args.server,
+          nodeName: machine.name,
+          address: machine.address,
+          binaries: binaries.kubernetes,
+          clusterDomain: args.clusterDomain,
+          dnsAddress: args.dnsAddress,
+          cgroupVersion: traits.cgroupVersion,
+          container: traits.container,
+          configuration,
+        }),
+        {
+          parent: this,
+          dependsOn: [
+            ...args.controlPlane.ready,
+            bundle,
+            containerd,
+            ...(network ? [network] : []),
+            ...after("kubelet"),
+          ],
+          certificates: [args.ca.trustPem, client.certPem, server.certPem],
+        },
+      );
+      const kubeProxyPlaced = node.service(
+        kubeProxyService({
+          cluster: args.clusterName,
+          server: args.server,
+          binaries: binaries.kubernetes,
+          podCidr: args.podCidr,
+          container: traits.container,
+        }),
+        {
+          parent: this,
+          dependsOn: [...args.controlPlane.ready, bundle, node.ready, ...after("proxy")],
+          certificates: [args.ca.trustPem, proxy.certPem],
+        },
+      );
+      placed.push({ containerd, kubelet, proxy: kubeProxyPlaced });
+      const healthy = node.healthy("node-healthy", ["containerd", "kubelet", "kube-proxy"], {
+        parent: this,
+        dependsOn: [kubelet, kubeProxyPlaced],
+        until: `${binaries.kubernetes}/kubectl --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=100s node/${machine.name}`,
+      });
+      ready.push(
+        healthy,
+        new NodePatch(
+          `${machine.name}:labels-and-taints`,
+          {
+            metadata: {
+              name: machine.name,
+              annotations: { "pulumi.com/patchForce": "true" },
+              labels: { ...args.labels },
+            },
+            ...(args.taints.length > 0 && {
+              spec: {
+                taints: args.taints.map(({ value, ...taint }) => ({
+                  ...taint,
+                  ...(value !== "" && { value }),
+                })),
+              },
+            }),
+          },
+          {
+            parent: this,
+            provider: args.controlPlane.provider,
+            dependsOn: [healthy],
+            deletedWith: args.controlPlane.provider,
+          },
+        ),
+      );
+    }
+    this.ready = ready;
+    this.registerOutputs({});
+  }
+}

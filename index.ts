@@ -1,0 +1,125 @@
+import { ApiLoadBalancer } from "./components/api-load-balancer.ts";
+import { BridgeNetwork } from "./components/bridge-network.ts";
+import { CertificateAuthority } from "./components/certificate-authority.ts";
+import { ControlPlane, serverUrl } from "./components/control-plane.ts";
+import { CoreDns } from "./components/core-dns.ts";
+import { downloadsFor, versionsOf } from "./components/downloads.ts";
+import { EtcdCluster } from "./components/etcd-cluster.ts";
+import { once } from "./components/gate.ts";
+import { Node } from "./components/node/node.ts";
+import { WorkerPool } from "./components/worker-pool.ts";
+import { loadArtifactSource, loadSettings } from "./stacks/config.ts";
+import { makeMachines } from "./stacks/index.ts";
+import { nthAddress, parseCidr } from "./stacks/ipv4.ts";
+
+const settings = await loadSettings();
+const artifacts = await loadArtifactSource(settings);
+const made = makeMachines(settings);
+const versions = versionsOf(settings.kubernetesVersion);
+
+const place =
+  (role: "loadBalancer" | "controller" | "worker") =>
+  ({ name }: { readonly name: string }) =>
+    new Node(name, {
+      machine: made.machines.get(name)!,
+      downloads: downloadsFor(role, settings, artifacts),
+      reassert: settings.reassert,
+    });
+const loadBalancers = settings.loadBalancers.map(place("loadBalancer"));
+const controllers = settings.controllers.map(place("controller"));
+const pools = settings.workerPools.map((pool) => ({
+  ...pool,
+  nodes: pool.machines.map(place("worker")),
+}));
+
+const ca = new CertificateAuthority("kubernetes-ca", settings.certificates);
+const etcdCa = new CertificateAuthority("etcd-ca", settings.certificates);
+const frontProxyCa = new CertificateAuthority("kubernetes-front-proxy-ca", settings.certificates);
+
+const loadBalancer = new ApiLoadBalancer("api", {
+  node: loadBalancers[0]!,
+  backends: settings.controllers,
+});
+const etcd = new EtcdCluster("etcd", {
+  nodes: controllers,
+  ca: etcdCa,
+  binaries: versions.folders.etcd,
+  generation: settings.etcd.generation,
+});
+const controlPlane = new ControlPlane("control-plane", {
+  nodes: controllers,
+  clusterName: settings.clusterName,
+  clusterDomain: settings.clusterDomain,
+  serviceCidr: settings.serviceCidr,
+  serviceAddress: nthAddress(parseCidr(settings.serviceCidr)!, 1),
+  endpoint: made.endpoint,
+  alsoKnownAs: settings.loadBalancers,
+  ca,
+  frontProxyCa,
+  etcd: { endpoints: etcd.endpoints, ready: etcd.ready, ca: etcdCa },
+  loadBalancer,
+  binaries: versions.folders.kubernetes,
+  apiServerFlags: settings.apiServer.extraFlags,
+  controllerManagerFlags: settings.controllerManager.extraFlags,
+  schedulerFlags: settings.scheduler.extraFlags,
+});
+
+const groups = [
+  {
+    name: "controllers",
+    nodes: controllers,
+    machines: settings.controllers,
+    labels: settings.controllerLabels,
+    taints: settings.controllerTaints,
+    maxUnavailable: 1,
+  },
+  ...pools,
+];
+const network = new BridgeNetwork("pod-network", {
+  nodes: groups.flatMap(({ nodes, machines }) =>
+    nodes.map((node, index) => ({ node, podCidr: machines[index]!.podCidr })),
+  ),
+  podCidr: settings.podCidr,
+});
+const workerPools = groups.map(
+  ({ name, nodes, machines, labels, taints, maxUnavailable }) =>
+    new WorkerPool(name, {
+      workers: nodes.map((node, index) => ({ node, kubelet: machines[index]!.kubelet })),
+      labels,
+      taints,
+      maxUnavailable,
+      clusterName: settings.clusterName,
+      clusterDomain: settings.clusterDomain,
+      dnsAddress: settings.dnsAddress,
+      podCidr: settings.podCidr,
+      server: serverUrl(made.endpoint.fromMachines),
+      ca,
+      controlPlane,
+      network,
+      binaries: versions.folders,
+      pauseImage: versions.images.pause,
+    }),
+);
+const dns = new CoreDns("dns", {
+  image: versions.images.coredns,
+  clusterDomain: settings.clusterDomain,
+  address: settings.dnsAddress,
+  forwarders: settings.dnsForwarders,
+  provider: controlPlane.provider,
+  dependsOn: workerPools.flatMap((pool) => pool.ready),
+});
+
+/** The operator's kubeconfig, a secret, once the cluster's DNS answers. */
+export const kubeconfig = once(dns.ready, controlPlane.kubeconfig);
+/** The API as the operator reaches it. */
+export const endpoint = once(controlPlane.ready, serverUrl(made.endpoint.fromOperator));
+/** What `kubeadm join --discovery-token-ca-cert-hash` takes. */
+export const caCertHashes = ca.certHashes;
+/** Every machine: its address, its role, and how to open a shell on it. */
+export const machines = [
+  { role: "load balancer", nodes: loadBalancers },
+  { role: "controller", nodes: controllers },
+  ...pools.map(({ name, nodes }) => ({ role: `worker of ${name}`, nodes })),
+].flatMap(({ role, nodes }) =>
+  nodes.map(({ machine: { name, address, ssh } }) => ({ name, address, role, ssh })),
+);
