@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # kthw-node: puts services on this machine as a description on standard input says, and tells whether they are healthy.
 #
-#   kthw-node apply [--wait]   make the machine as described; with --wait until healthy, else everything is put back as it was
+#   kthw-node apply [--wait]   make the machine as described; with --wait until healthy, else what was applied before is put back
 #   kthw-node check            name what differs from the description; exit status 1 if anything does
-#   kthw-node remove           stop the service and remove what it placed; its data stays
+#   kthw-node remove           stop the service and remove what it placed; its data, users and packages stay
 #   kthw-node fetch            download, verify and unpack binaries and images
 #   kthw-node import-images    give containerd the images that were fetched
 #   kthw-node wait NAME...     until these services are healthy [--until COMMAND, until that succeeds too]
 #
-# A description is a list of header lines in column 0, each with its content below it, indented by two spaces:
+# A description is a list of header lines in column 0; a file's content stands below its header, indented by two spaces:
 #
 #   service NAME | bundle NAME      first: what this is. A bundle's files (keys, certificates) change all at the same instant.
 #   package NAME                    a Debian package that must be installed
@@ -20,6 +20,9 @@
 #   health COMMAND                  succeeds when the service is healthy
 #   reload COMMAND                  checks the new files; where it succeeds they are reloaded, without a restart
 #   timeout SECONDS                 how long health may take
+#
+# What is read from a description stays in memory: it may hold keys. Nearly all that is asked of the machine is asked at once:
+# starting programs is what takes time here.
 set -euo pipefail
 umask 077
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
@@ -27,376 +30,498 @@ export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 state=/var/lib/kthw
 binaries=/opt/kthw
 images=$binaries/images
+units=/etc/systemd/system
 
 fail() {
   echo "$*" >&2
   exit 1
 }
 
-# Reads a description: its headers into variables, the files' contents into numbered files of a folder, and what the running
-# service depends on into the file `essence` there.
-parse() { # TEXT FOLDER
-  local text=$1 folder=$2 line word rest
+# Reads a description from standard input into variables.
+parse() {
+  local lines line word rest path mode owner into=0
+  mapfile -t lines
+  printf -v description '%s\n' "${lines[@]}"
   kind='' name='' unit='' health='' reload='' timeout=60
-  packages=() users=() directories=() reads=() paths=() modes=() owners=()
-  rm -rf "$folder"
-  mkdir -p "$folder"
-  exec 3>/dev/null 4>"$folder/essence"
-  while IFS= read -r line || [[ -n $line ]]; do
+  packages=() users=() reads=() paths=() modes=() owners=() live=() texts=()
+  directories=() directory_modes=() directory_owners=()
+  for line in "${lines[@]}"; do
     case $line in
-      '  '*) printf '%s\n' "${line:2}" >&3 ;;
-      '') echo >&3 ;;
+      '  '* | '') texts[into]+=${line:2}$'\n' ;;
       *)
-        exec 3>/dev/null
         read -r word rest <<<"$line"
+        into=0
         case $word in
           service | bundle) kind=$word name=$rest ;;
           package) packages+=("$rest") ;;
           user) users+=("$rest") ;;
-          directory) directories+=("$rest") ;;
           unit) unit=$rest ;;
           reads) reads+=("$rest") ;;
           health) health=$rest ;;
           reload) reload=$rest ;;
           timeout) timeout=$rest ;;
+          directory)
+            read -r path mode owner <<<"$rest"
+            directories+=("$path") directory_modes+=("$mode") directory_owners+=("$owner")
+            ;;
           file)
-            local path mode owner live
-            read -r path mode owner live <<<"$rest"
-            paths+=("$path") modes+=("$mode") owners+=("$owner")
-            exec 3>"$folder/$((${#paths[@]} - 1))"
-            [[ $live == live ]] || echo "$((${#paths[@]} - 1)) $rest" >&4
+            into=$((${#paths[@]} + 1)) # what belongs to no file goes to number 0
+            read -r path mode owner word <<<"$rest"
+            paths[into]=$path modes[into]=$mode owners[into]=$owner live[into]=$word texts[into]=
             ;;
           *) fail "kthw-node: unknown header in the description: $line" ;;
         esac
         ;;
     esac
-  done <"$text"
-  exec 3>&- 4>&-
+  done
   [[ $name =~ ^[a-z0-9][a-z0-9.-]*$ ]] || fail "kthw-node: the description names no service or bundle"
-  contents=$folder
   record=$state/${kind}s/$name
 }
 
-# The hash of all that the running service depends on.
-digest() {
-  local index rest
-  {
-    echo "$unit"
-    while read -r index rest; do
-      echo "$rest"
-      cat "$contents/$index"
-    done <"$contents/essence"
-    for rest in "${reads[@]}"; do
-      find -L "$rest" -type f -print0 2>/dev/null | sort -z | xargs -0r sha256sum
-    done
-  } | sha256sum | cut -d' ' -f1
+# One at a time for the same service: a run that was cut off may still be at work.
+lock() {
+  [[ -d $record ]] || mkdir -p "$record"
+  exec 8<"$record"
+  flock 8
+  [[ -d $record ]] || mkdir -p "$record"
 }
 
-# What differs between a described file and the machine's: nothing, or one word.
-difference() { # INDEX PATH
-  local index=$1 path=$2
-  if [[ ! -f $path || -L $path ]]; then
-    echo missing
-  elif ! cmp -s "$contents/$index" "$path"; then
-    echo content
-  elif [[ $(stat -c '0%a %U:%G' "$path") != "${modes[index]} ${owners[index]}" ]]; then
-    echo "mode or owner"
-  fi
+# Sets `text` to what a file holds, or to nothing.
+slurp() { # FILE
+  text=
+  [[ ! -f $1 ]] || IFS= read -r -d '' text <"$1" || true
 }
 
-make_folder() { # PATH: made with its parents, and remembered so that `remove` can take them away
-  local path=$1
-  [[ -d $path ]] && return
-  make_folder "$(dirname "$path")"
-  mkdir -m 0755 "$path"
-  echo "$path" >>"$record/folders"
+save() { # FILE TEXT
+  slurp "$1"
+  [[ $text == "$2" ]] && return
+  printf %s "$2" >"$1.new"
+  mv -f "$1.new" "$1"
+}
+
+# What there is now, by path: type, mode, owner, size, and of a link its target.
+declare -A there
+survey() { # PATH...
+  local path rest
+  there=()
+  (($#)) || return 0
+  while read -r path rest; do there[$path]=$rest; done < <(find "$@" -prune -printf '%p %y 0%m %u:%g %s%l\n' 2>/dev/null)
+}
+
+# Sets `found` to what differs between a described file and the one at a path that was surveyed: nothing, or a few words.
+compare() { # INDEX PATH
+  local text
+  found=
+  case ${there[$2]-} in
+    "f ${modes[$1]} ${owners[$1]} ${#texts[$1]}")
+      slurp "$2"
+      [[ $text == "${texts[$1]}" ]] || found=content
+      ;;
+    "f ${modes[$1]} ${owners[$1]} "*) found=content ;;
+    'f '*) found="mode or owner" ;;
+    *) found=missing ;;
+  esac
+}
+
+compare_directory() { # INDEX
+  case ${there[${directories[$1]}]-} in
+    "d ${directory_modes[$1]} ${directory_owners[$1]} "*) found= ;;
+    'd '*) found="mode or owner" ;;
+    *) found=missing ;;
+  esac
+}
+
+is_link() { # PATH TARGET, of one that was surveyed
+  [[ ${there[$1]-} == "l 0777 root:root ${#2}$2" ]]
+}
+
+# Sets `superfluous` to what an apply placed, be it one that was killed, and the description does not list.
+find_superfluous() {
+  local path placed=()
+  superfluous=()
+  [[ -f $record/placed ]] || return 0
+  mapfile -t placed <"$record/placed"
+  for path in "${placed[@]}"; do
+    [[ " ${paths[*]} ${directories[*]} ${superfluous[*]} " == *" $path "* ]] || superfluous+=("$path")
+  done
+}
+
+# Whether another service or bundle lists a path, too.
+claimed() { # PATH
+  local other text
+  for other in "$state"/{services,bundles}/*/placed; do
+    slurp "$other"
+    [[ $other == "$record/placed" || $'\n'$text != *$'\n'"$1"$'\n'* ]] || return 0
+  done
+  return 1
+}
+
+beside() { # PATH: sets `beside` to where a file waits until it is complete
+  beside=${1%/*}/.${1##*/}.kthw
+}
+
+# Folders that were made here are remembered, so that they go when they are empty and nobody needs them any more.
+make_folder() { # PATH
+  [[ ! -d $1 ]] || return 0
+  make_folder "${1%/*}"
+  : >"$state/folders/${1//\//%}"
+  mkdir -m 0755 "$1" 2>/dev/null || [[ -d $1 ]]
 }
 
 write_file() { # INDEX PATH: atomically
-  local index=$1 path=$2 beside
-  beside=$(dirname "$path")/.$(basename "$path").kthw
-  cp "$contents/$index" "$beside"
-  chown "${owners[index]}" "$beside"
-  chmod "${modes[index]}" "$beside"
-  mv -fT "$beside" "$path"
+  local beside
+  beside "$2"
+  printf %s "${texts[$1]}" >"$beside"
+  chown "${owners[$1]}" "$beside"
+  chmod "${modes[$1]}" "$beside"
+  mv -fT "$beside" "$2"
 }
 
-# The paths of files that the record names and the description in force does not.
-superfluous() {
-  [[ -f $record/applied ]] || return 0
-  comm -23 <(sed -n 's/^file \([^ ]*\) .*/\1/p' "$record/applied" | sort) <(printf '%s\n' "${paths[@]}" | sort)
+unplace() { # PATH
+  local path=$1 beside
+  ! claimed "$path" || return 0
+  if [[ ! -d $path || -L $path ]]; then
+    [[ $path != "$units"/* || ${path#"$units"/} == */* ]] || stop "${path##*/}"
+    beside "$path"
+    rm -f "$path" "$beside"
+    path=${path%/*}
+  fi
+  while [[ -e $state/folders/${path//\//%} ]] && ! claimed "$path"; do
+    [[ ! -d $path ]] || rmdir "$path" 2>/dev/null || break
+    rm -f "$state/folders/${path//\//%}"
+    path=${path%/*}
+  done
+}
+
+# What systemd knows of the unit.
+declare -A unit_is
+look() {
+  local key value
+  unit_is=()
+  while IFS='=' read -r key value; do unit_is[$key]=$value; done < <(
+    systemctl show --property=ActiveState,UnitFileState,NeedDaemonReload,NRestarts,Job "$unit"
+  )
+}
+
+running() {
+  [[ ${unit_is[ActiveState]-} =~ ^(active|activating|reloading)$ ]]
+}
+
+stop() { # UNIT
+  systemctl disable --quiet --now "$1" 2>/dev/null || systemctl stop "$1" 2>/dev/null || true
+  ! systemctl is-active --quiet "$1" || fail "kthw-node: $1 on $(hostname) does not stop"
+  reload_systemd=yes
 }
 
 prerequisites() {
-  local one path mode owner missing=()
-  for one in "${packages[@]}"; do
-    [[ $(dpkg-query -W -f '${db:Status-Status}' "$one" 2>/dev/null) == installed ]] || missing+=("$one")
-  done
-  if ((${#missing[@]})); then
-    (
-      flock 9
-      apt-get update -qq
-      apt-get install -y -qq --no-install-recommends "${missing[@]}"
-    ) 9>"$state/packages.lock" >"$state/packages.log" 2>&1 || fail "kthw-node: could not install ${missing[*]}:" "$(tail -n 5 "$state/packages.log")"
+  local one index missing=() installed
+  if ((${#packages[@]})); then
+    installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null) || true
+    for one in "${packages[@]}"; do
+      [[ $'\n'$installed$'\n' == *$'\n'"installed $one"$'\n'* ]] || missing+=("$one")
+    done
+    ((${#missing[@]} == 0)) || alone install_packages "${missing[@]}"
   fi
   for one in "${users[@]}"; do
-    id -u "$one" >/dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$one"
+    id -u "$one" >/dev/null 2>&1 || alone make_user "$one"
   done
-  for one in "${directories[@]}"; do
-    read -r path mode owner <<<"$one"
-    make_folder "$path"
-    chmod "$mode" "$path"
-    chown "$owner" "$path"
+  survey "${directories[@]}"
+  for index in "${!directories[@]}"; do
+    compare_directory "$index"
+    [[ -n $found ]] || continue
+    one=${directories[index]}
+    make_folder "$one"
+    chown "${directory_owners[index]}" "$one"
+    chmod "${directory_modes[index]}" "$one"
+  done
+}
+
+alone() { # COMMAND...: while no other service does the like
+  (flock 9 && "$@") 9<"$state"
+}
+
+install_packages() { # NAME...
+  local log
+  log=$({ apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } 2>&1) ||
+    fail "kthw-node: could not install $* on $(hostname): $(tail -n 5 <<<"$log")"
+}
+
+make_user() { # NAME
+  id -u "$1" >/dev/null 2>&1 ||
+    useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$1"
+}
+
+# Makes the machine's files as described, and forgets what the service was started with where that is not what it reads now.
+place() {
+  local path
+  prerequisites
+  printf -v listed '%s\n' "${paths[@]}" "${directories[@]}"
+  slurp "$record/placed"
+  [[ $text == "$listed" ]] || printf %s "$listed" >>"$record/placed"
+  find_superfluous
+  reload_systemd=
+  "place_$kind"
+}
+
+place_files() { # FOLDER that their paths are below, or nothing
+  local index path beside
+  survey "${paths[@]/#/$1}"
+  for index in "${!paths[@]}"; do
+    path=$1${paths[index]}
+    beside "$path"
+    [[ ! -e $beside ]] || rm -f "$beside"
+    compare "$index" "$path"
+    [[ -n $found ]] || continue
+    [[ -n ${live[index]} || ! -e $record/started ]] || rm -f "$record/started"
+    if [[ -n $1 ]]; then (umask 066 && mkdir -p "${path%/*}"); else make_folder "${path%/*}"; fi
+    write_file "$index" "$path"
+    [[ $path != "$units"/* ]] || reload_systemd=yes
   done
 }
 
 place_service() {
-  local index path reload_units=
-  prerequisites
-  for index in "${!paths[@]}"; do
-    path=${paths[index]}
-    [[ -n $(difference "$index" "$path") ]] || continue
-    make_folder "$(dirname "$path")"
-    write_file "$index" "$path"
-    [[ $path != /etc/systemd/system/* ]] || reload_units=yes
-  done
-  while IFS= read -r path; do
-    rm -f "$path"
-    [[ $path != /etc/systemd/system/* ]] || reload_units=yes
-  done < <(superfluous)
-  if [[ -n $unit ]] && ! systemctl is-enabled --quiet "$unit" 2>/dev/null; then
-    systemctl enable --quiet "$unit" 2>/dev/null
-  elif [[ -n $reload_units || ( -n $unit && $(systemctl show -P NeedDaemonReload "$unit") == yes ) ]]; then
+  local path
+  place_files ''
+  for path in "${superfluous[@]}"; do unplace "$path"; done
+  [[ -z $unit ]] || look
+  if [[ -n $unit && ${unit_is[UnitFileState]-} =~ ^(disabled)?$ ]]; then
+    systemctl enable --quiet "$unit"
+  elif [[ -n $reload_systemd || ${unit_is[NeedDaemonReload]-} == yes ]]; then
     systemctl daemon-reload
   fi
 }
 
 # All of a bundle's paths are links through `current`, so that turning that one link changes them together.
 place_bundle() {
-  local index path version folder=$state/bundles/$name
-  version=$(sha256sum <"$work/wanted" | cut -d' ' -f1)
-  prerequisites
-  mkdir -p "$folder"
-  chmod 0711 "$state/bundles" "$folder"
-  for index in "${!paths[@]}"; do
-    path=$folder/$version${paths[index]}
-    [[ -n $(difference "$index" "$path") ]] || continue
-    install -d -m 0711 "$folder/$version"
-    (umask 022 && mkdir -p "$(dirname "$path")")
-    write_file "$index" "$path"
-  done
-  ln -sfn "$version" "$folder/next"
-  mv -fT "$folder/next" "$folder/current"
+  local path version
+  version=$(sha256sum <<<"$description")
+  version=${version%% *}
+  chmod 0711 "$record"
+  place_files "$record/$version"
+  if [[ ! $record/current -ef $record/$version ]]; then
+    ln -sfn "$version" "$record/next"
+    mv -fT "$record/next" "$record/current"
+  fi
+  survey "${paths[@]}"
   for path in "${paths[@]}"; do
-    [[ $(readlink "$path") != "$folder/current$path" ]] || continue
-    make_folder "$(dirname "$path")"
-    ln -sfn "$folder/current$path" "$path"
+    ! is_link "$path" "$record/current$path" || continue
+    make_folder "${path%/*}"
+    ln -sfn "$record/current$path" "$path"
   done
-  while IFS= read -r path; do rm -f "$path"; done < <(superfluous)
-  find "$folder" -mindepth 1 -maxdepth 1 -type d ! -name "$version" -exec rm -rf {} +
+  for path in "${superfluous[@]}"; do unplace "$path"; done
+  for path in "$record"/*; do
+    [[ ${path##*/} =~ ^(current|placed|$version)$ ]] || rm -rf "$path"
+  done
 }
 
-running() {
-  [[ $(systemctl is-active "$unit") =~ ^(active|activating|reloading)$ ]]
+# Writes down what an apply that succeeded has placed.
+settle() {
+  save "$record/placed" "$listed"
+  [[ $kind == bundle ]] || save "$record/applied" "$description"
 }
 
-healthy() {
-  systemctl is-active --quiet "$unit" && { [[ -z $health ]] || bash -c "$health" >/dev/null 2>&1; }
+# The hash of all that the running service depends on.
+digest() {
+  local index
+  {
+    echo "$unit"
+    for index in "${!paths[@]}"; do
+      [[ -n ${live[index]} ]] || printf '%s\n%s' "${paths[index]} ${modes[index]} ${owners[index]}" "${texts[index]}"
+    done
+    ((${#reads[@]} == 0)) || find -L "${reads[@]}" -type f -exec sha256sum {} + 2>/dev/null | sort
+  } | sha256sum
+}
+
+healthy() { # SECONDS that it may take to tell
+  [[ ${unit_is[ActiveState]-} == active ]] && { [[ -z $health ]] || timeout "$1" bash -c "$health" >/dev/null 2>&1; }
 }
 
 # A service that keeps falling over will not get healthy by waiting longer.
-wait_healthy() {
-  local deadline=$((SECONDS + timeout))
-  until healthy; do
-    ((SECONDS < deadline)) || return 1
-    (($(systemctl show -P NRestarts "$unit") < 5)) || return 1
+wait_healthy() { # SECONDS at which to give up
+  local restarts=
+  look
+  until healthy $(($1 > SECONDS ? $1 - SECONDS : 1)); do
+    ((SECONDS < $1)) || return 1
+    [[ ${unit_is[ActiveState]-} != failed || -n ${unit_is[Job]-} ]] || return 1
+    restarts=${restarts:-${unit_is[NRestarts]-0}}
+    ((${unit_is[NRestarts]-0} < restarts + 5)) || return 1
     sleep 0.2
+    look
   done
 }
 
 complaint() {
   echo "$unit on $(hostname) is not healthy: ${health:-it does not run}"
   systemctl status --no-pager --full --lines=0 "$unit" || true
+  journalctl --sync || true
   journalctl --unit "$unit" --lines 20 --no-pager --output cat || true
 }
 
-# Brings the running service up to what is on the machine; 1 if it did not get there.
+# Brings the running service up to what is on the machine; 1 if it did not get there, and then `problem` may say why.
 start() { # --wait or nothing
-  local now
+  local now text give_up=$((SECONDS + timeout))
   [[ -n $unit ]] || return 0
-  now=$(digest)
-  if running && [[ $(cat "$record/started" 2>/dev/null) == "$now" ]]; then
+  problem=
+  read -r now _ < <(digest)
+  slurp "$record/started"
+  if running && [[ $text == "$now" ]]; then
     :
-  elif [[ -n $reload ]] && running; then
-    problem=$(bash -c "$reload" 2>&1) || return 1
+  elif running && [[ -n $reload ]]; then
+    if ! problem=$(bash -c "$reload" 2>&1); then
+      problem="$unit on $(hostname) cannot use its new files: $problem"
+      return 1
+    fi
     problem=
     systemctl reload "$unit" || return 1
-  elif [[ ${1-} == --wait ]]; then
-    systemctl reset-failed "$unit" 2>/dev/null || true
-    timeout "$timeout" systemctl restart "$unit" || true
   else
-    systemctl restart --no-block "$unit"
+    systemctl reset-failed "$unit" 2>/dev/null || true
+    if [[ ${1-} == --wait ]]; then
+      timeout "$timeout" systemctl restart "$unit" 2>/dev/null || true
+    else
+      systemctl restart --no-block "$unit" || return 1
+    fi
   fi
-  echo "$now" >"$record/started"
-  [[ ${1-} != --wait ]] || wait_healthy
+  save "$record/started" "$now"
+  [[ ${1-} != --wait ]] || wait_healthy "$give_up"
 }
 
 apply() { # [--wait]
-  local problem=
-  cat >"$work/wanted"
-  parse "$work/wanted" "$work/contents"
-  mkdir -p "$record" "$state/bundles"
-  chmod 0711 "$state"
-  exec 8>"$record/lock"
-  flock 8
-  if [[ $kind == bundle ]]; then
-    place_bundle
-    grep -v '^  ' "$work/wanted" >"$record/applied.new"
-    mv -f "$record/applied.new" "$record/applied"
+  local text before
+  parse
+  lock
+  slurp "$record/applied"
+  before=$text
+  place
+  if [[ $kind == bundle ]] || start "${1-}"; then
+    settle
     return
   fi
-  place_service
-  if ! start "${1-}"; then
-    [[ -n $problem ]] || problem=$(complaint 2>&1)
-    rm -f "$record/started"
-    if [[ -f $record/applied ]]; then
-      put_back && problem+=$'\nThe previous files are back, and the service is healthy with them.' ||
-        problem+=$'\nThe previous files are back, but the service is not healthy with them either.'
-    fi
-    fail "$problem"
-  fi
-  cp "$work/wanted" "$record/applied.new"
-  mv -f "$record/applied.new" "$record/applied"
-}
-
-# Undoes a change that did not get healthy: what was applied before is applied again.
-put_back() {
-  local problem
-  cp "$record/applied" "$work/before"
-  cp "$work/wanted" "$record/applied" # so that files which only the failed change had are removed
-  parse "$work/before" "$work/contents"
-  place_service
-  cp "$work/before" "$record/applied"
-  start --wait
+  rm -f "$record/started"
+  [[ -n $problem ]] || problem=$(complaint 2>&1)
+  echo "$problem" >&2
+  [[ -n $before && $before != "$description" ]] || exit 1
+  parse <"$record/applied"
+  place
+  start --wait || fail "The previous files are back, but the service is not healthy with them either."
+  settle
+  fail "The previous files are back, and the service is healthy with them."
 }
 
 check() {
-  local index path found differs=0
-  cat >"$work/wanted"
-  parse "$work/wanted" "$work/contents"
-  report() { echo "$1: $2"; differs=1; }
+  local index path target differs=0
+  parse
+  report() {
+    echo "$1: $2"
+    differs=1
+  }
+  survey "${directories[@]}" "${paths[@]}" "${paths[@]/#/$record/current}"
+  for index in "${!directories[@]}"; do
+    compare_directory "$index"
+    [[ -z $found ]] || report "${directories[index]}" "$found"
+  done
   for index in "${!paths[@]}"; do
-    path=${paths[index]}
-    if [[ $kind == bundle ]]; then
-      [[ $(readlink "$path") == "$state/bundles/$name/current$path" ]] || { report "$path" missing; continue; }
-      found=$(difference "$index" "$state/bundles/$name/current$path")
+    path=${paths[index]} target=$record/current${paths[index]}
+    if [[ $kind == service ]]; then
+      compare "$index" "$path"
+    elif is_link "$path" "$target"; then
+      compare "$index" "$target"
     else
-      found=$(difference "$index" "$path")
+      found=missing
     fi
     [[ -z $found ]] || report "$path" "$found"
   done
-  while IFS= read -r path; do
-    [[ ! -e $path ]] || report "$path" superfluous
-  done < <(superfluous)
-  [[ -z $unit ]] || running || report "$unit" "not running"
+  find_superfluous
+  for path in "${superfluous[@]}"; do
+    if [[ -e $path || -L $path ]] && ! claimed "$path"; then report "$path" superfluous; fi
+  done
+  if [[ -n $unit ]]; then
+    look
+    running || report "$unit" "not running"
+  fi
   return $differs
 }
 
 remove() {
   local path
-  cat >"$work/wanted"
-  parse "$work/wanted" "$work/contents"
-  if [[ -n $unit && -n $(systemctl cat "$unit" 2>/dev/null) ]]; then
-    systemctl disable --quiet --now "$unit" 2>/dev/null || systemctl stop "$unit"
-  fi
-  while IFS= read -r path; do rm -f "$path"; done < <(printf '%s\n' "${paths[@]}"; paths=(); superfluous)
-  if [[ -f $record/folders ]]; then
-    tac "$record/folders" | while IFS= read -r path; do rmdir "$path" 2>/dev/null || true; done
-  fi
+  parse
+  lock
+  reload_systemd=
+  [[ -z $unit ]] || claimed "$units/$unit" || stop "$unit"
+  find_superfluous
+  for path in "${paths[@]}" "${directories[@]}" "${superfluous[@]}"; do unplace "$path"; done
   rm -rf "$record"
-  [[ -n $unit ]] || return 0
+  [[ -n $reload_systemd ]] || return 0
   systemctl daemon-reload
   systemctl reset-failed "$unit" 2>/dev/null || true
 }
 
 await() { # NAME... [--until COMMAND]
-  local one until='' deadline=$((SECONDS + 120))
-  while (($#)); do
-    one=$1
+  local said give_up
+  while (($#)) && [[ $1 != --until ]]; do
+    [[ -f $state/services/$1/applied ]] || fail "kthw-node: there is no service $1 on $(hostname)"
+    parse <"$state/services/$1/applied"
+    [[ -z $unit ]] || wait_healthy $((SECONDS + timeout)) || fail "$(complaint 2>&1)"
     shift
-    if [[ $one == --until ]]; then
-      until=$1
-      break
-    fi
-    [[ -f $state/services/$one/applied ]] || fail "kthw-node: there is no service $one on $(hostname)"
-    parse "$state/services/$one/applied" "$work/contents"
-    wait_healthy || fail "$(complaint 2>&1)"
   done
-  [[ -n $until ]] || return 0
-  until bash -c "$until" >"$work/said" 2>&1; do
-    ((SECONDS < deadline)) || fail "kthw-node: still failing on $(hostname) after 120 s: $until"$'\n'"$(tail -n 20 "$work/said")"
+  (($#)) || return 0
+  give_up=$((SECONDS + 120))
+  until said=$(timeout $((give_up > SECONDS ? give_up - SECONDS : 1)) bash -c "$2" 2>&1); do
+    ((SECONDS < give_up)) || fail "kthw-node: still failing on $(hostname) after 120 s: $2"$'\n'"$(tail -n 20 <<<"$said")"
     sleep 0.2
   done
 }
 
-download() { # URL FILE
-  case $1 in
-    file://*)
-      [[ -r ${1#file://} ]] || fail "kthw-node: ${1#file://} is not there"
-      ln -s "${1#file://}" "$2"
-      ;;
-    *) curl --fail --silent --show-error --location --retry 3 --connect-timeout 20 --output "$2" "$1" || fail "kthw-node: could not download $1" ;;
-  esac
+get() { # URL: to standard output
+  curl --fail --silent --show-error --location --retry 3 --connect-timeout 20 "$1" || fail "kthw-node: could not download $1"
 }
 
-# `sha256:HEX`, or the address of a file that holds the sum.
-verify() { # URL SUM FILE
+# Downloads a file and verifies it: its sum is `sha256:HEX`, or the address of a file that holds it.
+download() { # URL SUM FILE
   local expected=${2#sha256:} actual
-  if [[ $2 != sha256:* ]]; then
-    expected=$(curl --fail --silent --show-error --location --retry 3 --connect-timeout 20 "$2" | cut -d' ' -f1) || fail "kthw-node: could not download $2"
-  fi
-  actual=$(sha256sum <"$3" | cut -d' ' -f1)
-  [[ $actual == "$expected" ]] || fail "kthw-node: $1: checksum differs, expected $expected, got $actual; nothing of it was installed"
+  case $1 in
+    file://*) cp --reflink=auto "${1#file://}" "$3" || fail "kthw-node: could not read $1" ;;
+    *) get "$1" >"$3" ;;
+  esac
+  [[ $2 == sha256:* ]] || expected=$(get "$2")
+  # openssl is several times faster, but not everywhere
+  actual=$(openssl dgst -sha256 -r "$3" 2>/dev/null || sha256sum "$3")
+  [[ ${actual%% *} == "${expected%% *}" ]] ||
+    fail "kthw-node: $1: checksum differs, expected ${expected%% *}, got ${actual%% *}; nothing of it was installed"
 }
 
-# One artifact: its headers `artifact NAME VERSION URL SUM`, and `member -> binary` lines for an archive.
-fetch_artifact() { # NAME VERSION URL SUM, members on stdin
-  local folder=$binaries/$1/$2 url=$3 sum=$4 temporary one member binary members=() fresh=yes
-  while read -r member binary; do
-    members+=("$member $binary")
-    [[ $(cat "$folder/.$binary.sum" 2>/dev/null) == "$sum" && -x $folder/$binary ]] || fresh=
+fetch_artifact() { # NAME VERSION URL SUM MEMBER BINARY...
+  local folder=$binaries/$1/$2 url=$3 sum=$4 fetched said member text fresh=yes
+  local -A members=()
+  shift 4
+  while (($#)); do
+    members[$1]=$2
+    slurp "$folder/.$2.sum"
+    [[ -x $folder/$2 && $text == "$sum" ]] || fresh=
+    shift 2
   done
   [[ -z $fresh ]] || return 0
-  temporary=$(mktemp -d "$work/fetch.XXXXXX")
-  download "$url" "$temporary/file"
-  verify "$url" "$sum" "$temporary/file"
-  install -d -m 0755 "$binaries" "$binaries/$1" "$folder"
-  for one in "${members[@]}"; do
-    read -r member binary <<<"$one"
-    if [[ $member == - ]]; then
-      cp --reflink=auto "$temporary/file" "$folder/.$binary.new"
-    else
-      tar -xOf "$temporary/file" "$member" >"$folder/.$binary.new" || fail "kthw-node: $url holds no $member"
-    fi
-    chmod 0755 "$folder/.$binary.new"
-    mv -fT "$folder/.$binary.new" "$folder/$binary"
-    echo "$sum" >"$folder/.$binary.sum"
+  fetched=$(mktemp -d "$work/XXXXXX")
+  download "$url" "$sum" "$fetched/-" # what is no archive has this one member
+  [[ -v members[-] ]] || said=$(tar -xf "$fetched/-" -C "$fetched" --no-same-owner -- "${!members[@]}" 2>&1) ||
+    fail "kthw-node: could not unpack $url: $said"
+  install -d -m 0755 "$binaries" "${folder%/*}" "$folder"
+  for member in "${!members[@]}"; do
+    chmod 0755 "$fetched/$member"
+    mv -fT "$fetched/$member" "$folder/${members[$member]}"
+    printf %s "$sum" >"$folder/.${members[$member]}.sum"
   done
-  rm -rf "$temporary"
 }
 
 fetch_image() { # NAME URL SUM
-  local file temporary
-  file=$images/$(basename "$2")
-  [[ $(cat "$file.sum" 2>/dev/null) != "$3" || ! -f $file ]] || return 0
-  temporary=$(mktemp -d "$work/fetch.XXXXXX")
-  download "$2" "$temporary/file"
-  verify "$2" "$3" "$temporary/file"
+  local file=$images/${2##*/} fetched text
+  slurp "$file.sum"
+  [[ $text != "$3" || ! -f $file ]] || return 0
+  fetched=$(mktemp "$work/XXXXXX")
+  download "$2" "$3" "$fetched"
   install -d -m 0755 "$binaries" "$images"
-  cp --reflink=auto "$temporary/file" "$file.new"
-  mv -fT "$file.new" "$file"
+  mv -fT "$fetched" "$file"
   echo "$1" >"$file.name"
-  echo "$3" >"$file.sum"
+  printf %s "$3" >"$file.sum"
   [[ ! -S /run/containerd/containerd.sock ]] || import_image "$file"
 }
 
@@ -408,35 +533,31 @@ containerd_client() {
   find "$binaries/containerd" -name ctr -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2
 }
 
-# Downloads run side by side; each that fails is told.
+# Lines are `artifact NAME VERSION URL SUM`, its binaries below it as `  MEMBER BINARY` (member - is a download that is no archive);
+# `image NAME URL SUM`; `link PATH TARGET`. Downloads run side by side; each that fails is told.
 fetch() {
-  local line word rest one two three four pending=() jobs=() job failed=
-  while IFS= read -r line || [[ -n $line ]]; do
-    read -r word rest <<<"$line"
+  local lines line words wanted=() jobs=() job failed=
+  for line in "$binaries"/.work.*; do # of a run that was cut off
+    [[ -d /proc/${line##*.} ]] || rm -rf "$line"
+  done
+  work=$binaries/.work.$$
+  trap 'rm -rf "$work"' EXIT
+  install -d -m 0755 "$binaries"
+  mkdir "$work"
+  mapfile -t lines
+  for line in "${lines[@]}"; do
+    read -ra words <<<"$line"
     case $line in
-      'artifact '*)
-        read -r one two three four <<<"$rest"
-        exec 3>"$work/members.${#pending[@]}"
-        pending+=("fetch_artifact $one $two $three $four")
-        ;;
-      'image '*)
-        read -r one two three <<<"$rest"
-        exec 3>"$work/members.${#pending[@]}"
-        pending+=("fetch_image $one $two $three")
-        ;;
-      'link '*)
-        read -r one two <<<"$rest"
-        ln -sfn "$two" "$one"
-        ;;
-      '  '*) echo "$word $rest" >&3 ;;
+      'artifact '* | 'image '*) wanted+=("$line") ;;
+      '  '*) wanted[-1]+=$line ;;
+      'link '*) ln -sfn "${words[2]}" "${words[1]}" ;;
       '') ;;
       *) fail "kthw-node: unknown line: $line" ;;
     esac
   done
-  exec 3>&-
-  for job in "${!pending[@]}"; do
-    # shellcheck disable=SC2086 # the words of a line are its arguments
-    (${pending[job]} <"$work/members.$job") &
+  for line in "${wanted[@]}"; do
+    read -ra words <<<"$line"
+    "fetch_${words[0]}" "${words[@]:1}" &
     jobs+=($!)
   done
   for job in "${jobs[@]}"; do wait "$job" || failed=yes; done
@@ -452,14 +573,10 @@ import_images() {
   done
 }
 
-mkdir -p "$state" "$state/services"
-chmod 0711 "$state"
-for left in "$state"/work.*; do # by an interrupted run
-  [[ -d /proc/${left##*.} ]] || rm -rf "$left"
-done
-work=$state/work.$$
-mkdir "$work"
-trap 'rm -rf "$work"' EXIT
+if [[ ! -d $state/folders ]]; then
+  install -d -m 0711 "$state" "$state/bundles"
+  mkdir -p "$state/services" "$state/folders"
+fi
 verb=${1-}
 shift || true
 case $verb in
