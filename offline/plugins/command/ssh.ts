@@ -1,0 +1,213 @@
+/** Commands on machines over SSH: one connection to a machine, shared by everything that runs there. */
+import { setTimeout as sleep } from "node:timers/promises";
+import ssh2, { type ClientChannel } from "ssh2";
+import { type Call, type Outcome, Output, quote } from "./output.ts";
+
+/** Where a machine is and how to get in. */
+export interface Connection {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password?: string;
+  readonly privateKey?: string;
+  readonly privateKeyPassword?: string;
+  /** The one key that the machine may show, as in known_hosts; left out: any. */
+  readonly hostKey?: string;
+  /** How often dialling may fail; -1: without end. */
+  readonly dialErrorLimit: number;
+  /** Seconds; 0: without end. */
+  readonly perDialTimeout: number;
+}
+
+/** Below the ten sessions that an SSH server allows on one connection unless told otherwise. */
+const sessions = 8;
+
+interface Machine {
+  client: Promise<ssh2.Client> | undefined;
+  running: number;
+  readonly waiting: (() => void)[];
+}
+
+const machines = new Map<string, Machine>();
+
+/** Ends all connections. */
+export function close(): void {
+  for (const { client } of machines.values())
+    client?.then(
+      (open) => open.end(),
+      () => {},
+    );
+}
+
+const refusals: Record<string, string> = {
+  ECONNREFUSED: "connect: connection refused",
+  ECONNRESET: "read: connection reset by peer",
+  EHOSTUNREACH: "connect: no route to host",
+  ENETUNREACH: "connect: network is unreachable",
+  ETIMEDOUT: "i/o timeout",
+};
+
+type DialError = Error & { level?: string; code?: string };
+
+function explain(to: Connection, error: DialError): string {
+  const address = `${to.host}:${to.port}`;
+  switch (error.level) {
+    case "client-timeout":
+      return `dial tcp ${address}: i/o timeout`;
+    case "client-socket":
+      return `dial tcp ${address}: ${refusals[error.code ?? ""] ?? error.message}`;
+    case "client-authentication":
+      return "ssh: handshake failed: ssh: unable to authenticate, no supported methods remain";
+    default:
+      return `ssh: handshake failed: ${/^Host denied/.test(error.message) ? "ssh: host key mismatch" : error.message}`;
+  }
+}
+
+/** The settings of the SSH client; a key that cannot be read is an error here, before anything is dialled. */
+function settings(to: Connection): ssh2.ConnectConfig {
+  const { privateKey, privateKeyPassword, password, hostKey } = to;
+  if (privateKey !== undefined) {
+    const parsed = ssh2.utils.parseKey(privateKey, privateKeyPassword);
+    if (parsed instanceof Error) throw new Error(`private key: ${parsed.message}`);
+  }
+  const [type, key] = hostKey?.trim().split(/\s+/) ?? [];
+  if (hostKey !== undefined && (key === undefined || ssh2.utils.parseKey(hostKey) instanceof Error))
+    throw new Error("failed to parse host key: ssh: no key found");
+  return {
+    host: to.host,
+    port: to.port,
+    username: to.user,
+    readyTimeout: to.perDialTimeout * 1000,
+    keepaliveInterval: 15_000,
+    keepaliveCountMax: 4,
+    ...(privateKey !== undefined && { privateKey }),
+    ...(privateKeyPassword !== undefined && { passphrase: privateKeyPassword }),
+    ...(password !== undefined && { password, tryKeyboard: true }),
+    ...(key !== undefined && {
+      algorithms: {
+        serverHostKey: (type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type]) as never,
+      },
+      hostVerifier: (offered: Buffer) => offered.toString("base64") === key,
+    }),
+  };
+}
+
+const dialOnce = (to: Connection, config: ssh2.ConnectConfig): Promise<ssh2.Client> =>
+  new Promise((resolve, reject) => {
+    const client = new ssh2.Client();
+    client
+      .once("ready", () => resolve(client))
+      .on("keyboard-interactive", (_name, _text, _language, prompts, answer) =>
+        answer(prompts.map(() => to.password ?? "")),
+      )
+      .on("error", (error: DialError) => {
+        client.end();
+        reject(new Error(explain(to, error)));
+      })
+      .once("close", () => reject(new Error("ssh: handshake failed: EOF")))
+      .connect(config);
+  });
+
+async function dial(to: Connection, call: Call): Promise<ssh2.Client> {
+  const config = settings(to);
+  const limit = to.dialErrorLimit;
+  for (let failed = 1, delay = 100; ; failed++, delay = Math.min(delay * 1.5, 5_000)) {
+    try {
+      return await dialOnce(to, config);
+    } catch (error) {
+      if (limit > -1 && failed > limit)
+        throw new Error(`after ${failed - 1} failed attempts: ${(error as Error).message}`);
+      call.log(`Dial ${failed}/${limit === -1 ? "inf" : limit} failed: retrying`);
+      await sleep(delay, undefined, { signal: call.signal }).catch(() => {});
+      call.signal.throwIfAborted();
+    }
+  }
+}
+
+/** The command has certainly not been started, so that it may be tried once more. */
+class NotStarted extends Error {}
+
+function execute(client: ssh2.Client, call: Call): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    // The listeners are set here and now: the answers to a quick command arrive together with that to its start, and
+    // the event with the exit status is not kept for those who listen later.
+    try {
+      client.exec(call.command, { env: call.environment }, (error, channel) => {
+        if (error === undefined) finish(channel, call).then(resolve, reject);
+        else if (error.message === "Unable to exec")
+          reject(new Error(`EOF: running ${quote(call.command)}:\n`));
+        else reject(new NotStarted(error.message));
+      });
+    } catch (error) {
+      // A connection that is gone already throws instead of calling back.
+      reject(new NotStarted((error as Error).message));
+    }
+  });
+}
+
+function finish(channel: ClientChannel, call: Call): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const output = new Output(call);
+    output.collect("stdout", channel);
+    output.collect("stderr", channel.stderr);
+    let end = "wait: remote command exited without exit status or exit signal";
+    let code: number | null = null;
+    channel.on("exit", (status: number | null, signal?: string) => {
+      code = status;
+      end =
+        signal === undefined
+          ? `Process exited with status ${status}`
+          : `Process exited with status 128 from signal ${signal.replace(/^SIG/, "")}`;
+    });
+    // A command may end without having read its input; what it says by its exit status is all that counts.
+    channel.on("error", () => {});
+    channel.on("close", () => {
+      if (code === 0) resolve(output.outcome());
+      else reject(output.failure(end));
+    });
+    // Not end(): a stream that has ended both ways destroys itself, which closes the channel before the server has
+    // told the exit status.
+    const eof = () => (channel as unknown as { eof(): void }).eof();
+    if (call.stdin) channel.write(call.stdin, eof);
+    else eof();
+  });
+}
+
+/** Runs one command to its end. A connection that has died is dialled anew, but only before the command has started. */
+export async function run(to: Connection, call: Call): Promise<Outcome> {
+  const key = JSON.stringify(to);
+  const machine = machines.get(key) ?? { client: undefined, running: 0, waiting: [] };
+  machines.set(key, machine);
+  while (machine.running >= sessions)
+    await new Promise<void>((resolve) => machine.waiting.push(resolve));
+  machine.running++;
+  try {
+    for (let attempt = 1; ; attempt++) {
+      call.signal.throwIfAborted();
+      machine.client ??= dial(to, call).then((client) => {
+        const forget = () => {
+          if (machine.client === dialled) machine.client = undefined;
+        };
+        client.on("close", forget).on("error", forget);
+        return client;
+      });
+      const dialled = machine.client;
+      try {
+        return await execute(await dialled, call);
+      } catch (error) {
+        const lost = error instanceof NotStarted;
+        dialled.then(
+          (client) => lost && client.end(),
+          () => {
+            if (machine.client === dialled) machine.client = undefined;
+          },
+        );
+        if (!lost || attempt === 3) throw error;
+        if (machine.client === dialled) machine.client = undefined;
+      }
+    }
+  } finally {
+    machine.running--;
+    machine.waiting.shift()?.();
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Puts the stand-ins where the Pulumi CLI looks for plugins, whole, so that this folder may go away afterwards:
+ * `install.ts <directory of pulumi> <PULUMI_HOME> [name…]`. Those that are there already and up to date are left alone.
+ */
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+
+const here = import.meta.dirname;
+
+/** What can be installed: each provider by its module and version, and the language host. */
+const providers: Record<string, { module: string; version: string }> = {
+  command: { module: "./command/index.ts", version: "1.2.1" },
+  kubernetes: { module: "./kubernetes/index.ts", version: "4.34.2" },
+  random: { module: "./random.ts", version: "4.21.2" },
+  tls: { module: "./tls/index.ts", version: "5.6.1" },
+};
+const languageHost = "nodejs";
+
+interface Target {
+  readonly directory: string;
+  readonly file: string;
+  readonly program: string;
+}
+
+function target(bin: string, home: string, name: string): Target {
+  if (name === languageHost)
+    return {
+      directory: bin,
+      file: "pulumi-language-nodejs",
+      program: 'import "./language-nodejs.ts";',
+    };
+  const found = providers[name];
+  if (found === undefined)
+    throw new Error(
+      `${name}: no such plugin; choose from ${[languageHost, ...Object.keys(providers)].join(", ")}`,
+    );
+  return {
+    directory: join(home, "plugins", `resource-${name}-v${found.version}`),
+    file: `pulumi-resource-${name}`,
+    program: `import { provide } from "./protocol/provider.ts";
+import { provider } from "${found.module}";
+void provide(provider);`,
+  };
+}
+
+/** A digest of everything that the stand-ins are made from. */
+function fingerprint(): string {
+  const hash = createHash("sha256").update(process.version);
+  for (const entry of readdirSync(here, { recursive: true, encoding: "utf8" }).sort())
+    if (!/^(node_modules|test)\b/.test(entry) && /(\.ts|package-lock\.json)$/.test(entry))
+      hash.update(entry).update(readFileSync(join(here, entry)));
+  return hash.digest("hex");
+}
+
+/** Replaces a file whole, for others may be starting it. */
+function place(path: string, content: string | Uint8Array, mode: number): void {
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, content);
+  chmodSync(draft, mode);
+  renameSync(draft, path);
+}
+
+function installPackages(): void {
+  const lock = join(here, "package-lock.json");
+  const installed = join(here, "node_modules", ".package-lock.json");
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  execFileSync("npm", ["ci", "--omit=optional", "--ignore-scripts", "--loglevel=error"], {
+    cwd: here,
+    stdio: ["ignore", 2, 2],
+  });
+}
+
+async function install({ directory, file, program }: Target, mark: string): Promise<void> {
+  const { build } = await import("esbuild");
+  const { outputFiles } = await build({
+    stdin: { contents: program, resolveDir: here, loader: "ts" },
+    bundle: true,
+    minify: true,
+    write: false,
+    platform: "node",
+    target: "node20",
+    format: "cjs",
+    external: ["*.node", "cpu-features"],
+    logLevel: "error",
+  });
+  mkdirSync(directory, { recursive: true });
+  const path = join(directory, file);
+  place(`${path}.cjs`, outputFiles[0]!.contents, 0o644);
+  place(path, '#!/bin/sh\nexec node "$0.cjs" "$@"\n', 0o755);
+  place(`${path}.stand-in`, `${mark}\n`, 0o644);
+}
+
+const [bin, home, ...names] = process.argv.slice(2);
+if (bin === undefined || home === undefined)
+  throw new Error("usage: install.ts <directory of pulumi> <PULUMI_HOME> [name…]");
+const mark = fingerprint();
+const stale = (names.length > 0 ? names : [languageHost, ...Object.keys(providers)])
+  .map((name) => target(bin, home, name))
+  .filter(({ directory, file }) => {
+    const path = join(directory, file);
+    return (
+      !existsSync(path) ||
+      !existsSync(`${path}.stand-in`) ||
+      readFileSync(`${path}.stand-in`, "utf8").trim() !== mark
+    );
+  });
+if (stale.length > 0) {
+  installPackages();
+  for (const one of stale) await install(one, mark);
+}
