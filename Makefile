@@ -1,0 +1,79 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+STACK ?= local
+export STACK
+# As it was written, dollars and all.
+ifdef CMD
+override export CMD := $(value CMD)
+endif
+
+# What Pulumi needs, and what a cluster on this computer needs beyond that.
+tools := node-packages pulumi plugins passphrase settings
+things := debian-packages $(tools) artifacts kubectl rootfs
+# Without somebody at the terminal nothing can be confirmed.
+yes = $$([[ -t 0 && -t 1 && -z $${CI:-} ]] || echo --yes)
+
+.PHONY: help up preview down shell install test test-fast lint bench clean $(things)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do
+	  printf 'make %-10s %s\n' "$$target" "$$text"
+	done
+	printf '\nSTACK=name chooses another stack than local; KTHW_CACHE=folder another place for what is installed.\n'
+
+up: install ## install what is missing, bring the cluster up, show its nodes
+	@. install/env.sh
+	pulumi stack select --create "$$STACK" >/dev/null
+	pulumi up --stack "$$STACK" $(yes)
+	install/kubeconfig
+	kubectl get nodes
+	echo "kubeconfig: $$KUBECONFIG"
+
+preview: install ## show what `make up` would change, line by line
+	@. install/env.sh
+	pulumi stack select --create "$$STACK" >/dev/null
+	pulumi preview --stack "$$STACK" --diff
+
+down: $(tools) ## destroy the cluster
+	@. install/env.sh
+	pulumi stack select --create "$$STACK" >/dev/null
+	pulumi destroy --stack "$$STACK" $(yes)
+	rm -f "$$KUBECONFIG"
+
+shell: $(tools) ## a shell for pulumi and kubectl; CMD='…' runs one command in it
+	@. install/env.sh
+	pulumi stack select --create "$$STACK" >/dev/null
+	export PULUMI_STACK=$$STACK
+	unset MAKEFLAGS MAKELEVEL
+	$(if $(CMD),eval "$$CMD",bash --rcfile <(echo '[ ! -r ~/.bashrc ] || . ~/.bashrc; . install/env.sh; PS1="($$STACK) $$PS1"') -i || true)
+
+install: $(things) ## install what is missing
+
+$(things):
+	@install/$@
+
+test: install ## lint and all tests, the live ones on this computer included
+	@install/debian-packages iptables openssl shellcheck
+	install/node-packages . offline/plugins
+	node --import tsx test/run.ts all
+
+test-fast: ## lint and all tests but the live ones
+	@install/debian-packages shellcheck
+	install/node-packages . offline/plugins
+	node --import tsx test/run.ts fast
+
+lint: ## formatting, types and shell scripts
+	@install/debian-packages shellcheck
+	install/node-packages . offline/plugins
+	node --import tsx test/run.ts lint
+
+bench: install ## measure the cluster against its bars
+	@. install/env.sh
+	node --import tsx test/live/bench.ts
+
+clean: ## remove the stack's machines and state, whatever an interrupted run left
+	@install/clean
