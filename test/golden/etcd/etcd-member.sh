@@ -1,0 +1,74 @@
+#!/bin/bash
+# Starts this machine's etcd: with its data, as a founder of the cluster, or as one that joins it.
+set -euo pipefail
+founded=/etc/etcd/founded-$ETCD_GENERATION
+joining=/etc/etcd/joining
+export ETCDCTL_CACERT=/etc/kubernetes/pki/etcd/ca.crt ETCDCTL_CERT=/etc/kubernetes/pki/etcd/server.crt ETCDCTL_KEY=/etc/kubernetes/pki/etcd/server.key
+
+# A member other than this one that answers.
+healthy_member() {
+  local name peer client
+  while read -r name peer client; do
+    if [[ $name != "$ETCD_NAME" ]] &&
+      "$ETCD_BINARIES/etcdctl" --endpoints="$client" --command-timeout=2s endpoint health >/dev/null 2>&1; then
+      echo "$client"
+      return
+    fi
+  done </etc/etcd/members
+  return 1
+}
+
+ctl() {
+  "$ETCD_BINARIES/etcdctl" --endpoints="$endpoint" --command-timeout=10s "$@"
+}
+
+# The id of this machine's entry in the member list.
+own_id() {
+  ctl member list | awk -F', ' -v peer="$ETCD_PEER_URL" '$4 == peer { print $1 }'
+}
+
+join() {
+  local entry added
+  if [[ -d /var/lib/etcd/member ]]; then
+    mv /var/lib/etcd/member "/var/lib/etcd/member.$(date +%Y%m%d-%H%M%S)"
+  fi
+  until endpoint=$(healthy_member); do
+    echo "no other member answers; to start a new cluster from a snapshot, raise etcd.generation" >&2
+    sleep 1
+  done
+  entry=$(own_id)
+  [[ -z $entry ]] || ctl member remove "$entry"
+  until added=$(ctl member add "$ETCD_NAME" --learner --peer-urls="$ETCD_PEER_URL"); do sleep 1; done
+  eval "$(grep '^ETCD_INITIAL_CLUSTER=' <<<"$added")"
+  export ETCD_INITIAL_CLUSTER ETCD_INITIAL_CLUSTER_STATE=existing
+  touch "$joining"
+}
+
+# A learner follows the cluster without a vote until it has caught up.
+promote() {
+  local entry
+  until endpoint=$(healthy_member); do sleep 1; done
+  until [[ $(ctl member list | awk -F', ' -v peer="$ETCD_PEER_URL" '$4 == peer { print $6 }') == false ]]; do
+    entry=$(own_id)
+    ctl member promote "$entry" || sleep 0.5
+  done
+}
+
+case $1 in
+  start)
+    if [[ -d /var/lib/etcd/member && ( -e $founded || -s /etc/etcd/founders ) ]]; then
+      :
+    elif [[ -s /etc/etcd/founders && ! -e $founded ]]; then
+      ETCD_INITIAL_CLUSTER=$(cat /etc/etcd/founders)
+      export ETCD_INITIAL_CLUSTER ETCD_INITIAL_CLUSTER_STATE=new ETCD_INITIAL_CLUSTER_TOKEN=kthw-$ETCD_GENERATION
+    else
+      join
+    fi
+    exec "$ETCD_BINARIES/etcd" "${@:2}"
+    ;;
+  started)
+    [[ ! -e $joining ]] || promote
+    touch "$founded"
+    rm -f "$joining"
+    ;;
+esac

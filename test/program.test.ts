@@ -1,0 +1,589 @@
+import { strict as assert } from "node:assert";
+import * as pulumi from "@pulumi/pulumi";
+import { headers, parseDescription } from "./support/description.ts";
+import {
+  computed,
+  firstUpdate,
+  type Graph,
+  machineOf,
+  runProgram,
+  secretMark,
+  stdinOf,
+} from "./support/program.ts";
+import { type Registration, unknown } from "./support/record.ts";
+
+/** Each depends on those before it, never on those behind it. */
+const layers = [
+  "kthw:index:LocalMachines",
+  "kthw:index:Node",
+  "kthw:index:CertificateAuthority",
+  "kthw:index:ApiLoadBalancer",
+  "kthw:index:EtcdCluster",
+  "kthw:index:ControlPlane",
+  "kthw:index:BridgeNetwork",
+  "kthw:index:WorkerPool",
+  "kthw:index:CoreDns",
+];
+const controllers = ["cp1", "cp2", "cp3"];
+const workers = ["worker1", "worker2"];
+const worker3 = { name: "worker3", address: "10.240.0.23", podCidr: "10.200.23.0/24" };
+const worker4 = { name: "worker4", address: "10.240.0.24", podCidr: "10.200.24.0/24" };
+
+describe("the program", () => {
+  let graph: Graph;
+  let exports: Awaited<ReturnType<typeof runProgram>>["exports"];
+  let preview: Graph;
+  before(async () => {
+    ({ graph, exports } = await firstUpdate());
+    ({ graph: preview } = await runProgram({ preview: true }));
+  });
+
+  describe("has a graph that", () => {
+    it("has every URN once", () => {
+      const urns = graph.resources.map(({ urn }) => urn);
+      assert.deepEqual(
+        urns.filter((urn, index) => urns.indexOf(urn) !== index),
+        [],
+      );
+    });
+    it("has only components at its top", () => {
+      for (const { name, type, parent } of graph.resources)
+        assert.equal(parent === "", layers.includes(type), `${type} ${name}`);
+    });
+    it("is the same in a preview and in an update", () => {
+      const shape = ({ resources }: Graph) =>
+        resources
+          .map(({ inputs, dependsOn, ...rest }) => ({
+            ...rest,
+            inputs: Object.keys(inputs).sort(),
+            dependsOn: [...dependsOn].sort(),
+          }))
+          .sort((a, b) => a.urn.localeCompare(b.urn));
+      assert.deepEqual(shape(preview), shape(graph));
+    });
+    it("flows one way", () => {
+      const layer = (resource: Registration) => layers.indexOf(graph.top(resource).type);
+      for (const resource of graph.resources)
+        for (const earlier of resource.dependsOn.map((urn) => graph.at(urn)))
+          assert.ok(
+            layer(earlier) <= layer(resource),
+            `${resource.name} waits for ${earlier.name}, which is of a later layer`,
+          );
+    });
+  });
+
+  describe("runs commands that", () => {
+    it("are never replaced, by a trigger or else", () => {
+      for (const { name, inputs } of graph.commands())
+        assert.equal(inputs.triggers, undefined, name);
+    });
+    it("die with their machine", () => {
+      for (const { name, deletedWith } of graph.commands()) {
+        const owner = graph.at(deletedWith);
+        assert.equal(owner.name, machineOf(name), name);
+        assert.equal(graph.top(owner).type, layers[0], name);
+      }
+    });
+    it("wait for their machine", () => {
+      for (const command of graph.commands())
+        assert.ok(graph.awaited(command).has(graph.at(command.deletedWith)), command.name);
+    });
+    it("log nothing, and are not given what was printed before", () => {
+      for (const { name, inputs } of graph.commands()) {
+        assert.equal(inputs.logging, "none", name);
+        assert.equal(inputs.addPreviousOutputInEnv, false, name);
+        assert.equal(inputs.environment, undefined, name);
+      }
+    });
+    it("are few", () => {
+      for (const machine of controllers) assert.ok(graph.commands(machine).length <= 16, machine);
+      for (const machine of workers) assert.ok(graph.commands(machine).length <= 8, machine);
+      assert.equal(
+        graph.commands().length,
+        ["lb", ...controllers, ...workers].flatMap((machine) => graph.commands(machine)).length,
+      );
+    });
+    it("do not wait when a service is made, wait when it changes, and clean up when it goes", () => {
+      const services = graph.commands().filter((command) => isA("service", command));
+      assert.ok(services.length > 0);
+      for (const { name, inputs } of services) {
+        assert.equal(inputs.create, "kthw-node apply", name);
+        assert.match(String(inputs.update), /^kthw-node apply --wait # machine /, name);
+        assert.equal(inputs.delete, "kthw-node remove", name);
+      }
+    });
+    it("fetch every binary that another one on the machine names, and fetch it before", () => {
+      for (const command of graph.commands()) {
+        const text = `${stdinOf(command)} ${command.inputs.create}`;
+        const named = isA("service", command) || command.inputs.stdin === undefined;
+        for (const [binary = ""] of named ? text.matchAll(/\/opt\/kthw\/[\w./-]+/g) : []) {
+          const fetch = graph.command(`${machineOf(command.name)}:binaries`);
+          assert.ok(graph.awaited(command).has(fetch), `${command.name} does not wait`);
+          const fetched = fetchedBinaries(stdinOf(fetch));
+          assert.ok(
+            fetched.some((path) => path === binary || path.startsWith(`${binary}/`)),
+            `${command.name} names ${binary}, which is not fetched`,
+          );
+        }
+      }
+    });
+    it("read only what a command before them has put on the machine", () => {
+      for (const command of graph.commands()) {
+        const placed = [...graph.awaited(command)]
+          .filter(({ name }) => machineOf(name) === machineOf(command.name))
+          .flatMap((earlier) => parsed(earlier)?.files.map(({ path }) => path) ?? []);
+        for (const path of headers(parsed(command) ?? { headers: [], files: [] }, "reads"))
+          assert.ok(placed.includes(path), `${command.name} reads ${path}`);
+      }
+    });
+    it("wait for services that the machine has by then", () => {
+      const gates = graph.commands().filter(({ name }) => name.endsWith("-healthy"));
+      assert.equal(gates.length, 3 * controllers.length + workers.length);
+      for (const gate of gates) {
+        const [, services = ""] = /^kthw-node wait (.*?)(?: --until |$)/.exec(
+          String(gate.inputs.create),
+        )!;
+        for (const service of services.split(" "))
+          assert.ok(graph.waits(gate.name, `${machineOf(gate.name)}:${service}`), gate.name);
+      }
+    });
+    it("name their machine's id when they run again", () => {
+      const ids = new Map<string, Set<unknown>>();
+      for (const { name, inputs } of graph.commands().filter(({ inputs }) => inputs.update)) {
+        const [, id] = / # machine ([^,]+), /.exec(String(inputs.update)) ?? [];
+        const machine = machineOf(name);
+        ids.set(machine, (ids.get(machine) ?? new Set()).add(id));
+      }
+      for (const [machine, { size }] of ids) assert.equal(size, 1, machine);
+      assert.equal(new Set([...ids.values()].flatMap((id) => [...id])).size, ids.size);
+    });
+    it("run again when a certificate that they use was renewed", async () => {
+      const { graph: renewed } = await runProgram({
+        outputs: ({ name }) =>
+          name === "worker1:kubelet-server" ? { certPem: "renewed\n" } : undefined,
+      });
+      assert.deepEqual(changes(graph, renewed), [
+        "worker1:kubelet update",
+        "worker1:kubelet-pki stdin",
+      ]);
+    });
+    it("all run again when the operator wants everything put right", async () => {
+      const { graph: reasserted } = await runProgram({
+        settings: (settings) => {
+          settings.reassert = 1;
+        },
+      });
+      assert.deepEqual(
+        changes(graph, reasserted),
+        graph
+          .commands()
+          .filter(({ name }) => !name.endsWith("-healthy"))
+          .map(({ name }) => `${name} update`)
+          .sort(),
+      );
+    });
+  });
+
+  describe("keeps secrets so that", () => {
+    it("none stands in a command line or anywhere else in plain text", () => {
+      for (const { name, inputs } of graph.resources)
+        assert.ok(!plain(inputs).includes(secretMark), `${name} shows a secret`);
+      for (const { name, inputs } of graph.commands())
+        for (const verb of ["create", "update", "delete"])
+          assert.notEqual(typeof inputs[verb], "object", `${name} has a secret ${verb}`);
+    });
+    it("each is in a file of its owner alone, behind a secret standard input", () => {
+      for (const command of graph.commands())
+        for (const { path, mode, text } of parsed(command)?.files ?? [])
+          if (text.includes(secretMark)) {
+            assert.equal(mode, "0600", `${command.name} places ${path}`);
+            assert.equal(typeof command.inputs.stdin, "object", `${command.name} shows ${path}`);
+          }
+    });
+    it("every other standard input is known in the first preview", () => {
+      for (const command of preview.commands()) {
+        const { stdin } = command.inputs;
+        if (command.name.endsWith("-pki")) assert.equal(stdin, unknown, command.name);
+        else if (!command.name.endsWith("-healthy")) {
+          assert.equal(typeof stdin, "string", command.name);
+          assert.ok(!stdinOf(command).includes(unknown), command.name);
+          assert.equal(stdin, graph.command(command.name).inputs.stdin, command.name);
+        }
+      }
+    });
+    it("the way into machines and into the cluster is one", () => {
+      for (const { name, inputs } of graph.commands())
+        assert.deepEqual(Object.keys(Object(inputs.connection)), ["secret"], name);
+      const [provider] = graph.ofType("pulumi:providers:kubernetes");
+      assert.deepEqual(Object.keys(Object(provider?.inputs.kubeconfig)), ["secret"]);
+    });
+  });
+
+  describe("changes so little that", () => {
+    const dropFirst = (list: unknown[]) => list.splice(0, 1);
+
+    it("another worker is one more route to the other machines", async () => {
+      const { graph: grown } = await runProgram({
+        settings: ({ workerPools }) => workerPools[0]!.machines.push(worker3),
+      });
+      assertRoutes(graph, grown, {
+        added: "  10.200.23.0/24 via 10.240.0.23 # worker3",
+      });
+    });
+    it("one worker less, be it the first, is one route less to the other machines", async () => {
+      const { graph: shrunk } = await runProgram({
+        settings: ({ workerPools }) => dropFirst(workerPools[0]!.machines),
+      });
+      assert.equal(shrunk.commands("worker1").length, 0);
+      assertRoutes(graph, shrunk, {
+        removed: "  10.200.21.0/24 via 10.240.0.21 # worker1",
+      });
+    });
+    it("a kubelet's setting is one line on one machine", async () => {
+      const { graph: after } = await runProgram({
+        settings: ({ workerPools }) => {
+          workerPools[0]!.machines[0]!.kubelet = { maxPods: 50 };
+        },
+      });
+      assert.deepEqual(changes(graph, after), ["worker1:kubelet stdin"]);
+      assert.deepEqual(lineChanges(graph, after, "worker1:kubelet"), {
+        removed: [],
+        added: ["  maxPods: 50"],
+      });
+    });
+    it("an API server's flag is one line on each controller", async () => {
+      const withFlag = (flags: Record<string, string>) =>
+        runProgram({
+          settings: (settings) => {
+            settings.apiServer = { extraFlags: flags };
+          },
+        });
+      const { graph: before } = await withFlag({ "event-ttl": "1h" });
+      const { graph: after } = await withFlag({ "event-ttl": "2h" });
+      const stdins = controllers.map((name) => `${name}:kube-apiserver`);
+      assert.deepEqual(
+        changes(before, after),
+        stdins.map((name) => `${name} stdin`),
+      );
+      for (const name of stdins)
+        assert.deepEqual(lineChanges(before, after, name), {
+          removed: ["    --event-ttl=1h"],
+          added: ["    --event-ttl=2h"],
+        });
+    });
+    it("another pair of controllers restarts no etcd", async () => {
+      const { graph: grown } = await runProgram({
+        settings: ({ controllers }) =>
+          controllers.push(
+            { name: "cp4", address: "10.240.0.14", podCidr: "10.200.14.0/24" },
+            { name: "cp5", address: "10.240.0.15", podCidr: "10.200.15.0/24" },
+          ),
+      });
+      const lasting = ({ headers, files }: NonNullable<ReturnType<typeof parsed>>) => ({
+        headers,
+        files: files.filter(({ live }) => !live),
+      });
+      for (const machine of controllers) {
+        const [before, after] = [graph, grown].map((one) =>
+          lasting(parsed(one.command(`${machine}:etcd`))!),
+        );
+        assert.deepEqual(after, before);
+      }
+    });
+  });
+
+  describe("goes through machines so that", () => {
+    it("controllers change one after another", () => {
+      for (const service of [
+        "etcd",
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "containerd",
+        "kubelet",
+        "kube-proxy",
+      ])
+        for (const [earlier, later] of [controllers.slice(0, 2), controllers.slice(1)])
+          assert.ok(graph.waits(`${later}:${service}`, `${earlier}:${service}`), service);
+    });
+    it("as many workers change at a time as may be unavailable", async () => {
+      const { graph: wide } = await runProgram({
+        settings: ({ workerPools }) => {
+          workerPools[0]!.maxUnavailable = 2;
+          workerPools[0]!.machines.push(worker3, worker4);
+        },
+      });
+      for (const service of ["containerd", "kubelet", "kube-proxy"]) {
+        const waits = (later: string, earlier: string) =>
+          wide.waits(`${later}:${service}`, `${earlier}:${service}`);
+        assert.ok(waits("worker3", "worker1"), service);
+        assert.ok(waits("worker4", "worker2"), service);
+        assert.ok(!waits("worker2", "worker1"), service);
+        assert.ok(!waits("worker4", "worker3"), service);
+        assert.ok(!waits("worker4", "worker1"), service);
+        assert.ok(graph.waits(`worker2:${service}`, `worker1:${service}`), service);
+      }
+    });
+    it("no worker waits for another pool's", () => {
+      assert.ok(!graph.waits("worker1:kubelet", "cp1:kubelet"));
+    });
+    it("what builds on all of a component waits until all of it is healthy", () => {
+      for (const machine of controllers) {
+        for (const other of controllers) {
+          assert.ok(graph.waits(`${other}:kube-apiserver`, `${machine}:etcd-healthy`));
+          assert.ok(graph.waits(`${other}:kubelet`, `${machine}:control-plane-healthy`));
+        }
+        assert.ok(graph.waits(`${machine}:control-plane-healthy`, "lb:api-load-balancer"));
+      }
+    });
+    it("the first creation waits for health only between components", () => {
+      for (const machine of controllers) {
+        assert.ok(!graph.waits("cp3:etcd", `${machine}:etcd-healthy`));
+        assert.ok(!graph.waits("cp3:kube-scheduler", `${machine}:control-plane-healthy`));
+        assert.ok(!graph.waits("cp3:kubelet", `${machine}:node-healthy`));
+      }
+    });
+    it("what runs in the cluster waits for its API, and goes with it", () => {
+      const [provider] = graph.ofType("pulumi:providers:kubernetes");
+      const inCluster = graph.resources.filter(({ type }) => type.startsWith("kubernetes:"));
+      assert.ok(inCluster.length > 0);
+      for (const machine of controllers)
+        assert.ok(graph.awaited(provider!).has(graph.command(`${machine}:control-plane-healthy`)));
+      for (const resource of inCluster) assert.equal(resource.deletedWith, provider!.urn);
+      const [dns] = graph.ofType("kubernetes:apps/v1:Deployment");
+      for (const machine of [...controllers, ...workers])
+        assert.ok(graph.awaited(dns!).has(graph.command(`${machine}:node-healthy`)), machine);
+    });
+  });
+
+  describe("agrees with itself, so that", () => {
+    const kubernetes = (type: string, name: string) => {
+      const found = graph
+        .ofType(`kubernetes:${type}`)
+        .find(({ inputs }) => (inputs.metadata as { name: string }).name === name);
+      // biome-ignore lint/suspicious/noExplicitAny: any Kubernetes object
+      return found!.inputs as any;
+    };
+
+    it("Nodes have the labels and taints of their pool", () => {
+      for (const machine of controllers) {
+        const { metadata, spec } = kubernetes("core/v1:NodePatch", machine);
+        assert.deepEqual(metadata.labels, { "node-role.kubernetes.io/control-plane": "" });
+        assert.deepEqual(
+          spec.taints.map(({ key, effect }: { key: string; effect: string }) => [key, effect]),
+          [["node-role.kubernetes.io/control-plane", "NoSchedule"]],
+        );
+      }
+      for (const machine of workers) {
+        const { metadata, spec } = kubernetes("core/v1:NodePatch", machine);
+        assert.deepEqual(metadata.labels, {});
+        assert.deepEqual(spec?.taints ?? [], []);
+      }
+    });
+    it("API servers may use the kubelets' API under the name in their certificate", () => {
+      const [request] = graph.resources.filter(
+        ({ name }) => name === "apiserver-kubelet-client-request",
+      );
+      const { commonName } = request!.inputs.subject as { commonName: string };
+      const { subjects } = kubernetes(
+        "rbac.authorization.k8s.io/v1:ClusterRoleBinding",
+        "kube-apiserver-kubelet-api",
+      );
+      assert.deepEqual(
+        subjects.map(({ kind, name }: { kind: string; name: string }) => ({ kind, name })),
+        [{ kind: "User", name: commonName }],
+      );
+    });
+    it("pods ask the DNS server that runs", () => {
+      const { clusterIP } = kubernetes("core/v1:Service", "kube-dns").spec;
+      for (const machine of [...controllers, ...workers])
+        assert.match(
+          stdinOf(graph.command(`${machine}:kubelet`)),
+          new RegExp(`^ {2}clusterDNS:\n {4}- ${clusterIP}$`, "m"),
+        );
+    });
+  });
+
+  describe("founds etcd so that", () => {
+    const founders = (graph: Graph, machine: string) =>
+      parsed(graph.command(`${machine}:etcd-pki`))!.files.find(({ path }) =>
+        path.endsWith("/founders"),
+      )?.text;
+
+    it("the members of the first update start together", () => {
+      for (const machine of controllers)
+        assert.equal(
+          founders(graph, machine),
+          "cp1=https://10.240.0.11:2380,cp2=https://10.240.0.12:2380,cp3=https://10.240.0.13:2380\n",
+        );
+    });
+    it("it is remembered which machines they were", () => {
+      const [stash] = graph.ofType("pulumi:index:Stash");
+      assert.deepEqual(stash?.ignoreChanges, ["input"]);
+      const remembered = stash?.inputs.input as { name: string; id: string }[];
+      assert.deepEqual(
+        remembered.map(({ name }) => name),
+        controllers,
+      );
+      assert.equal(new Set(remembered.map(({ id }) => id)).size, controllers.length);
+    });
+    it("a machine that was made anew is none of them", async () => {
+      const { graph: rebuilt } = await runProgram({
+        outputs: (resource) => {
+          if (resource.type !== "pulumi:index:Stash") return undefined;
+          const [first, ...others] = computed(resource).output as { id: string }[];
+          return { output: [{ ...first, id: "the machine before" }, ...others] };
+        },
+      });
+      assert.equal(founders(rebuilt, "cp1"), "");
+      for (const machine of ["cp2", "cp3"])
+        assert.equal(founders(rebuilt, machine), founders(graph, machine));
+    });
+    it("a snapshot is restored into a cluster that is founded again", async () => {
+      const { graph: restored } = await runProgram({
+        settings: (settings) => {
+          settings.etcd = { generation: 2 };
+        },
+      });
+      assert.notEqual(
+        restored.ofType("pulumi:index:Stash")[0]?.name,
+        graph.ofType("pulumi:index:Stash")[0]?.name,
+      );
+    });
+  });
+
+  describe("gives out", () => {
+    const awaitedBy = async (output: pulumi.Output<unknown>) => {
+      const { allResources } = output as unknown as {
+        allResources(): Promise<Set<pulumi.Resource>>;
+      };
+      const resources = [...(await allResources.call(output))];
+      const urns = await Promise.all(resources.map(({ urn }) => settled(urn)));
+      return new Set(urns.flatMap((urn) => [graph.at(urn), ...graph.awaited(graph.at(urn))]));
+    };
+
+    it("a kubeconfig that is a secret, once the cluster's DNS answers", async () => {
+      assert.equal(await pulumi.isSecret(exports.kubeconfig), true);
+      assert.match(await settled(exports.kubeconfig), /server: https:\/\/127\.0\.0\.1:16443\n/);
+      const awaited = await awaitedBy(exports.kubeconfig);
+      for (const machine of controllers)
+        assert.ok(awaited.has(graph.command(`${machine}:control-plane-healthy`)), machine);
+      for (const machine of [...controllers, ...workers])
+        assert.ok(awaited.has(graph.command(`${machine}:node-healthy`)), machine);
+      assert.ok(awaited.has(graph.ofType("kubernetes:apps/v1:Deployment")[0]!));
+    });
+    it("the API's address once it answers", async () => {
+      assert.equal(await settled(exports.endpoint), "https://127.0.0.1:16443");
+      const awaited = await awaitedBy(exports.endpoint);
+      for (const machine of controllers)
+        assert.ok(awaited.has(graph.command(`${machine}:control-plane-healthy`)), machine);
+    });
+    it("every machine with its role", () => {
+      assert.deepEqual(
+        exports.machines.map(({ name, address, role }) => `${name} ${address} ${role}`),
+        [
+          "lb 10.240.0.10 load balancer",
+          "cp1 10.240.0.11 controller",
+          "cp2 10.240.0.12 controller",
+          "cp3 10.240.0.13 controller",
+          "worker1 10.240.0.21 worker of workers",
+          "worker2 10.240.0.22 worker of workers",
+        ],
+      );
+    });
+    it("the hash of the authority's public key, as kubeadm join takes it", async () => {
+      // openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | sha256sum
+      assert.deepEqual(await settled(exports.caCertHashes), [
+        "sha256:5f0bf0f93c3401e954d40265355fb795c5f9ee957824f19a898bc9298587d8f4",
+      ]);
+    });
+  });
+});
+
+function settled<T>(output: pulumi.Output<T>): Promise<T> {
+  return new Promise((resolve) => output.apply(resolve as (value: unknown) => void));
+}
+
+function isA(kind: "service" | "bundle", command: Registration): boolean {
+  return stdinOf(command).startsWith(`${kind} `);
+}
+
+/** What a command places on its machine; nothing for one that does not. */
+function parsed(command: Registration) {
+  return isA("service", command) || isA("bundle", command)
+    ? parseDescription(stdinOf(command))
+    : undefined;
+}
+
+/** Paths on the machine of what `kthw-node fetch` reads. */
+function fetchedBinaries(text: string): string[] {
+  let folder = "";
+  return text.split("\n").flatMap((line) => {
+    const [, name, version] = /^artifact (\S+) (\S+) /.exec(line) ?? [];
+    if (name) folder = `/opt/kthw/${name}/${version}`;
+    const [, binary] = /^ {2}\S+ (\S+)$/.exec(line) ?? [];
+    return binary ? [`${folder}/${binary}`] : [];
+  });
+}
+
+/** The inputs as they stand in plain state: without what is secret. */
+function plain(inputs: unknown): string {
+  return JSON.stringify(inputs, (_, value) =>
+    value !== null && typeof value === "object" && "secret" in value ? "[secret]" : value,
+  );
+}
+
+/** Which inputs differ of the resources that both programs have, as `name input`, sorted. */
+function changes(before: Graph, after: Graph): string[] {
+  const afterwards = new Map(after.resources.map((resource) => [resource.urn, resource.inputs]));
+  return before.resources
+    .flatMap(({ urn, name, inputs }) => {
+      const now = afterwards.get(urn);
+      if (now === undefined) return [];
+      return [...new Set([...Object.keys(inputs), ...Object.keys(now)])]
+        .filter((key) => steady(inputs[key]) !== steady(now[key]))
+        .map((key) => `${name} ${key}`);
+    })
+    .sort();
+}
+
+/** A value without the ids that are made up for machines which do not run. */
+function steady(value: unknown): string | undefined {
+  return JSON.stringify(value)?.replaceAll(/\b[0-9a-f]{32}\b/g, "id");
+}
+
+/** The lines between the first and the last that differ. */
+function lineChanges(before: Graph, after: Graph, command: string) {
+  const removed = stdinOf(before.command(command)).split("\n");
+  const added = stdinOf(after.command(command)).split("\n");
+  while (removed.length > 0 && removed[0] === added[0]) {
+    removed.shift();
+    added.shift();
+  }
+  while (removed.length > 0 && removed.at(-1) === added.at(-1)) {
+    removed.pop();
+    added.pop();
+  }
+  return { removed, added };
+}
+
+/** Asserts that the machines that stay differ by one route each. */
+function assertRoutes(before: Graph, after: Graph, line: { added?: string; removed?: string }) {
+  const staying = before
+    .commands()
+    .map(({ name }) => name)
+    .filter(
+      (name) =>
+        name.endsWith(":pod-network") && after.commands().some((command) => command.name === name),
+    )
+    .sort();
+  assert.deepEqual(
+    changes(before, after),
+    staying.map((name) => `${name} stdin`),
+  );
+  for (const name of staying)
+    assert.deepEqual(lineChanges(before, after, name), {
+      removed: line.removed ? [line.removed] : [],
+      added: line.added ? [line.added] : [],
+    });
+}
