@@ -1,0 +1,480 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { artifacts } from "../../components/versions.ts";
+import {
+  architecture,
+  ask,
+  askThroughPortForward,
+  importTestImage,
+  list,
+  namespace,
+  place,
+  podSpec,
+  readyNodes,
+  startPod,
+  version,
+} from "./support/cluster.ts";
+import { type Computer, differences, lookAtComputer } from "./support/computer.ts";
+import { type Exported, LiveStack, type WrittenSettings } from "./support/live-stack.ts";
+import {
+  changed,
+  changedFiles,
+  differing,
+  type Look,
+  logins,
+  restarted,
+} from "./support/machines.ts";
+import {
+  bars,
+  bootMachines,
+  changeKubelet,
+  commandsPerMachine,
+  createCluster,
+  destroy,
+  updateWithoutChange,
+} from "./support/measures.ts";
+import { effective, listedFiles, nameOf, type ResourceState } from "./support/preview.ts";
+import { Prober } from "./support/prober.ts";
+import { eventually, output, sleep, step } from "./support/run.ts";
+import { leaks, type SecretTexts, secretTexts } from "./support/secrets.ts";
+
+const controllers = ["cp1", "cp2", "cp3"];
+const workers = ["worker1", "worker2"];
+
+describe("a cluster on this computer", function () {
+  this.timeout(900_000);
+  let stack: LiveStack;
+  let computer: Computer;
+  /** What a worker is like before anything was put on it. */
+  let emptyWorker: Look;
+  let kubeconfig: string;
+  let settings: WrittenSettings;
+  let isUp = false;
+  let hasFailed = false;
+  const secrets: SecretTexts = new Map();
+
+  const inNamespace = (...args: string[]) => stack.kubectl([`--namespace=${namespace}`, ...args]);
+  const rememberSecrets = async () => {
+    for (const [text, secret] of secretTexts((await stack.export()).deployment.resources))
+      secrets.set(text, secret);
+  };
+  const withoutChange = () => stack.succeeding("preview", "--expect-no-changes");
+
+  before(async () => {
+    stack = await step("remove what an earlier run left", () => LiveStack.create());
+    computer = await lookAtComputer(stack.name);
+  });
+
+  beforeEach(function () {
+    console.log(`  ${this.currentTest?.title}`);
+    settings = stack.settings;
+  });
+
+  /** What failed leaves its logs, and the stack as the other tests expect it. */
+  afterEach(async function () {
+    if (this.currentTest?.state !== "failed") return;
+    hasFailed = true;
+    await stack.keepLogs(this.currentTest.title);
+    await stack.write(settings);
+    if (!isUp) return;
+    await stack.pulumi("cancel", "--yes");
+    await step("put the stack right again", () => stack.pulumi("up", "--yes", "--skip-preview"));
+  });
+
+  after(async () => {
+    await stack.remove();
+    if (hasFailed) console.log(`\n  logs of what failed: ${stack.logs}`);
+    else await rm(stack.logs, { recursive: true });
+  });
+
+  const itOnceUp = (title: string, test: () => Promise<void>) =>
+    it(title, function () {
+      if (!isUp) this.skip();
+      return test();
+    });
+
+  it("comes up from booted, empty machines, all nodes Ready and DNS answering from a pod", async () => {
+    await bootMachines(stack);
+    emptyWorker = await stack.machines.look("worker1");
+    const seconds = await createCluster(stack);
+    isUp = true;
+    kubeconfig = await stack.takeKubeconfig();
+    await rememberSecrets();
+    console.log(`      ${seconds.toFixed(1)} s`);
+    assert.deepEqual(await readyNodes(stack), [...controllers, ...workers]);
+    assert.ok(seconds <= bars.creationSeconds, `took ${seconds.toFixed(1)} s`);
+  });
+
+  itOnceUp("needs few commands per machine", async () => {
+    const counts = await commandsPerMachine(stack);
+    for (const name of controllers) assert.ok(counts[name]! <= bars.commandsPerController, name);
+    for (const name of workers) assert.ok(counts[name]! <= bars.commandsPerWorker, name);
+  });
+
+  itOnceUp("does nothing without a change, in a preview, an update and a refresh", async () => {
+    const { seconds, logins, said } = await updateWithoutChange(stack);
+    assert.match(said, /^ +\d+ unchanged$/m);
+    assert.doesNotMatch(said, /^ +[-+~]/m);
+    assert.equal(logins, 0);
+    assert.ok(seconds <= bars.noChangeSeconds, `took ${seconds.toFixed(1)} s`);
+    await step("pulumi preview", withoutChange);
+    await step("pulumi refresh", () =>
+      stack.succeeding("refresh", "--yes", "--skip-preview", "--expect-no-changes"),
+    );
+  });
+
+  itOnceUp("encrypts secrets in etcd", async () => {
+    await inNamespace(
+      "create",
+      "secret",
+      "generic",
+      "treasure",
+      "--from-literal=where=under-the-oak",
+    );
+    const machines = await stack.output<{ name: string; ssh: string }[]>("machines");
+    const { ssh } = machines.find(({ name }) => name === "cp1")!;
+    const key = `/registry/secrets/${namespace}/treasure`;
+    const command = `${etcdctl} get --print-value-only ${key} | tr -c '[:print:]' .`;
+    const stored = await output("bash", ["-c", `${ssh} "$0"`, command]);
+    assert.match(stored, /^k8s:enc:aescbc:v1:key1:/);
+    assert.doesNotMatch(stored, /under-the-oak/);
+  });
+
+  itOnceUp("runs a deployment on both workers, reached in every way", async () => {
+    const labels = { app: "web" };
+    const spread = {
+      maxSkew: 1,
+      topologyKey: "kubernetes.io/hostname",
+      whenUnsatisfiable: "DoNotSchedule",
+      labelSelector: { matchLabels: labels },
+    };
+    await step("deployment spread over both workers", async () => {
+      await place(
+        stack,
+        {
+          apiVersion: "apps/v1",
+          kind: "Deployment",
+          metadata: { name: "web" },
+          spec: {
+            replicas: 2,
+            selector: { matchLabels: labels },
+            template: {
+              metadata: { labels },
+              spec: { ...podSpec, topologySpreadConstraints: [spread] },
+            },
+          },
+        },
+        {
+          apiVersion: "v1",
+          kind: "Service",
+          metadata: { name: "web" },
+          spec: { type: "NodePort", selector: labels, ports: [{ port: 80, targetPort: 8080 }] },
+        },
+      );
+      await inNamespace("rollout", "status", "deployment/web", "--timeout=60s");
+    });
+    const pods = await list(stack, "pods", `--namespace=${namespace}`, "--selector=app=web");
+    assert.deepEqual(pods.map(({ spec }) => spec.nodeName).sort(), workers);
+    const [one, other] = pods as [(typeof pods)[0], (typeof pods)[0]];
+    const names = pods.map(({ metadata }) => metadata.name).sort();
+    const [service] = await list(stack, "services", `--namespace=${namespace}`);
+    const { clusterIP, ports } = service!.spec;
+
+    await step("pod to pod across nodes", async () => {
+      const there = await ask(stack, one.metadata.name, other.status.podIP, 8080);
+      assert.deepEqual(there.responses, [other.metadata.name]);
+      const back = await ask(stack, other.metadata.name, one.status.podIP, 8080);
+      assert.deepEqual(back.responses, [one.metadata.name]);
+    });
+    await step("cluster address, from a pod on each node", async () => {
+      for (const { metadata } of pods) {
+        const { responses } = await ask(stack, metadata.name, clusterIP, 80);
+        assert.ok(names.includes(responses?.[0] ?? ""), `${responses}`);
+      }
+    });
+    await step("node port of every node", async () => {
+      const inNetwork = ["netns", "exec", stack.namespace, "curl", "--silent", "--max-time", "5"];
+      for (const address of ["10.240.0.21", "10.240.0.22", "10.240.0.11"]) {
+        const url = `http://${address}:${ports[0]!.nodePort}/hostname`;
+        const name = await eventually(() => output("ip", [...inNetwork, "--fail", url]));
+        assert.ok(names.includes(name), `${address}: ${name}`);
+      }
+    });
+    await step("DNS of a service and of a name that does not exist", async () => {
+      const { responses } = await ask(stack, names[0]!, "web", 80);
+      assert.ok(names.includes(responses?.[0] ?? ""), `${responses}`);
+      const full = await ask(stack, names[1]!, `web.${namespace}.svc.cluster.local`, 80);
+      assert.ok(names.includes(full.responses?.[0] ?? ""), `${full.responses}`);
+      const { errors } = await ask(stack, names[0]!, `nobody.${namespace}.svc.cluster.local`, 80);
+      assert.match(errors?.join() ?? "", /no such host/);
+    });
+    await step("logs", async () => {
+      assert.match(await inNamespace("logs", names[0]!), /Started HTTP server on port 8080/);
+    });
+    await step("exec", async () => {
+      const text = await inNamespace("exec", names[0]!, "--", "/bin/cat", "/etc/hostname");
+      assert.equal(text.trim(), names[0]);
+      await assert.rejects(inNamespace("exec", names[0]!, "--", "/bin/cat", "/nowhere"), /nowhere/);
+    });
+    await step("port-forward", async () => {
+      assert.equal(await askThroughPortForward(stack, names[0]!), names[0]);
+    });
+  });
+
+  itOnceUp("changes one kubelet setting on one worker, and nothing else", async () => {
+    const change = await changeKubelet(stack, 64);
+    assert.deepEqual(change.lines, [
+      { resource: "worker1:kubelet", sign: "+", line: "maxPods: 64" },
+    ]);
+    assert.deepEqual(Object.keys(change.logins), ["worker1"]);
+    assert.deepEqual(change.restarted, ["worker1 kubelet.service"]);
+    assert.deepEqual(change.changed, change.listed);
+    await step("pulumi preview", withoutChange);
+    const [node] = await list(stack, "nodes", "--selector=kubernetes.io/hostname=worker1");
+    assert.equal(node?.status.capacity?.pods, "64");
+  });
+
+  itOnceUp("shows in a preview for people exactly the line that changes", async () => {
+    await stack.configure(({ workerPools }) => {
+      workerPools![0]!.machines![0]!.kubelet = { maxPods: 65 };
+    });
+    const { stdout } = await stack.succeeding("preview", "--diff");
+    const changes = stdout.split("\n").filter((line) => /^ +[-+] /.test(line));
+    assert.deepEqual(
+      changes.map((line) => line.replaceAll(/[\s|]+/g, " ").trim()),
+      ["- maxPods: 64", "+ maxPods: 65"],
+    );
+    await stack.write(settings);
+  });
+
+  itOnceUp("adds a worker: first refuses a binary that is not what it should be", async () => {
+    const { file } = artifacts(version, architecture).crictl;
+    const before = await stack.machines.lookAll();
+    await stack.configure(({ workerPools }) => {
+      workerPools![0]!.machines!.push({
+        name: "worker3",
+        address: "10.240.0.23",
+        podCidr: "10.200.23.0/24",
+      });
+    });
+    const steps = await step("pulumi preview", () => stack.preview());
+
+    await stack.whileMirrored(file, "something else", async () => {
+      const { code, stdout, stderr } = await step("pulumi up with another file", () =>
+        stack.pulumi("up", "--yes", "--skip-preview"),
+      );
+      assert.notEqual(code, 0);
+      const said = stdout + stderr;
+      const sums = await readFile(join(stack.mirror, "SHA256SUMS"), "utf8");
+      const expected = sums
+        .split("\n")
+        .find((line) => line.endsWith(`  ${file}`))!
+        .slice(0, 64);
+      assert.ok(said.includes(file), "the message names the file");
+      assert.ok(said.includes(`expected ${expected}`), "and the sum that was expected");
+      assert.ok(said.includes(`got ${sha256("something else")}`), "and the one that it has");
+    });
+    const installed = await stack.machines.inside("worker3", "ls /opt/kthw");
+    assert.ok(!installed.includes("crictl"), `installed: ${installed}`);
+
+    await step("pulumi up", () => stack.up());
+    const after = await stack.machines.lookAll();
+    assert.deepEqual(restarted(before, after), []);
+    const { resources } = (await stack.export()).deployment;
+    const made = changedFiles(emptyWorker, after.get("worker3")!)
+      .filter((file) => !isIdentity(file))
+      .map((file) => `worker3 ${file}`);
+    assert.deepEqual([...changed(before, after), ...made].sort(), listedFiles(steps, resources));
+
+    await step("its node takes pods", async () => {
+      assert.deepEqual(await readyNodes(stack), [...controllers, ...workers, "worker3"]);
+      await importTestImage(stack, ["worker3"]);
+      await startPod(stack, "probe3", "worker3");
+    });
+    await rememberSecrets();
+  });
+
+  itOnceUp("removes that worker again", async () => {
+    await inNamespace("delete", "pod", "probe3");
+    const before = await stack.machines.lookAll();
+    await stack.configure(({ workerPools }) => {
+      workerPools![0]!.machines!.pop();
+    });
+    const steps = await step("pulumi preview", () => stack.preview());
+    await step("pulumi up", () => stack.up());
+    const after = await stack.machines.lookAll();
+    assert.deepEqual([...after.keys()], [...controllers, "lb", ...workers]);
+    assert.deepEqual(restarted(before, after), []);
+    const listed = listedFiles(steps, []).filter((line) => !line.startsWith("worker3 "));
+    assert.deepEqual(changed(before, after), listed);
+    await stack.kubectl(["delete", "node", "worker3", "--ignore-not-found"]);
+    await step("pulumi preview", withoutChange);
+  });
+
+  itOnceUp("undoes a bad flag where it fails, and goes no further", async () => {
+    const before = await stack.machines.lookAll();
+    const state = await stack.export();
+    await stack.configure((written) => {
+      written.apiServer = { extraFlags: { "no-such-flag": "1" } };
+    });
+    await step("pulumi up with a bad flag", async () => {
+      const { code, stdout, stderr } = await stack.pulumi("up", "--yes", "--skip-preview");
+      assert.notEqual(code, 0);
+      assert.match(stdout + stderr, /on cp1 is not healthy/);
+      assert.match(stdout + stderr, /unknown flag: --no-such-flag/);
+    });
+    const after = await stack.machines.lookAll();
+    assert.deepEqual(Object.keys(logins(before, after)), ["cp1"]);
+    const elsewhere = restarted(before, after).filter((unit) => !unit.startsWith("cp1 "));
+    assert.deepEqual(elsewhere, []);
+    assert.equal(await stack.kubectl(["get", "--raw", "/readyz"]), "ok");
+
+    await stack.write(settings);
+    await step("pulumi up without it", () => stack.up());
+    assert.deepEqual(changed(before, await stack.machines.lookAll()), []);
+    assert.deepEqual(differingResources(state, await stack.export()), []);
+  });
+
+  itOnceUp("changes a flag of all API servers while every request is answered", async () => {
+    await inNamespace("create", "configmap", "probed");
+    const path = `/api/v1/namespaces/${namespace}/configmaps/probed`;
+    const before = await stack.machines.lookAll();
+    await stack.configure((written) => {
+      written.apiServer = { extraFlags: { "event-ttl": "2h" } };
+    });
+    const prober = new Prober(kubeconfig, path);
+    await sleep(2);
+    await step("pulumi up", () => stack.up());
+    await sleep(2);
+    const { requests, failures, maxMs, p99Ms } = await prober.stop();
+    console.log(`      ${requests} requests, p99 ${p99Ms} ms, at most ${maxMs} ms`);
+    assert.deepEqual(failures, []);
+    assert.ok(requests >= 200, `only ${requests} requests`);
+    const units = restarted(before, await stack.machines.lookAll());
+    for (const name of controllers)
+      assert.ok(units.includes(`${name} kube-apiserver.service`), `${name} was not restarted`);
+  });
+
+  itOnceUp("refuses settings with mistakes, all at once, within seconds", async () => {
+    const before = await stack.machines.lookAll();
+    const files = await stack.stateFiles();
+    await stack.configure((written) => {
+      written.controllers = written.controllers!.slice(0, 2);
+      written.dnsAddress = "10.33.0.10";
+      Object.assign(written, { apiserver: {} });
+    });
+    const { file } = artifacts(version, architecture).runc;
+    await stack.whileMirrored(file, undefined, async () => {
+      for (const command of [["preview"], ["up", "--yes", "--skip-preview"]]) {
+        const { code, stdout, stderr, seconds } = await step(`pulumi ${command[0]}`, () =>
+          stack.pulumi(...command),
+        );
+        assert.notEqual(code, 0);
+        for (const where of ["apiserver", "controllers", "dnsAddress", "artifacts.mirror"])
+          assert.match(stdout + stderr, new RegExp(`^ *(error: )?${where}: .*, got .*; `, "m"));
+        assert.ok(seconds <= 15, `took ${seconds.toFixed(1)} s`);
+      }
+    });
+    await stack.write(settings);
+    const after = await stack.machines.lookAll();
+    assert.deepEqual([changed(before, after), logins(before, after)], [[], {}]);
+    assert.deepEqual(differing(files, await stack.stateFiles()), []);
+  });
+
+  itOnceUp("heals a worker that was killed", async () => {
+    await stack.machines.kill("worker2");
+    const steps = await step("pulumi preview", () => stack.preview());
+    assert.deepEqual(
+      effective(steps).map(({ op, urn }) => `${op} ${nameOf(urn)}`),
+      ["update worker2"],
+    );
+    await step("pulumi up", () => stack.up());
+    await step("its node takes pods", () =>
+      eventually(() => startPod(stack, "after-reboot", "worker2")),
+    );
+    assert.deepEqual(await readyNodes(stack), [...controllers, ...workers]);
+    await step("pulumi preview", withoutChange);
+  });
+
+  itOnceUp("heals a controller that was killed and lost its disk", async () => {
+    await inNamespace("create", "configmap", "survivor", "--from-literal=value=still-there");
+    await stack.machines.kill("cp1");
+    await rm(join(stack.machines.folder, "cp1", "disk"), { recursive: true });
+    const steps = await step("pulumi preview", () => stack.preview());
+    const replaced = effective(steps).filter(({ op }) => /replace|create|delete/.test(op));
+    assert.deepEqual([...new Set(replaced.map(({ urn }) => nameOf(urn)))], ["cp1"]);
+    await step("pulumi up", () => stack.up());
+    await rememberSecrets();
+    await step("three members of etcd that vote and are healthy", async () => {
+      const ask = async (command: string) =>
+        JSON.parse(await stack.machines.inside("cp1", `${etcdctl} ${command} --write-out=json`));
+      const { members } = await ask("member list");
+      const voting = members.filter(({ isLearner }: { isLearner?: boolean }) => !isLearner);
+      assert.deepEqual(voting.map(({ name }: { name: string }) => name).sort(), controllers);
+      const health: { health: boolean }[] = await ask("endpoint health --cluster");
+      assert.deepEqual(
+        health.map((one) => one.health),
+        [true, true, true],
+      );
+    });
+    const value = await inNamespace(
+      "get",
+      "configmap",
+      "survivor",
+      "--output=jsonpath={.data.value}",
+    );
+    assert.equal(value, "still-there");
+    assert.deepEqual(await readyNodes(stack), [...controllers, ...workers]);
+    await step("pulumi preview", withoutChange);
+  });
+
+  itOnceUp(
+    "is destroyed though a machine is dead, and leaves nothing on the computer",
+    async () => {
+      await stack.machines.kill("worker1");
+      const seconds = await destroy(stack);
+      isUp = false;
+      assert.deepEqual(differences(computer, await lookAtComputer(stack.name)), []);
+      assert.ok(seconds <= bars.destructionSeconds, `took ${seconds.toFixed(1)} s`);
+    },
+  );
+
+  it("shows no secret in what it said and in its state", async function () {
+    if (secrets.size === 0) this.skip();
+    const names = new Set(secrets.values());
+    for (const name of ["operator-key", "cp1:apiserver-key", "service-accounts", "encryption-key1"])
+      assert.ok(names.has(name), `there is a secret ${name}`);
+    const found = stack.said.flatMap(({ command, text }) => leaks(secrets, command, text));
+    for (const [file, text] of await stack.stateFiles()) found.push(...leaks(secrets, file, text));
+    assert.deepEqual(found, []);
+  });
+});
+
+const pki = "/etc/kubernetes/pki";
+const etcdctl = [
+  `/opt/kthw/etcd/*/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=${pki}/etcd/ca.crt`,
+  `--cert=${pki}/apiserver-etcd-client.crt --key=${pki}/apiserver-etcd-client.key`,
+].join(" ");
+
+/** Files by which machines differ before anything is put on them. */
+function isIdentity(file: string): boolean {
+  return ["/etc/hostname", "/etc/machine-id"].includes(file);
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** Resources that are not as they were, without saying how: they hold secrets. */
+function differingResources(before: Exported, after: Exported): string[] {
+  const texts = ({ deployment }: Exported) =>
+    new Map(
+      deployment.resources.map((resource) => {
+        const { modified, created, ...rest } = resource as ResourceState & Record<string, unknown>;
+        return [resource.urn, JSON.stringify(rest)] as const;
+      }),
+    );
+  return differing(texts(before), texts(after));
+}

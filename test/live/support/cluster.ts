@@ -1,0 +1,152 @@
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type Architecture,
+  type KubernetesVersion,
+  kubernetesVersions,
+  testImages,
+} from "../../../components/versions.ts";
+import type { LiveStack } from "./live-stack.ts";
+import { eventually } from "./run.ts";
+
+/** The version of Kubernetes that is tested. */
+export const version = Object.keys(kubernetesVersions)[0] as KubernetesVersion;
+/** This computer's, in Go's words. */
+export const architecture: Architecture = process.arch === "arm64" ? "arm64" : "amd64";
+
+/** Kubernetes' own test image. */
+export const { agnhost } = testImages(version, architecture);
+
+/** Namespace in Kubernetes of all that the tests make. */
+export const namespace = "live-test";
+
+/** What the tests read of a Kubernetes object. */
+export interface KubernetesObject {
+  readonly metadata: { readonly name: string; readonly labels?: Record<string, string> };
+  readonly spec: {
+    readonly nodeName: string;
+    readonly clusterIP: string;
+    readonly ports: readonly { readonly nodePort: number }[];
+  };
+  readonly status: {
+    readonly podIP: string;
+    readonly capacity?: Record<string, string>;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
+}
+
+/** Objects of the cluster. */
+export async function list(stack: LiveStack, ...args: string[]): Promise<KubernetesObject[]> {
+  return JSON.parse(await stack.kubectl(["get", ...args, "--output=json"])).items;
+}
+
+/** Names of the nodes that are Ready. */
+export async function readyNodes(stack: LiveStack): Promise<string[]> {
+  const nodes = await list(stack, "nodes");
+  return nodes
+    .filter(({ status }) =>
+      status.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
+    )
+    .map(({ metadata }) => metadata.name)
+    .sort();
+}
+
+/** Gives the test image to the containerd of machines, as the program gives them its own images. */
+export async function importTestImage(
+  stack: LiveStack,
+  machines: readonly string[],
+): Promise<void> {
+  const sums = await readFile(join(stack.mirror, "SHA256SUMS"), "utf8");
+  const sum = sums.split("\n").find((line) => line.endsWith(`  ${agnhost.file}`));
+  const line = `image ${agnhost.name} file:///opt/kthw-mirror/${agnhost.file} sha256:${sum?.slice(0, 64)}\n`;
+  await Promise.all(machines.map((name) => stack.machines.inside(name, "kthw-node fetch", line)));
+}
+
+/** Creates or updates objects in the tests' namespace. */
+export async function place(stack: LiveStack, ...objects: object[]): Promise<void> {
+  const items = objects.map((object) => JSON.stringify(object)).join("\n---\n");
+  await stack.kubectl(["--namespace", namespace, "apply", "--filename=-"], items);
+}
+
+/** Starts a pod of the test image that serves HTTP, and waits until it does. */
+export async function startPod(stack: LiveStack, name: string, node?: string): Promise<void> {
+  await stack.kubectl(["apply", "--filename=-"], namespaceManifest);
+  // Without the namespace's default account no pod is taken.
+  await eventually(() =>
+    stack.kubectl(["--namespace", namespace, "get", "serviceaccount", "default"]),
+  );
+  await place(stack, {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, labels: { app: name } },
+    spec: { ...podSpec, ...(node !== undefined && { nodeName: node }) },
+  });
+  await stack.kubectl([
+    `--namespace=${namespace}`,
+    "wait",
+    "--for=condition=Ready",
+    "--timeout=60s",
+    `pod/${name}`,
+  ]);
+}
+
+/** What runs in a pod of the tests. */
+export const podSpec = {
+  terminationGracePeriodSeconds: 0,
+  containers: [
+    {
+      name: "agnhost",
+      image: agnhost.name,
+      imagePullPolicy: "Never",
+      args: ["netexec", "--http-port=8080"],
+      readinessProbe: { httpGet: { path: "/healthz", port: 8080 }, periodSeconds: 1 },
+    },
+  ],
+};
+
+/** Lets a pod ask an address over HTTP for its host name: the answer, or what went wrong. */
+export async function ask(
+  stack: LiveStack,
+  pod: string,
+  host: string,
+  port: number,
+): Promise<{ readonly responses?: readonly string[]; readonly errors?: readonly string[] }> {
+  const query = new URLSearchParams({
+    host,
+    port: `${port}`,
+    protocol: "http",
+    request: "hostname",
+    tries: "1",
+  });
+  const path = `/api/v1/namespaces/${namespace}/pods/${pod}:8080/proxy/dial?${query}`;
+  return JSON.parse(await stack.kubectl(["get", "--raw", path]));
+}
+
+/** Asks a pod for its host name through `kubectl port-forward`. */
+export async function askThroughPortForward(stack: LiveStack, pod: string): Promise<string> {
+  const args = ["port-forward", `--namespace=${namespace}`, "--address=127.0.0.1", `pod/${pod}`];
+  const forward = spawn("kubectl", [...args, ":8080"], { env: stack.environment });
+  try {
+    const port = await new Promise<string>((resolve, reject) => {
+      let said = "";
+      const hear = (text: string) => {
+        said += text;
+        const [, port] = /^Forwarding from 127\.0\.0\.1:(\d+)/m.exec(said) ?? [];
+        if (port !== undefined) resolve(port);
+      };
+      forward.stdout.setEncoding("utf8").on("data", hear);
+      forward.stderr.setEncoding("utf8").on("data", hear);
+      forward.on("close", () => reject(new Error(`kubectl port-forward: ${said}`)));
+    });
+    return await (await fetch(`http://127.0.0.1:${port}/hostname`)).text();
+  } finally {
+    forward.kill();
+  }
+}
+
+const namespaceManifest = JSON.stringify({
+  apiVersion: "v1",
+  kind: "Namespace",
+  metadata: { name: namespace },
+});

@@ -1,0 +1,90 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { run } from "./run.ts";
+
+/** What a stack may leave behind on the computer that it runs on: sorted lines, each with the kind of thing first. */
+export type Computer = ReadonlySet<string>;
+
+/** All that a stack makes on this computer: mounts, namespaces, control groups, interfaces, packet filters, kernel settings and processes. */
+export async function lookAtComputer(stack: string): Promise<Computer> {
+  const listings: Record<string, string[]> = {
+    mount: mountsOf(await lines("cat", "/proc/mounts"), stack),
+    namespace: await lines("ip", "netns", "list"),
+    "control group": (await lines("find", "/sys/fs/cgroup", "-type", "d")).filter(isOwnGroup),
+    interface: await lines("ip", "-o", "link"),
+    address: (await lines("ip", "-o", "address")).map((line) =>
+      line.replace(/(valid_lft|preferred_lft) \S+/g, ""),
+    ),
+    route: await lines("ip", "route", "show", "table", "all"),
+    "packet filter": [
+      ...(await lines("iptables-save")),
+      ...(await lines("ip6tables-save")),
+      ...(await lines("nft", "list", "ruleset")),
+    ].filter((line) => !line.startsWith("#")),
+    "kernel setting": (await lines("sysctl", "--all")).filter((line) => !moving.test(line)),
+    process: await processes(stack),
+  };
+  return new Set(
+    Object.entries(listings).flatMap(([kind, all]) =>
+      all
+        .map((line) => `${kind}: ${line.replace(/\s*\[\d+:\d+\]/, "").trim()}`)
+        .filter((line) => !isOfAnotherStack(line, stack)),
+    ),
+  );
+}
+
+/** What differs between two looks, each line with - (gone) or + (new) in front. */
+export function differences(before: Computer, after: Computer): string[] {
+  return [
+    ...[...before].filter((line) => !after.has(line)).map((line) => `- ${line}`),
+    ...[...after].filter((line) => !before.has(line)).map((line) => `+ ${line}`),
+  ];
+}
+
+/** Settings that the kernel changes by itself all the time. */
+const moving =
+  /^(fs\.(dentry-state|file-nr|inode-)|kernel\.(ns_last_pid|random\.|pty\.nr|perf_event_max|sched_domain)|net\.netfilter\.nf_conntrack_count|net\.ipv4\.tcp_fastopen_key|.*\.(cnt|count) )/;
+
+/** Groups of the computer's own services come and go. */
+function isOwnGroup(path: string): boolean {
+  return path.includes("kthw") || path.includes("machine.slice");
+}
+
+/** Other stacks may come and go while this one is tested. */
+function isOfAnotherStack(line: string, stack: string): boolean {
+  const [, other] = /kthw[-/]([a-z0-9-]+)/.exec(line) ?? [];
+  return other !== undefined && other !== stack;
+}
+
+/** The folder of network namespaces is a mount of its own as long as any stack has one. */
+function mountsOf(mounts: string[], stack: string): string[] {
+  const isShared = mounts.some(
+    (line) => line.includes(" /run/netns/") && isOfAnotherStack(line, stack),
+  );
+  return isShared ? mounts.filter((line) => !line.includes(" /run/netns ")) : mounts;
+}
+
+async function lines(program: string, ...args: string[]): Promise<string[]> {
+  try {
+    return (await run(program, args)).stdout.split("\n").filter((line) => line !== "");
+  } catch {
+    return [`no ${program} here`];
+  }
+}
+
+/** Command lines of the processes that the stack's environment or its names give away. */
+async function processes(stack: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const id of await readdir("/proc")) {
+    if (!/^\d+$/.test(id)) continue;
+    const read = (file: string) => readFile(join("/proc", id, file), "utf8").catch(() => "");
+    const command = (await read("cmdline")).replaceAll("\0", " ").trim();
+    const environment = `\0${await read("environ")}`;
+    const groups = await read("cgroup");
+    const isOurs =
+      environment.includes(`\0KTHW_STACK=${stack}\0`) ||
+      new RegExp(`kthw[-/]${stack}\\b`).test(`${command} ${groups}`);
+    if (isOurs) found.push(command === "" ? "(ended)" : command);
+  }
+  return found;
+}

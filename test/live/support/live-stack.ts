@@ -1,0 +1,270 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parse, stringify } from "yaml";
+import type { z } from "zod";
+import type { schema } from "../../../stacks/config/schema.ts";
+import { Machines } from "./machines.ts";
+import type { PreviewStep, ResourceState } from "./preview.ts";
+import { output, type Result, run, succeeded } from "./run.ts";
+
+/** Settings as they are written, without their namespace. */
+export type WrittenSettings = z.input<typeof schema>;
+
+/** What `pulumi stack export` shows, its secrets in plain text. */
+export interface Exported {
+  readonly deployment: { readonly resources: readonly ResourceState[] };
+}
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const stack = "live";
+const settingsFile = join(root, `Pulumi.${stack}.yaml`);
+const state = join(root, ".state", stack);
+const backend = join(state, "backend");
+
+const machinesOnly = `
+import { loadSettings } from "./stacks/config.ts";
+import { makeMachines } from "./stacks/index.ts";
+
+makeMachines(await loadSettings());
+`;
+
+/** A stack of the tests' own, beside the user's: the program of this project, driven by the real Pulumi CLI on machines of this computer. */
+export class LiveStack {
+  readonly name = stack;
+  readonly machines = new Machines(stack);
+  /** Network namespace in which the machines' addresses can be reached. */
+  readonly namespace = `kthw-${stack}`;
+  /** A copy of the mirror of artifacts, in which a test may change what it likes. */
+  readonly mirror = join(state, "mirror");
+  /** Folder of what every command said. */
+  readonly logs = join(root, ".state", `${stack}-logs`);
+  /** All that the Pulumi CLI and kubectl said, with the command, except where secrets were asked for. */
+  readonly said: { readonly command: string; readonly text: string }[] = [];
+  readonly #environment: NodeJS.ProcessEnv;
+  #settings: WrittenSettings = {};
+
+  private constructor(environment: NodeJS.ProcessEnv) {
+    this.#environment = environment;
+  }
+
+  /** A stack that does not exist yet, whatever an interrupted run left of an earlier one. */
+  static async create(): Promise<LiveStack> {
+    await removeAll();
+    await mkdir(backend, { recursive: true });
+    const passphrase = join(state, "passphrase");
+    await writeFile(passphrase, "for the live tests", { mode: 0o600 });
+    const live = new LiveStack(await environment(passphrase));
+    await rm(live.logs, { recursive: true, force: true });
+    await mkdir(live.logs);
+    const cache = join(live.#environment.KTHW_CACHE!, "mirror");
+    await output("bash", [
+      "-c",
+      'cp --archive --link "$0" "$1" 2>/dev/null || cp --archive --reflink=auto "$0" "$1"',
+      cache,
+      live.mirror,
+    ]);
+    const original = parse(await readFile(join(root, "stacks/Pulumi.local.yaml"), "utf8"));
+    const written = Object.entries(original.config).map(([name, value]) => [
+      name.replace(/^kthw:/, ""),
+      value,
+    ]);
+    await live.configure((settings) => {
+      Object.assign(settings, Object.fromEntries(written));
+      settings.local = { apiPort: 26_643, sshPortBase: 26_000 };
+      settings.artifacts = { mirror: live.mirror };
+    });
+    await live.succeeding("stack", "init");
+    return live;
+  }
+
+  /** Removes all of it, without asking Pulumi. */
+  async remove(): Promise<void> {
+    await removeAll();
+  }
+
+  /** The settings as they were written last. */
+  get settings(): WrittenSettings {
+    return this.#settings;
+  }
+
+  /** Changes the settings. */
+  async configure(change: (settings: WrittenSettings) => void): Promise<void> {
+    const settings = structuredClone(this.#settings);
+    change(settings);
+    await this.write(settings);
+  }
+
+  /** Writes settings. */
+  async write(settings: WrittenSettings): Promise<void> {
+    this.#settings = settings;
+    const kept = existsSync(settingsFile) ? parse(await readFile(settingsFile, "utf8")) : {};
+    const config = Object.fromEntries(
+      Object.entries(settings).map(([name, value]) => [`kthw:${name}`, value]),
+    );
+    await writeFile(settingsFile, stringify({ ...kept, config }));
+  }
+
+  /** Runs a command of the Pulumi CLI on the stack, however it ends. */
+  async pulumi(...args: string[]): Promise<Result> {
+    const result = await this.#pulumi(args);
+    await this.#record(`pulumi ${args.join(" ")}`, result);
+    return result;
+  }
+
+  /** Runs a command of the Pulumi CLI on the stack, which must succeed. */
+  async succeeding(...args: string[]): Promise<Result> {
+    return succeeded(await this.pulumi(...args));
+  }
+
+  /** Updates the stack, which must succeed. */
+  async up(...args: string[]): Promise<Result> {
+    return this.succeeding("up", "--yes", "--skip-preview", ...args);
+  }
+
+  /** Updates the stack with a program that makes the machines as ours does, and nothing else. */
+  async upMachinesOnly(): Promise<Result> {
+    const folder = join(state, "machines-only");
+    await mkdir(folder);
+    for (const name of ["Pulumi.yaml", "package.json", "node_modules", "components", "stacks"])
+      await symlink(join(root, name), join(folder, name));
+    await writeFile(join(folder, "index.ts"), machinesOnly);
+    return this.up("--cwd", folder, "--config-file", settingsFile);
+  }
+
+  /** The steps of a preview, its secrets in plain text. */
+  async preview(): Promise<PreviewStep[]> {
+    const result = succeeded(await this.#pulumi(["preview", "--json", "--show-secrets"]));
+    return JSON.parse(result.stdout).steps;
+  }
+
+  /** The stack's state, its secrets in plain text. */
+  async export(): Promise<Exported> {
+    const result = succeeded(await this.#pulumi(["stack", "export", "--show-secrets"]));
+    return JSON.parse(result.stdout);
+  }
+
+  /** An output of the program, in plain text where it is a secret. */
+  async output<T>(name: string): Promise<T> {
+    const args = ["stack", "output", name, "--json", "--show-secrets"];
+    return JSON.parse(succeeded(await this.#pulumi(args)).stdout);
+  }
+
+  /** Writes the kubeconfig to where `kubectl` finds it; its text. */
+  async takeKubeconfig(): Promise<string> {
+    const text = await this.output<string>("kubeconfig");
+    await writeFile(this.#environment.KUBECONFIG!, text, { mode: 0o600 });
+    return text;
+  }
+
+  /** Asks the API through the load balancer by kubectl, which must succeed; its standard output. */
+  async kubectl(args: readonly string[], input?: string): Promise<string> {
+    const options = { env: this.#environment, ...(input !== undefined && { input }) };
+    const result = await run("kubectl", args, options);
+    this.said.push({ command: `kubectl ${args.join(" ")}`, text: result.stdout + result.stderr });
+    return succeeded(result).stdout;
+  }
+
+  /** The environment of its commands. */
+  get environment(): NodeJS.ProcessEnv {
+    return this.#environment;
+  }
+
+  /** Does something while another text, or nothing, is in the place of a file of the mirror. */
+  async whileMirrored(
+    file: string,
+    text: string | undefined,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    const path = join(this.mirror, file);
+    await rename(path, `${path}.kept`);
+    try {
+      if (text !== undefined) await writeFile(path, text);
+      await work();
+    } finally {
+      await rename(`${path}.kept`, path);
+    }
+  }
+
+  /** Every file of the state, by path. */
+  async stateFiles(): Promise<Map<string, string>> {
+    const entries = await readdir(backend, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile());
+    const paths = [settingsFile, ...files.map((entry) => join(entry.parentPath, entry.name))];
+    return new Map(
+      await Promise.all(paths.map(async (path) => [path, await readFile(path, "utf8")] as const)),
+    );
+  }
+
+  /** Keeps what explains a failure beside the commands' logs. */
+  async keepLogs(title: string): Promise<void> {
+    const folder = join(this.logs, title.replaceAll(/[^a-zA-Z0-9]+/g, "-").slice(0, 60));
+    await mkdir(folder, { recursive: true });
+    for (const name of await this.machines.names()) {
+      const journal = await this.machines.journal(name).catch((error) => String(error));
+      await writeFile(join(folder, `${name}.journal`), journal);
+      const console = join(this.machines.folder, name, "console.log");
+      if (existsSync(console))
+        await writeFile(join(folder, `${name}.console`), await readFile(console));
+    }
+    const nodes = await this.kubectl(["get", "nodes,pods", "-A", "-o", "wide"]).catch(String);
+    await writeFile(join(folder, "kubectl"), nodes);
+  }
+
+  async #pulumi(args: readonly string[]): Promise<Result> {
+    const common = ["--stack", stack, "--non-interactive", "--color=never"];
+    const options = { cwd: root, env: this.#environment, timeoutSeconds: 600 };
+    return run("pulumi", [...args, ...common], options);
+  }
+
+  async #record(command: string, { code, seconds, stdout, stderr }: Result): Promise<void> {
+    const text = stdout + stderr;
+    this.said.push({ command, text });
+    const number = `${this.said.length}`.padStart(3, "0");
+    const name = `${number}-${command.split(" ").slice(1, 3).join("-").replaceAll("--", "")}.log`;
+    const end = `status ${code} after ${seconds.toFixed(1)} s`;
+    await writeFile(join(this.logs, name), `$ ${command}\n${text}\n${end}\n`);
+  }
+}
+
+/** The environment that a user of this stack has, from the same script. */
+async function environment(passphraseFile: string): Promise<NodeJS.ProcessEnv> {
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    STACK: stack,
+    PULUMI_BACKEND_URL: `file://${backend}`,
+    PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile,
+  };
+  delete env.PULUMI_CONFIG_PASSPHRASE;
+  delete env.PULUMI_STACK;
+  const text = await output("bash", ["-c", ". install/env.sh && env --null"], { cwd: root, env });
+  const variables = text.split("\0").filter((variable) => variable !== "");
+  return Object.fromEntries(
+    variables.map((variable) => {
+      const at = variable.indexOf("=");
+      return [variable.slice(0, at), variable.slice(at + 1)];
+    }),
+  );
+}
+
+async function removeAll(): Promise<void> {
+  await killCommands();
+  await output(join(root, "stacks/local/clean.sh"), [stack]);
+  await rm(state, { recursive: true, force: true });
+  await rm(settingsFile, { force: true });
+}
+
+/** Ends commands on this state that a run which was killed has left. */
+async function killCommands(): Promise<void> {
+  for (const id of await readdir("/proc")) {
+    if (!/^\d+$/.test(id) || Number(id) === process.pid) continue;
+    const environment = await readFile(`/proc/${id}/environ`, "utf8").catch(() => "");
+    if (!environment.split("\0").includes(`PULUMI_BACKEND_URL=file://${backend}`)) continue;
+    try {
+      process.kill(Number(id), "SIGKILL");
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+}

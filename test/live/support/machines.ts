@@ -1,0 +1,151 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { output } from "./run.ts";
+
+/** What a machine is like at one moment, as far as the product may have changed it. */
+export interface Look {
+  /** Content, mode and owner of the files in the folders that services are made of, by path. */
+  readonly files: ReadonlyMap<string, string>;
+  /** What is another with each start of a service, by its unit. */
+  readonly invocations: ReadonlyMap<string, string>;
+  /** SSH logins since the machine was booted. */
+  readonly logins: number;
+}
+
+/** Looks at machines, by name. */
+export type Looks = ReadonlyMap<string, Look>;
+
+/** The machines of a stack on this computer, seen from it: looking leaves no trace on them, not even a login. */
+export class Machines {
+  readonly folder: string;
+
+  constructor(stack: string) {
+    this.folder = `/var/lib/kthw/${stack}/machines`;
+  }
+
+  /** Names of those that there are, running or not. */
+  async names(): Promise<string[]> {
+    return existsSync(this.folder) ? (await readdir(this.folder)).sort() : [];
+  }
+
+  /** The process id of the container that a machine runs in. */
+  async container(name: string): Promise<number> {
+    return Number(await readFile(join(this.folder, name, "machine.pid"), "utf8"));
+  }
+
+  /** Runs a shell script on a machine; its standard output. */
+  async inside(name: string, script: string, input = ""): Promise<string> {
+    const container = await this.container(name);
+    const init = (await output("pgrep", ["--parent", `${container}`])).trim();
+    const within = ["--all", "--root", "--wd", `--target=${init}`, "env", "-i", path, "bash", "-c"];
+    return output("nsenter", [...within, script], { input });
+  }
+
+  /** Kills a machine as a power failure would. */
+  async kill(name: string): Promise<void> {
+    process.kill(await this.container(name), "SIGKILL");
+  }
+
+  /** Looks at a machine. */
+  async look(name: string): Promise<Look> {
+    const lines = (await this.inside(name, lookScript)).split("\n");
+    const rest = (word: string) =>
+      lines.filter((line) => line.startsWith(word)).map((line) => line.slice(word.length));
+    const files = new Map<string, string>();
+    for (const line of rest("file ")) {
+      const [stat, file] = line.split("\t") as [string, string];
+      files.set(file, stat);
+    }
+    for (const line of rest("sum ")) {
+      const [sum, file] = line.split("  ") as [string, string];
+      // A small file's content tells more than its size and time.
+      files.set(file, `${files.get(file)?.split(" ").slice(0, 2).join(" ")} ${sum}`);
+    }
+    const invocations = new Map<string, string>();
+    for (const line of rest("unit ")) {
+      const [unit, invocation] = line.split(" ") as [string, string];
+      if (!passing.test(unit)) invocations.set(unit, invocation);
+    }
+    return { files, invocations, logins: Number(rest("logins ")[0]) };
+  }
+
+  /** Looks at all machines. */
+  async lookAll(): Promise<Looks> {
+    const names = await this.names();
+    return new Map(
+      await Promise.all(names.map(async (name) => [name, await this.look(name)] as const)),
+    );
+  }
+
+  /** The journal of a machine since it was booted. */
+  async journal(name: string): Promise<string> {
+    return this.inside(name, "journalctl --no-pager --output=short-precise");
+  }
+}
+
+const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Units that come and go by themselves. */
+const passing = /^(systemd-|user|session|getty|modprobe@|apt-|dpkg-|e2scrub|fstrim)/;
+
+// Binaries are told apart by size and time, the hosts file is a mount of the computer's, and mtab is the kernel's.
+const lookScript = `
+roots="/etc /opt /usr/local"
+for root in /var/lib/kubelet/config.yaml /var/lib/kubelet/pki; do [ ! -e $root ] || roots="$roots $root"; done
+files() { find -L $roots -xdev -type f ! -path /etc/hosts ! -path /etc/mtab "$@"; }
+echo "logins $(journalctl --identifier=sshd --output=cat | grep -c '^Accepted publickey')"
+files -printf 'file 0%m %u:%g %s %T@\\t%p\\n'
+files -size -1024k -print0 | xargs -0 sha256sum | sed 's/^/sum /'
+systemctl show --property=Id,InvocationID '*.service' | awk -F= '
+  { value[$1] = $2 }
+  /^$/ { print "unit", value["Id"], value["InvocationID"]; delete value }
+  END { print "unit", value["Id"], value["InvocationID"] }'
+`;
+
+/** Paths of files that are not what they were, with those that came and went. */
+export function changedFiles(before: Look, after: Look): string[] {
+  return differing(before.files, after.files);
+}
+
+/** Services that were started, stopped or restarted. */
+export function restarted(before: Looks, after: Looks): string[] {
+  return each(before, after, (name, one, other) =>
+    differing(one.invocations, other.invocations).map((unit) => `${name} ${unit}`),
+  );
+}
+
+/** Files that changed on machines that were there before and after, as `machine path`. */
+export function changed(before: Looks, after: Looks): string[] {
+  return each(before, after, (name, one, other) =>
+    changedFiles(one, other).map((file) => `${name} ${file}`),
+  );
+}
+
+/** Logins that there were meanwhile, by machine. */
+export function logins(before: Looks, after: Looks): Record<string, number> {
+  const counts = [...after].map(
+    ([name, { logins }]) => [name, logins - (before.get(name)?.logins ?? 0)] as const,
+  );
+  return Object.fromEntries(counts.filter(([, count]) => count !== 0));
+}
+
+function each(
+  before: Looks,
+  after: Looks,
+  compare: (name: string, one: Look, other: Look) => string[],
+): string[] {
+  return [...before].flatMap(([name, look]) => {
+    const other = after.get(name);
+    return other ? compare(name, look, other) : [];
+  });
+}
+
+/** Keys that one map has otherwise than the other, sorted. */
+export function differing(
+  one: ReadonlyMap<string, string>,
+  other: ReadonlyMap<string, string>,
+): string[] {
+  const keys = new Set([...one.keys(), ...other.keys()]);
+  return [...keys].filter((key) => one.get(key) !== other.get(key)).sort();
+}

@@ -1,0 +1,102 @@
+import { importTestImage, namespace, readyNodes, startPod } from "./cluster.ts";
+import type { LiveStack } from "./live-stack.ts";
+import { changed, logins, restarted } from "./machines.ts";
+import { changedLines, type LineChange, listedFiles, nameOf } from "./preview.ts";
+import { eventually, step } from "./run.ts";
+
+/** What is promised of a cluster on a computer with two cores. */
+export const bars = {
+  creationSeconds: 60,
+  noChangeSeconds: 12,
+  commandsPerController: 16,
+  commandsPerWorker: 8,
+  destructionSeconds: 20,
+} as const;
+
+/** Boots the stack's machines and puts nothing on them; how long that took. */
+export async function bootMachines(stack: LiveStack): Promise<number> {
+  return (await step("boot the machines", () => stack.upMachinesOnly())).seconds;
+}
+
+/** Makes booted, empty machines a cluster; seconds until all nodes are Ready and DNS answers from a pod. */
+export async function createCluster(stack: LiveStack): Promise<number> {
+  const { seconds } = await step("pulumi up", () => stack.up());
+  await stack.takeKubeconfig();
+  const workers = (await stack.machines.names()).filter((name) => name.startsWith("worker"));
+  await step("import the test image (not counted)", () => importTestImage(stack, workers));
+  const start = performance.now();
+  await step("all nodes Ready, DNS answers from a pod", async () => {
+    const nodes = (await stack.machines.names()).length - 1;
+    const ready = await readyNodes(stack);
+    if (ready.length !== nodes) throw new Error(`only ${ready} are Ready`);
+    await startPod(stack, "probe");
+    const lookUp = ["/agnhost", "connect", "kubernetes.default.svc.cluster.local:443"];
+    const pod = [`--namespace=${namespace}`, "exec", "probe", "--"];
+    await eventually(() => stack.kubectl([...pod, ...lookUp, "--timeout=3s"]));
+  });
+  return seconds + (performance.now() - start) / 1000;
+}
+
+/** Updates a stack of which nothing changed. */
+export async function updateWithoutChange(
+  stack: LiveStack,
+): Promise<{ readonly seconds: number; readonly logins: number; readonly said: string }> {
+  const before = await stack.machines.lookAll();
+  const { seconds, stdout } = await step("pulumi up without a change", () => stack.up());
+  const counts = logins(before, await stack.machines.lookAll());
+  const sum = Object.values(counts).reduce((one, other) => one + other, 0);
+  return { seconds, logins: sum, said: stdout };
+}
+
+/** How many commands run on each machine at the first update. */
+export async function commandsPerMachine(stack: LiveStack): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { type, urn } of (await stack.export()).deployment.resources) {
+    if (type !== "command:remote:Command") continue;
+    const [machine] = nameOf(urn).split(":") as [string];
+    counts[machine] = (counts[machine] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** What a changed setting did. */
+export interface Change {
+  /** Lines of files on machines that the preview shows. */
+  readonly lines: readonly LineChange[];
+  /** Logins by machine. */
+  readonly logins: Readonly<Record<string, number>>;
+  /** Services that were started, stopped or restarted. */
+  readonly restarted: readonly string[];
+  /** Files on machines that the preview names, as `machine path`. */
+  readonly listed: readonly string[];
+  /** Those that changed, likewise. */
+  readonly changed: readonly string[];
+  readonly seconds: number;
+}
+
+/** Gives the kubelet of one worker another limit of pods. */
+export async function changeKubelet(stack: LiveStack, maxPods: number): Promise<Change> {
+  await stack.configure(({ workerPools }) => {
+    workerPools![0]!.machines![0]!.kubelet = { maxPods };
+  });
+  const steps = await step("pulumi preview", () => stack.preview());
+  const before = await stack.machines.lookAll();
+  const { seconds } = await step("pulumi up", () => stack.up());
+  const after = await stack.machines.lookAll();
+  return {
+    lines: changedLines(steps),
+    logins: logins(before, after),
+    restarted: restarted(before, after),
+    listed: listedFiles(steps, []),
+    changed: changed(before, after),
+    seconds,
+  };
+}
+
+/** Destroys the stack; how long that took. */
+export async function destroy(stack: LiveStack): Promise<number> {
+  const result = await step("pulumi destroy", () =>
+    stack.succeeding("destroy", "--yes", "--skip-preview"),
+  );
+  return result.seconds;
+}

@@ -1,0 +1,88 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Machines } from "./machines.ts";
+import { output, type Result, run } from "./run.ts";
+
+const scripts = fileURLToPath(new URL("../../../stacks/local", import.meta.url));
+const nodeScript = fileURLToPath(new URL("../../../components/node/node.sh", import.meta.url));
+const stack = "node-test";
+const network = {
+  KTHW_STACK: stack,
+  KTHW_GATEWAY: "10.240.0.1/24",
+  KTHW_API_PORT: "27443",
+  KTHW_API_TARGET: "10.240.0.11:6443",
+  KTHW_BOOT: randomUUID(),
+};
+const machine = {
+  KTHW_NAME: "m1",
+  KTHW_ADDRESS: "10.240.0.11/24",
+  KTHW_SSH_PORT: "27022",
+  KTHW_MIRROR: "",
+  KTHW_DISK: randomUUID().replaceAll("-", ""),
+};
+const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** A machine on this computer with node.sh on it as `kthw-node`, in a stack of its own. */
+export class NodeMachine {
+  readonly #within: readonly string[];
+
+  private constructor(init: string) {
+    const machine = ["--all", "--root", "--wd", `--target=${init}`, "env", "-i", `PATH=${path}`];
+    // Standard input is a pipe, as from SSH: Node.js gives a socket, which bash treats in ways of its own.
+    this.#within = [...machine, "sh", "-c", 'cat | bash "$@"', "sh"];
+  }
+
+  /** A machine just booted, whatever an interrupted run left of an earlier one. */
+  static async create(): Promise<NodeMachine> {
+    await local("rootfs.sh", []);
+    const keys = await mkdtemp(join(tmpdir(), "kthw-node-test-"));
+    try {
+      for (const name of ["operator", "host"])
+        await output("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(keys, name)]);
+      const key = (name: string) => readFile(join(keys, name), "utf8");
+      await local("network.sh", ["create"], await key("operator"));
+      await local("machine.sh", ["create"], (await key("operator.pub")) + (await key("host")));
+    } finally {
+      await rm(keys, { recursive: true });
+    }
+    const container = await new Machines(stack).container(machine.KTHW_NAME);
+    const init = (await output("pgrep", ["--parent", `${container}`])).trim();
+    const created = new NodeMachine(init);
+    await created.output(
+      "install -m 0755 /dev/stdin /usr/local/bin/kthw-node",
+      await readFile(nodeScript, "utf8"),
+    );
+    return created;
+  }
+
+  /** Leaves nothing of it. */
+  static async remove(): Promise<void> {
+    await local("clean.sh", [stack]);
+  }
+
+  /** Runs a shell script on the machine to its end. */
+  run(script: string, input = ""): Promise<Result> {
+    return run("nsenter", [...this.#within, "-c", script], { input, timeoutSeconds: 30 });
+  }
+
+  /** Runs a shell script that must succeed; its standard output, without the newlines at its end. */
+  async output(script: string, input = ""): Promise<string> {
+    const strict = ["-euo", "pipefail", "-c", script];
+    const all = await output("nsenter", [...this.#within, ...strict], {
+      input,
+      timeoutSeconds: 30,
+    });
+    return all.replace(/\n+$/, "");
+  }
+}
+
+async function local(script: string, args: string[], input = ""): Promise<void> {
+  await output(join(scripts, script), args, {
+    input,
+    env: { ...process.env, ...network, ...machine },
+    timeoutSeconds: 300,
+  });
+}
