@@ -1,7 +1,7 @@
 import { Provider } from "@pulumi/kubernetes/provider.js";
 import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1/clusterRoleBinding.js";
 import * as pulumi from "@pulumi/pulumi";
-import { RandomBytes } from "@pulumi/random";
+import { RandomPassword } from "@pulumi/random";
 import * as tls from "@pulumi/tls";
 import type { CertificateAuthority, Issuer } from "./certificate-authority.ts";
 import { once } from "./gate.ts";
@@ -17,6 +17,7 @@ import {
   scheduler,
 } from "./pki.ts";
 import {
+  aesKey,
   encryptionConfiguration,
   encryptionPath,
   kubeApiserverService,
@@ -108,7 +109,12 @@ export class ControlPlane extends pulumi.ComponentResource {
       { algorithm: "RSA", rsaBits: 2048 },
       { parent: this },
     );
-    const encryptionKey = new RandomBytes("encryption-key1", { length: 32 }, { parent: this });
+    // RandomBytes has its value in plain state, as its id.
+    const encryptionKey = new RandomPassword(
+      "encryption-key1",
+      { length: 64, special: false },
+      { parent: this },
+    );
 
     let previous:
       | { apiserver: pulumi.Resource; manager: pulumi.Resource; scheduler: pulumi.Resource }
@@ -142,8 +148,8 @@ export class ControlPlane extends pulumi.ComponentResource {
               ...pair("admin", adminClient),
               {
                 path: encryptionPath,
-                text: encryptionKey.base64.apply((secret) =>
-                  encryptionConfiguration([{ name: "key1", secret }]),
+                text: encryptionKey.result.apply((random) =>
+                  encryptionConfiguration([{ name: "key1", secret: aesKey(random) }]),
                 ),
                 mode: "0600",
               },

@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { CertificateAuthority } from "../components/certificate-authority.ts";
 import { admin } from "../components/pki.ts";
+import { aesKey } from "../components/render/kube-apiserver.ts";
 import { parseDescription } from "./support/description.ts";
 import { firstUpdate, type Graph, secretMark, stdinOf } from "./support/program.ts";
 import { record } from "./support/record.ts";
@@ -253,7 +254,10 @@ describe("the certificates", () => {
         .flatMap((command) => parseDescription(stdinOf(command)).files)
         .filter(({ path }) => path !== "/etc/etcd/founders")
         .map(({ path, mode, owner, text }) => {
-          const secret = new RegExp(`${secretMark} (.+)`).exec(text)?.[1];
+          const isEncryption = text.includes(aesKey(`${secretMark} encryption-key1`));
+          const secret = isEncryption
+            ? "encryption-key1"
+            : new RegExp(`${secretMark} (.+)`).exec(text)?.[1];
           const [user] = owner.split(":");
           return [path, secret ? `${mode} ${user} ${secret}` : text.split("\n")[0]];
         });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import type { Service } from "./description.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
@@ -116,6 +117,11 @@ export function kubeApiserverService(args: {
       { path: "/etc/kubernetes/admin.conf", text: args.adminKubeconfig, mode: "0600", live: true },
     ],
   };
+}
+
+/** A key for AES-256 made of random text: 32 bytes in base64. */
+export function aesKey(random: string): string {
+  return createHash("sha256").update(random).digest("base64");
 }
 
 /** EncryptionConfiguration of https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data/; the first key encrypts, all of them decrypt. */

@@ -70,8 +70,8 @@ export function computed({ type, name, inputs }: runtime.MockResourceArgs) {
       return { certPem: `certificate ${name}\n${certificate}` };
     case "tls:index/locallySignedCert:LocallySignedCert":
       return { certPem: `certificate ${name}\n` };
-    case "random:index/randomBytes:RandomBytes":
-      return { base64: `${secretMark} ${name}` };
+    case "random:index/randomPassword:RandomPassword":
+      return { result: `${secretMark} ${name}` };
     case "pulumi:index:Stash":
       return { output: inputs.input };
     case "command:local:Command":

@@ -1,3 +1,4 @@
+import { aesKey } from "../../../components/render/kube-apiserver.ts";
 import { nameOf, type ResourceState } from "./preview.ts";
 
 /** Texts that give a secret away, by the text, with the resource whose secret it is. */
@@ -16,10 +17,14 @@ export function secretTexts(resources: readonly ResourceState[]): SecretTexts {
     for (const [pem, body] of bodies) {
       // Kubeconfigs hold a key in base64 once more, without line breaks.
       const again = Buffer.from(pem).toString("base64").match(/.{64}/g) ?? [];
-      for (const text of [...body!.trim().split("\n"), ...again]) parts.push({ text, secret });
+      // The public key is a part of the private one.
+      for (const text of [...body!.trim().split("\n"), ...again])
+        if (!own.some((whole) => whole.includes(text) && !whole.includes("PRIVATE")))
+          parts.push({ text, secret });
     }
-    if (type === "random:index/randomBytes:RandomBytes")
-      for (const text of own) parts.push({ text, secret });
+    if (type === "random:index/randomPassword:RandomPassword") {
+      for (const text of own) parts.push({ text, secret }, { text: aesKey(text), secret });
+    }
   }
   // What the keys of one kind have in common gives none of them away, and neither does a short rest.
   const shared = new Map<string, number>();
