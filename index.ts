@@ -119,7 +119,7 @@ export const caCertHashes = ca.certHashes;
 export const machines = [
   { role: "load balancer", nodes: loadBalancers },
   { role: "controller", nodes: controllers },
-  ...pools.map(({ name, nodes }) => ({ role: `worker of ${name}`, nodes })),
+  { role: "worker", nodes: pools.flatMap(({ nodes }) => nodes) },
 ].flatMap(({ role, nodes }) =>
   nodes.map(({ machine: { name, address, ssh } }) => ({ name, address, role, ssh })),
 );

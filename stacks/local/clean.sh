@@ -43,3 +43,4 @@ if mountpoint --quiet /run/netns && [[ -z $(ls /run/netns) ]]; then
   umount /run/netns 2>/dev/null || true
 fi
 rm -rf --one-file-system "$state"
+restore_limit

@@ -19,6 +19,7 @@ if [[ ${1:-} == create ]]; then
 fi
 mkdir -p "$state/machines"
 rm -f "$state/boot"
+raise_limit
 
 if [[ ! -e /run/netns/$namespace ]]; then
   ip netns add "$namespace"

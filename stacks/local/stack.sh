@@ -22,6 +22,37 @@ fail() {
   exit 1
 }
 
+# Every machine's systemd, containerd and kubelet take of the few inotify instances that a user may have. The computer's own
+# limit is written down, and it is back when the last stack is gone.
+limit=fs.inotify.max_user_instances
+own_limit=/var/lib/kthw/.$limit
+
+raise_limit() {
+  local now
+  exec 9>/var/lib/kthw/.lock
+  flock 9
+  now=$(sysctl --values "$limit")
+  if ((now < 1024)); then
+    if [[ ! -s $own_limit ]]; then
+      echo "$now" >"$own_limit"
+    fi
+    sysctl --quiet --write "$limit=1024"
+  fi
+  exec 9>&-
+}
+
+restore_limit() {
+  if [[ -s $own_limit ]]; then
+    exec 9>/var/lib/kthw/.lock
+    flock 9
+    if [[ -s $own_limit && -z $(compgen -G '/var/lib/kthw/*/') ]]; then
+      sysctl --quiet --write "$limit=$(<"$own_limit")"
+      rm "$own_limit"
+    fi
+    exec 9>&-
+  fi
+}
+
 # The stack's namespace has another one when it has been made anew: what was connected to it before no longer is.
 namespace_id() {
   stat --dereference --format=%i "/run/netns/$namespace"

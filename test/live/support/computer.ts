@@ -43,7 +43,7 @@ export function differences(before: Computer, after: Computer): string[] {
 
 /** Settings that the kernel changes by itself all the time. */
 const moving =
-  /^(fs\.(dentry-state|file-nr|inode-)|kernel\.(ns_last_pid|random\.|pty\.nr|perf_event_max|sched_domain)|net\.netfilter\.nf_conntrack_count|net\.ipv4\.tcp_fastopen_key|.*\.(cnt|count) )/;
+  /^(fs\.(dentry-state|file-nr|inode-|quota\.)|kernel\.(ns_last_pid|random\.|pty\.nr|perf_event_max|sched_domain)|net\.netfilter\.nf_conntrack_count|net\.ipv4\.tcp_fastopen_key|.*\.(cnt|count) )/;
 
 /** Groups of the computer's own services come and go. */
 function isOwnGroup(path: string): boolean {

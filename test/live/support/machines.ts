@@ -92,7 +92,7 @@ const passing = /^(systemd-|user|session|getty|modprobe@|apt-|dpkg-|e2scrub|fstr
 // Binaries are told apart by size and time, the hosts file is a mount of the computer's, and mtab is the kernel's.
 const lookScript = `
 roots="/etc /opt /usr/local"
-for root in /var/lib/kubelet/config.yaml /var/lib/kubelet/pki; do [ ! -e $root ] || roots="$roots $root"; done
+for root in /var/lib/kubelet/config.yaml /var/lib/kubelet/pki /var/lib/kube-proxy; do [ ! -e $root ] || roots="$roots $root"; done
 files() { find -L $roots -xdev -type f ! -path /etc/hosts ! -path /etc/mtab "$@"; }
 echo "logins $(journalctl --identifier=sshd --output=cat | grep -c '^Accepted publickey')"
 files -printf 'file 0%m %u:%g %s %T@\\t%p\\n'

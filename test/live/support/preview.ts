@@ -67,7 +67,10 @@ export function changedLines(steps: readonly PreviewStep[]): LineChange[] {
 
 function stdin(state: ResourceState | undefined): string {
   const text = state?.inputs?.stdin;
-  return typeof text === "string" ? text : "";
+  if (typeof text === "string") return text;
+  // An export shows a secret as JSON within JSON.
+  const { plaintext } = (text ?? {}) as { plaintext?: string };
+  return plaintext === undefined ? "" : String(JSON.parse(plaintext));
 }
 
 function isKnown(state: ResourceState | undefined): boolean {
