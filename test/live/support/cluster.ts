@@ -105,13 +105,13 @@ export const podSpec = {
   ],
 };
 
-/** Lets a pod ask an address over HTTP for its host name: the answer, or what went wrong. */
+/** Lets a pod ask an address over HTTP for its host name. */
 export async function ask(
   stack: LiveStack,
   pod: string,
   host: string,
   port: number,
-): Promise<{ readonly responses?: readonly string[]; readonly errors?: readonly string[] }> {
+): Promise<string> {
   const query = new URLSearchParams({
     host,
     port: `${port}`,
@@ -120,7 +120,9 @@ export async function ask(
     tries: "1",
   });
   const path = `/api/v1/namespaces/${namespace}/pods/${pod}:8080/proxy/dial?${query}`;
-  return JSON.parse(await stack.kubectl(["get", "--raw", path]));
+  const { responses = [], errors } = JSON.parse(await stack.kubectl(["get", "--raw", path]));
+  if (responses.length === 0) throw new Error(`${pod} asked ${host}:${port}: ${errors}`);
+  return responses[0];
 }
 
 /** Asks a pod for its host name through `kubectl port-forward`. */
