@@ -12,6 +12,9 @@ export const auditPolicyPath = "/etc/kubernetes/audit-policy.yaml";
 /** Who may ask the API server without credentials, and for what. */
 export const authenticationPath = "/etc/kubernetes/authentication.yaml";
 
+const iptables = "/usr/sbin/iptables --wait";
+const refusal = "INPUT ! -i lo -p tcp --dport 6443 --syn -j REJECT --reject-with tcp-reset";
+
 /** The API server of one controller. */
 export function kubeApiserverService(args: {
   readonly address: string;
@@ -70,6 +73,7 @@ export function kubeApiserverService(args: {
   };
   return {
     name: "kube-apiserver",
+    packages: ["iptables"],
     directories: [{ path: "/var/log/kubernetes", mode: "0700", owner: "root:root" }],
     unit: "kube-apiserver.service",
     reads: [
@@ -105,6 +109,9 @@ export function kubeApiserverService(args: {
             ExecStart: commandLine(`${args.binaries}/kube-apiserver`, flags),
             Restart: "always",
             RestartSec: "2",
+            // New connections are turned away, so that the load balancer takes another server, while requests end.
+            ExecStop: [`${iptables} -I ${refusal}`, "/bin/sleep 1"],
+            ExecStopPost: `-${iptables} -D ${refusal}`,
             // Open watches would hold it for a minute.
             TimeoutStopSec: "5",
             LimitNOFILE: "65536",

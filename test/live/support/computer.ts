@@ -21,7 +21,7 @@ export async function lookAtComputer(stack: string): Promise<Computer> {
       ...(await lines("ip6tables-save")),
       ...(await lines("nft", "list", "ruleset")),
     ].filter((line) => !line.startsWith("#")),
-    "kernel setting": (await lines("sysctl", "--all")).filter((line) => !moving.test(line)),
+    "kernel setting": (await kernelSettings(stack)).filter((line) => !moving.test(line)),
     process: await processes(stack),
   };
   return new Set(
@@ -62,6 +62,16 @@ function mountsOf(mounts: string[], stack: string): string[] {
     (line) => line.includes(" /run/netns/") && isOfAnotherStack(line, stack),
   );
   return isShared ? mounts.filter((line) => !line.includes(" /run/netns ")) : mounts;
+}
+
+/** While there is another stack, the limit that all raise counts as what it will be after the last. */
+async function kernelSettings(stack: string): Promise<string[]> {
+  const settings = await lines("sysctl", "--all");
+  const entries = await readdir("/var/lib/kthw", { withFileTypes: true }).catch(() => []);
+  if (!entries.some((entry) => entry.isDirectory() && entry.name !== stack)) return settings;
+  const kept = await readFile("/var/lib/kthw/.fs.inotify.max_user_instances", "utf8");
+  const limit = /^(fs\.inotify\.max_user_instances|user\.max_inotify_instances) = .*/;
+  return settings.map((line) => line.replace(limit, `$1 = ${kept.trim()}`));
 }
 
 async function lines(program: string, ...args: string[]): Promise<string[]> {

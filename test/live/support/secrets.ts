@@ -1,3 +1,4 @@
+import { createPrivateKey } from "node:crypto";
 import { aesKey } from "../../../components/render/kube-apiserver.ts";
 import { nameOf, type ResourceState } from "./preview.ts";
 
@@ -14,13 +15,15 @@ export function secretTexts(resources: readonly ResourceState[]): SecretTexts {
         ? own.flatMap((text) => [...text.matchAll(privateKey)])
         : [];
     const secret = nameOf(urn);
+    const numbers = own.flatMap(secretNumbers);
     for (const [pem, body] of bodies) {
+      const lines = secretLines(body!.trim(), numbers);
       // Kubeconfigs hold a key in base64 once more, without line breaks.
-      const again = Buffer.from(pem).toString("base64").match(/.{64}/g) ?? [];
-      // The public key is a part of the private one.
-      for (const text of [...body!.trim().split("\n"), ...again])
-        if (!own.some((whole) => whole.includes(text) && !whole.includes("PRIVATE")))
-          parts.push({ text, secret });
+      const again = (Buffer.from(pem).toString("base64").match(/.{64}/g) ?? []).filter((chunk) => {
+        const within = Buffer.from(chunk, "base64").toString().slice(12, 36);
+        return lines.some((line) => line.includes(within));
+      });
+      for (const text of [...lines, ...again]) parts.push({ text, secret });
     }
     if (type === "random:index/randomPassword:RandomPassword") {
       for (const text of own) parts.push({ text, secret }, { text: aesKey(text), secret });
@@ -40,6 +43,28 @@ export function secretTexts(resources: readonly ResourceState[]): SecretTexts {
 export function leaks(secrets: SecretTexts, where: string, text: string): string[] {
   const found = [...secrets].filter(([part]) => text.includes(part));
   return [...new Set(found.map(([, secret]) => `${where}: ${secret}`))];
+}
+
+/** The numbers of a private key that are not in its public key; of what is no PEM, none. */
+function secretNumbers(pem: string): Buffer[] {
+  if (!/^-----BEGIN ((RSA|EC) )?PRIVATE KEY-----/.test(pem)) return [];
+  const { d, p, q } = createPrivateKey(pem).export({ format: "jwk" });
+  return [d, p, q].filter((number) => number !== undefined).map((n) => Buffer.from(n, "base64url"));
+}
+
+/** Those lines of a private key's body that hold a good part of its secret numbers. */
+function secretLines(body: string, numbers: readonly Buffer[]): string[] {
+  const bytes = Buffer.from(body, "base64");
+  let end = 0;
+  return body.split("\n").filter((line) => {
+    const start = end;
+    end += line.length;
+    const own = bytes.subarray(Math.ceil((start * 3) / 4), Math.floor((end * 3) / 4));
+    return own.some((_, at) => {
+      const window = own.subarray(at, at + 16);
+      return window.length === 16 && numbers.some((number) => number.includes(window));
+    });
+  });
 }
 
 const privateKey =
