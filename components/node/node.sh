@@ -78,12 +78,13 @@ parse() {
   record=$state/${kind}s/$name
 }
 
-# One at a time for the same service: a run that was cut off may still be at work.
+# One at a time for the same service: a run that was cut off may still be at work, and may have removed what it had locked.
 lock() {
-  [[ -d $record ]] || mkdir -p "$record"
-  exec 8<"$record"
-  flock 8
-  [[ -d $record ]] || mkdir -p "$record"
+  until [[ $record -ef /dev/fd/8 ]]; do
+    [[ -d $record ]] || (umask 066 && mkdir -p "$record")
+    exec 8<"$record"
+    flock 8
+  done
 }
 
 # Sets `text` to what a file holds, or to nothing.
@@ -162,10 +163,10 @@ beside() { # PATH: sets `beside` to where a file waits until it is complete
 
 # Folders that were made here are remembered, so that they go when they are empty and nobody needs them any more.
 make_folder() { # PATH
-  [[ ! -d $1 ]] || return 0
+  [[ -n $1 && ! -d $1 ]] || return 0
   make_folder "${1%/*}"
   : >"$state/folders/${1//\//%}"
-  mkdir -m 0755 "$1" 2>/dev/null || [[ -d $1 ]]
+  (umask 022 && mkdir -p "$1")
 }
 
 write_file() { # INDEX PATH: atomically
@@ -186,7 +187,7 @@ unplace() { # PATH
     rm -f "$path" "$beside"
     path=${path%/*}
   fi
-  while [[ -e $state/folders/${path//\//%} ]] && ! claimed "$path"; do
+  while [[ -n $path && -e $state/folders/${path//\//%} ]] && ! claimed "$path"; do
     [[ ! -d $path ]] || rmdir "$path" 2>/dev/null || break
     rm -f "$state/folders/${path//\//%}"
     path=${path%/*}
@@ -199,7 +200,7 @@ look() {
   local key value
   unit_is=()
   while IFS='=' read -r key value; do unit_is[$key]=$value; done < <(
-    systemctl show --property=ActiveState,UnitFileState,NeedDaemonReload,NRestarts,Job "$unit"
+    systemctl show --property=ActiveState,SubState,UnitFileState,NeedDaemonReload,NRestarts,Job "$unit"
   )
 }
 
@@ -208,7 +209,7 @@ running() {
 }
 
 stop() { # UNIT
-  systemctl disable --quiet --now "$1" 2>/dev/null || systemctl stop "$1" 2>/dev/null || true
+  systemctl disable --quiet --no-reload --now "$1" 2>/dev/null || systemctl stop "$1" 2>/dev/null || true
   ! systemctl is-active --quiet "$1" || fail "kthw-node: $1 on $(hostname) does not stop"
   reload_systemd=yes
 }
@@ -240,10 +241,16 @@ alone() { # COMMAND...: while no other service does the like
   (flock 9 && "$@") 9<"$state"
 }
 
+# A machine that has just booted may be busy with updates of its own, and an earlier run may have been cut off in the middle.
 install_packages() { # NAME...
-  local log
-  log=$({ apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } 2>&1) ||
-    fail "kthw-node: could not install $* on $(hostname): $(tail -n 5 <<<"$log")"
+  local log give_up=$((SECONDS + 300))
+  umask 022
+  until log=$({ dpkg --configure -a; apt-get update -qq; apt-get install -y -qq --no-install-recommends "$@"; } 2>&1); do
+    if [[ $log != *'Could not get lock'* ]] || ((SECONDS >= give_up)); then
+      fail "kthw-node: could not install $* on $(hostname): $(tail -n 5 <<<"$log")"
+    fi
+    sleep 1
+  done
 }
 
 make_user() { # NAME
@@ -294,9 +301,8 @@ place_service() {
 # All of a bundle's paths are links through `current`, so that turning that one link changes them together.
 place_bundle() {
   local path version
-  version=$(sha256sum <<<"$description")
+  version=$(printf %s "$description" | sha256sum) # a here-document may go through a file
   version=${version%% *}
-  chmod 0711 "$record"
   place_files "$record/$version"
   if [[ ! $record/current -ef $record/$version ]]; then
     ln -sfn "$version" "$record/next"
@@ -332,21 +338,32 @@ digest() {
   } | sha256sum
 }
 
-healthy() { # SECONDS that it may take to tell
-  [[ ${unit_is[ActiveState]-} == active ]] && { [[ -z $health ]] || timeout "$1" bash -c "$health" >/dev/null 2>&1; }
+# A health command that hangs is given up and asked again.
+healthy() { # SECONDS that are left
+  local most=$(($1 < 5 ? $1 : 5))
+  [[ ${unit_is[ActiveState]-} == active && -z ${unit_is[Job]-} ]] || return 1
+  [[ -z $health ]] || { timeout -k 1 $((most > 0 ? most : 1)) bash -c "$health"; } >/dev/null 2>&1
 }
 
-# A service that keeps falling over will not get healthy by waiting longer.
+# A service that keeps falling over, or that systemd does not start, will not get healthy by waiting longer.
 wait_healthy() { # SECONDS at which to give up
-  local restarts=
-  look
-  until healthy $(($1 > SECONDS ? $1 - SECONDS : 1)); do
-    ((SECONDS < $1)) || return 1
-    [[ ${unit_is[ActiveState]-} != failed || -n ${unit_is[Job]-} ]] || return 1
-    restarts=${restarts:-${unit_is[NRestarts]-0}}
-    ((${unit_is[NRestarts]-0} < restarts + 5)) || return 1
-    sleep 0.2
+  local first='' restarts='' well=0 enough
+  while true; do
     look
+    [[ $restarts == "${unit_is[NRestarts]-0}" ]] || well=0
+    restarts=${unit_is[NRestarts]-0}
+    first=${first:-$restarts}
+    # That a process runs says little when it has only just been started, and after a reload the former one still answers.
+    enough=1
+    [[ ${unit_is[SubState]-} != running || (-n $health && -z $reloaded) ]] || enough=5
+    if healthy $(($1 - SECONDS)); then
+      ((++well < enough)) || return 0
+    else
+      well=0
+      [[ ! ${unit_is[ActiveState]-} =~ ^(failed|inactive)$ || -n ${unit_is[Job]-} ]] || return 1
+      ((restarts < first + 5 && SECONDS < $1)) || return 1
+    fi
+    sleep 0.2
   done
 }
 
@@ -361,18 +378,18 @@ complaint() {
 start() { # --wait or nothing
   local now text give_up=$((SECONDS + timeout))
   [[ -n $unit ]] || return 0
-  problem=
+  problem='' reloaded=''
   read -r now _ < <(digest)
   slurp "$record/started"
   if running && [[ $text == "$now" ]]; then
     :
-  elif running && [[ -n $reload ]]; then
-    if ! problem=$(bash -c "$reload" 2>&1); then
-      problem="$unit on $(hostname) cannot use its new files: $problem"
+  elif [[ -n $reload && ${unit_is[ActiveState]-} =~ ^(active|reloading)$ ]]; then
+    if ! problem=$(timeout -k 1 "$timeout" bash -c "$reload" 2>&1); then
+      problem="$unit on $(hostname) cannot use its new files: ${problem:-$reload}"
       return 1
     fi
-    problem=
-    systemctl reload "$unit" || return 1
+    problem='' reloaded=yes
+    timeout "$timeout" systemctl reload "$unit" || return 1
   else
     systemctl reset-failed "$unit" 2>/dev/null || true
     if [[ ${1-} == --wait ]]; then
@@ -456,7 +473,7 @@ remove() {
 }
 
 await() { # NAME... [--until COMMAND]
-  local said give_up
+  local said give_up reloaded=
   while (($#)) && [[ $1 != --until ]]; do
     [[ -f $state/services/$1/applied ]] || fail "kthw-node: there is no service $1 on $(hostname)"
     parse <"$state/services/$1/applied"
@@ -471,8 +488,9 @@ await() { # NAME... [--until COMMAND]
   done
 }
 
-get() { # URL: to standard output
-  curl --fail --silent --show-error --location --retry 3 --connect-timeout 20 "$1" || fail "kthw-node: could not download $1"
+get() { # URL FILE
+  curl --fail --silent --show-error --location --retry 3 --connect-timeout 20 --speed-limit 1 --speed-time 60 --output "$2" "$1" ||
+    fail "kthw-node: could not download $1"
 }
 
 # Downloads a file and verifies it: its sum is `sha256:HEX`, or the address of a file that holds it.
@@ -480,9 +498,9 @@ download() { # URL SUM FILE
   local expected=${2#sha256:} actual
   case $1 in
     file://*) cp --reflink=auto "${1#file://}" "$3" || fail "kthw-node: could not read $1" ;;
-    *) get "$1" >"$3" ;;
+    *) get "$1" "$3" ;;
   esac
-  [[ $2 == sha256:* ]] || expected=$(get "$2")
+  [[ $2 == sha256:* ]] || expected=$(get "$2" -)
   # openssl is several times faster, but not everywhere
   actual=$(openssl dgst -sha256 -r "$3" 2>/dev/null || sha256sum "$3")
   [[ ${actual%% *} == "${expected%% *}" ]] ||
@@ -526,7 +544,7 @@ fetch_image() { # NAME URL SUM
 }
 
 import_image() { # FILE
-  "$(containerd_client)" --namespace k8s.io images import "$1" >/dev/null || fail "kthw-node: containerd did not take the image $1"
+  "$(containerd_client)" --namespace k8s.io images import --local --no-unpack "$1" >/dev/null || fail "kthw-node: containerd did not take the image $1"
 }
 
 containerd_client() {

@@ -14,7 +14,7 @@ import type { Result } from "./support/run.ts";
 
 let machine: NodeMachine;
 
-/** A service that runs `sleep`, or what its unit is told to, with files of its own beside its unit. */
+/** A service that runs `sleep`, or what its unit is told to, with files of its own beside its unit. It is healthy once it runs. */
 function service(
   name: string,
   files: readonly File[] = [],
@@ -34,10 +34,14 @@ function service(
   return {
     name,
     unit: `${name}.service`,
+    health: "true",
     files: [{ path: unitPath(name), text }, ...files],
     ...rest,
   };
 }
+
+/** A file whose content does not matter. */
+const file = (path: string, more: Partial<File> = {}): File => ({ path, text: "x\n", ...more });
 
 const unitPath = (name: string) => `/etc/systemd/system/${name}.service`;
 
@@ -54,11 +58,13 @@ async function done(result: Promise<Result>): Promise<void> {
   assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "", stderr: "" });
 }
 
-/** It must fail with a text on standard error in which all of these are found. */
-async function fails(result: Promise<Result>, ...said: readonly RegExp[]): Promise<void> {
-  const { code, stderr } = await result;
-  assert.notEqual(code, 0, "it should have failed");
-  for (const one of said) assert.match(stderr, one);
+/** It must fail, not as late as anything hangs or waits here, with a text on standard error in which all of these are found. */
+async function fails(running: Promise<Result>, ...said: readonly RegExp[]): Promise<Result> {
+  const result = await running;
+  assert.notEqual(result.code, 0, "it should have failed");
+  for (const one of said) assert.match(result.stderr, one);
+  assert.ok(result.seconds < 25, `${result.seconds} s`);
+  return result;
 }
 
 const apply = (one: Service | Bundle) => done(node("apply", one));
@@ -68,23 +74,42 @@ const text = async (path: string) =>
   Buffer.from(await machine.output(`base64 ${path}`), "base64").toString();
 const exists = async (path: string) =>
   (await machine.run(`[ -e ${path} ] || [ -L ${path} ]`)).code === 0;
-const stat = (format: string, ...paths: string[]) =>
-  machine.output(`stat --format='${format}' ${paths.join(" ")}`);
 const show = (property: string, name: string) =>
   machine.output(`systemctl show --property=${property} --value ${name}.service`);
 /** Another one after each start. */
 const invocation = (name: string) => show("InvocationID", name);
 const active = async (name: string) => (await show("ActiveState", name)) === "active";
 
+/** Applies one after another until a shell script on the machine has ended, which must say nothing. */
+async function applyWhile(script: string, turn: (count: number) => Service | Bundle) {
+  let ended = false;
+  const watching = machine.run(script).finally(() => {
+    ended = true;
+  });
+  for (let count = 0; !ended; count++) await apply(turn(count));
+  await done(watching);
+}
+
+/** Lets a shell script take the place of a program on the machine, which it can go on to as `$program`. */
+async function instead<T>(program: string, script: string, work: () => Promise<T>): Promise<T> {
+  const path = `/usr/local/sbin/${program}`;
+  await machine.output(
+    `cat >${path} && chmod +x ${path}`,
+    `#!/bin/bash\nprogram=/usr/bin/${program}\n${script}\n`,
+  );
+  try {
+    return await work();
+  } finally {
+    await machine.output(`rm ${path}`);
+  }
+}
+
 /** Kills an apply, and all that it has started, at the moment when it runs a program with arguments that match a pattern. */
 async function killedAt(program: string, pattern: string, one: Service | Bundle): Promise<void> {
-  const wrapper = `/usr/local/sbin/${program}`;
-  await machine.output(
-    `cat >${wrapper} && chmod +x ${wrapper}`,
-    `#!/bin/bash\n[[ "$*" != ${pattern} ]] || kill -KILL 0\nexec /usr/bin/${program} "$@"\n`,
+  const script = `[[ "$*" != ${pattern} ]] || pkill -KILL --session 0\nexec $program "$@"`;
+  const { code } = await instead(program, script, () =>
+    machine.run("setsid --wait kthw-node apply", describeAny(one)),
   );
-  const { code } = await machine.run("setsid --wait kthw-node apply", describeAny(one));
-  await machine.output(`rm ${wrapper}`);
   assert.equal(code, 128 + 9, "it should have been killed");
 }
 
@@ -105,20 +130,19 @@ describe("kthw-node on a machine", function () {
 
   describe("files", () => {
     it("appear with mode and owner, and the folders above them", async () => {
-      await apply(
-        service("placed", [
-          { path: "/etc/placed/deep/down/file", text: "x\n", mode: "0640", owner: "www-data:adm" },
-          { path: "/usr/local/libexec/placed/run", text: "#!/bin/sh\n", mode: "0755" },
-        ]),
-      );
+      const one = service("placed", [
+        file("/etc/placed/deep/file", { mode: "0640", owner: "www-data:adm" }),
+        file("/usr/local/libexec/placed/run", { mode: "0755" }),
+        file("/at-the-root/file"),
+      ]);
+      await apply(one);
       assert.equal(
-        await stat("%a %U:%G", "/etc/placed/deep/down/file", "/usr/local/libexec/placed/run"),
-        "640 www-data:adm\n755 root:root",
+        await machine.output(`stat --format='%a %U:%G' /etc/placed{/deep/file,/deep,} \\
+          /usr/local/libexec{/placed/run,/placed,} /at-the-root`),
+        ["640 www-data:adm", ...Array(6).fill("755 root:root")].join("\n"),
       );
-      assert.equal(
-        await stat("%a %U:%G", "/etc/placed", "/etc/placed/deep", "/usr/local/libexec"),
-        Array(3).fill("755 root:root").join("\n"),
-      );
+      await done(node("remove", one));
+      assert.equal(await machine.output("ls -d /etc/placed /at-the-root || true"), "");
     });
 
     it("arrive byte for byte", async () => {
@@ -134,8 +158,10 @@ describe("kthw-node on a machine", function () {
       const files = ["", "\n", "\n\n\n", "\n  x\n\n", " \n", "\r\n", "-n\n", ...texts]
         .map((one) => (one === "" || one.endsWith("\n") ? one : `${one}\n`))
         .map((one, index) => ({ path: `/etc/bytes/${index}`, text: one }));
-      await apply(service("bytes", files));
-      await done(node("check", service("bytes", files)));
+      const one = service("bytes", files);
+      await apply(one);
+      await done(node("check", one));
+      await done(machine.run("kthw-node check", describeService(one).trimEnd()));
       const found = await machine.output(
         `cd /etc/bytes; for ((i = 0; i < ${files.length}; i++)); do base64 --wrap=0 $i; echo; done`,
       );
@@ -146,42 +172,34 @@ describe("kthw-node on a machine", function () {
     });
 
     it("change at once: a reader never sees a part of one", async () => {
-      const one = (letter: string) =>
+      const path = "/etc/at-once/file";
+      const rest = { mode: "0600", owner: "www-data:adm", live: true };
+      const one = (count: number) =>
         service("at-once", [
-          {
-            path: "/etc/at-once/file",
-            text: `${letter.repeat(63)}\n`.repeat(500),
-            mode: "0600",
-            owner: "www-data:adm",
-            live: true,
-          },
+          { path, text: `${"ab"[count % 2]!.repeat(63)}\n`.repeat(500), ...rest },
         ]);
-      await apply(one("a"));
-      const reader = machine.output(`
-        for letter in a b; do
-          printf -v all '%63s\\n' ''; all=\${all// /$letter}
-          for ((i = 0, whole_$letter = 0; i < 500; i++)); do printf %s "$all"; done >/run/whole-$letter
-        done
-        a=$(</run/whole-a) b=$(</run/whole-b) reads=0
-        until [[ -e /run/read-enough ]]; do
-          IFS= read -r -d '' text </etc/at-once/file || true
-          [[ $text == "$a"$'\\n' || $text == "$b"$'\\n' ]] || { echo "a part of \${#text} bytes"; exit; }
-          [[ $((++reads % 20)) != 0 || $(stat --format='%a %U:%G' /etc/at-once/file) == "600 www-data:adm" ]] ||
-            { echo "another mode or owner"; exit; }
-        done
-        echo $((reads > 100))`);
-      for (const letter of "babababa") await apply(one(letter));
-      await machine.output("touch /run/read-enough");
-      assert.equal(await reader, "1");
+      await apply(one(1));
+      await applyWhile(
+        `last= changes=0 reads=0
+        until ((changes > 8 && reads > 100)); do
+          IFS= read -r -d '' text <${path}
+          [[ \${#text} == 32000 && ($text != *a* || $text != *b*) ]] || echo "a part of \${#text} bytes"
+          ((++reads % 20)) || [[ $(stat --format='%a %U:%G' ${path}) == "600 www-data:adm" ]] ||
+            echo "another mode or owner"
+          [[ $last == "\${text::1}" ]] || ((++changes))
+          last=\${text::1}
+        done`,
+        one,
+      );
     });
 
     it("stay as they are in a rerun, and so does the service", async () => {
-      const one = service("rerun", [{ path: "/etc/rerun/file", text: "x\n" }], {
+      const one = service("rerun", [file("/etc/rerun/file")], {
         directories: [{ path: "/etc/rerun/folder", mode: "0750", owner: "www-data:adm" }],
         users: ["rerun"],
         reads: ["/etc/rerun/folder"],
       });
-      await apply(one);
+      await applyAndWait(one);
       const look = async () => [
         await machine.output(
           "find /etc /usr/local /var/lib/kthw -printf '%p %i %C@ %T@ %m %u:%g\\n' | sort",
@@ -195,23 +213,18 @@ describe("kthw-node on a machine", function () {
     });
 
     it("that left the list are removed, and the folders made for them", async () => {
-      const kept: File = { path: "/etc/left/kept", text: "x\n" };
-      await apply(
-        service("left", [
-          kept,
-          { path: "/etc/left/below/gone", text: "x\n" },
-          { path: "/etc/systemd/system/left.service.d/more.conf", text: "[Service]\nNice=5\n" },
-        ]),
-      );
+      const kept = file("/etc/left/kept");
+      const more = file(`${unitPath("left")}.d/more.conf`, { text: "[Service]\nNice=5\n" });
+      await apply(service("left", [kept, file("/etc/left/below/gone"), more]));
       assert.equal(await show("Nice", "left"), "5");
       await apply(service("left", [kept]));
       assert.equal(await machine.output("ls -A /etc/left"), "kept");
-      assert.equal(await exists("/etc/systemd/system/left.service.d"), false);
+      assert.equal(await exists(`${unitPath("left")}.d`), false);
       assert.equal(await show("Nice", "left"), "0");
     });
 
     it("stay when another service has them by now", async () => {
-      const moved: File = { path: "/etc/moved/file", text: "x\n" };
+      const moved = file("/etc/moved/file");
       await apply(service("mover", [moved]));
       await apply(service("taker", [moved]));
       await apply(service("mover"));
@@ -219,41 +232,62 @@ describe("kthw-node on a machine", function () {
     });
 
     it("of services that are placed side by side share folders and users", async () => {
-      const names = [1, 2, 3, 4, 5, 6].map((number) => `side${number}`);
-      await Promise.all(
-        names.map((name) =>
-          apply(
-            service(name, [{ path: `/etc/side/by/${name}`, text: "x\n", owner: "side:side" }], {
-              users: ["side"],
-            }),
-          ),
-        ),
+      const all = ["side1", "side2", "side3"].map((name) =>
+        service(name, [file(`/etc/side/by/${name}`, { owner: "side:side" })], { users: ["side"] }),
       );
-      await Promise.all(names.map((name) => done(node("remove", service(name)))));
+      await Promise.all(all.map(apply));
+      await Promise.all(all.map((one) => done(node("remove", one))));
       assert.equal(await exists("/etc/side"), false);
     });
 
     it("are not touched by a description with a header that is not known", async () => {
+      const odd = "service odd\nfile /etc/odd 0644 root:root\n  x\nodd line\n";
       await fails(
-        machine.run(
-          "kthw-node apply",
-          "service odd\nfile /etc/odd 0644 root:root\n  x\nodd line\n",
-        ),
+        machine.run("kthw-node apply", odd),
         /unknown header in the description: odd line/,
       );
       assert.equal(await exists("/etc/odd"), false);
     });
+
+    it("that cannot be placed are told", async () => {
+      const one = service("under", [file("/etc/hostname/file")]);
+      await fails(node("apply", one), /cannot create directory.*hostname/);
+    });
+  });
+
+  describe("a package", () => {
+    const installing = (script: string) =>
+      instead("apt-get", `echo "$DEBIAN_FRONTEND $(umask) $*" >>/run/apt-get\n${script}`, () =>
+        node("apply", service("packaged", [], { packages: ["nginx", "nowhere"] })),
+      );
+
+    it("is installed, also when the machine is busy with its own updates", async () => {
+      const held = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 1";
+      await done(
+        installing(`[[ $1 == install && ! -e /run/held ]] || exit 0
+          touch /run/held; echo "${held}" >&2; exit 100`),
+      );
+      const once = [
+        "noninteractive 0022 update -qq",
+        "noninteractive 0022 install -y -qq --no-install-recommends nowhere",
+      ];
+      assert.deepEqual((await text("/run/apt-get")).trimEnd().split("\n"), [...once, ...once]);
+    });
+
+    it("that cannot be installed is told, with the reason", async () => {
+      await fails(
+        installing("echo E: Unable to locate package nowhere; exit 100"),
+        /^kthw-node: could not install nowhere on m1: .*\bE: Unable to locate package nowhere$/ms,
+      );
+    });
   });
 
   describe("a service restarts", () => {
-    const config = (name: string, word: string): File => ({
-      path: `/etc/${name}/file`,
-      text: `${word}\n`,
-    });
+    const config = (name: string, word: string) => file(`/etc/${name}/file`, { text: `${word}\n` });
 
     it("for a changed file of its own, and no other does", async () => {
-      await apply(service("changing", [config("changing", "one")]));
-      await apply(service("resting", [config("resting", "one")]));
+      await applyAndWait(service("changing", [config("changing", "one")]));
+      await applyAndWait(service("resting", [config("resting", "one")]));
       const before = [await invocation("changing"), await invocation("resting")];
       await applyAndWait(service("changing", [config("changing", "two")]));
       assert.notEqual(await invocation("changing"), before[0]);
@@ -262,13 +296,13 @@ describe("kthw-node on a machine", function () {
     });
 
     it("for a changed mode, owner or setting of its unit", async () => {
-      const file = config("unit-change", "x");
-      await apply(service("unit-change", [file]));
+      const path = "/etc/unit-change/file";
+      await applyAndWait(service("unit-change", [file(path)]));
       const seen = new Set([await invocation("unit-change")]);
       for (const changed of [
-        service("unit-change", [{ ...file, mode: "0600" }]),
-        service("unit-change", [{ ...file, mode: "0600", owner: "www-data:adm" }]),
-        service("unit-change", [file], { Service: { Nice: "7" } }),
+        service("unit-change", [file(path, { mode: "0600" })]),
+        service("unit-change", [file(path, { mode: "0600", owner: "www-data:adm" })]),
+        service("unit-change", [file(path)], { Service: { Nice: "7" } }),
       ]) {
         await applyAndWait(changed);
         seen.add(await invocation("unit-change"));
@@ -280,7 +314,7 @@ describe("kthw-node on a machine", function () {
 
     it("not for a file that is read anew at each use", async () => {
       const one = (word: string) => service("living", [{ ...config("living", word), live: true }]);
-      await apply(one("one"));
+      await applyAndWait(one("one"));
       const before = await invocation("living");
       await applyAndWait(one("two"));
       assert.equal(await text("/etc/living/file"), "two\n");
@@ -292,7 +326,7 @@ describe("kthw-node on a machine", function () {
       const one = service("reading", [], {
         reads: ["/etc/others/certificate", "/etc/others/keys", "/etc/others/not-there"],
       });
-      await apply(one);
+      await applyAndWait(one);
       const seen = new Set([await invocation("reading")]);
       for (const change of [
         "echo 2 >certificate",
@@ -310,7 +344,7 @@ describe("kthw-node on a machine", function () {
 
     it("when somebody has changed its files, or stopped it", async () => {
       const one = service("drifting", [config("drifting", "right")]);
-      await apply(one);
+      await applyAndWait(one);
       const before = await invocation("drifting");
       await machine.output("echo wrong >/etc/drifting/file; systemctl restart drifting");
       await applyAndWait(one);
@@ -324,28 +358,21 @@ describe("kthw-node on a machine", function () {
     });
 
     it("after it gave up", async () => {
-      const broken = service("given-up", [], { Service: { ExecStart: "/bin/false" } });
-      await apply(broken);
+      await apply(service("given-up", [], { Service: { ExecStart: "/bin/false" } }));
       await machine.output("until systemctl is-failed --quiet given-up; do sleep 0.1; done");
       await apply(service("given-up"));
       await done(machine.run("kthw-node wait given-up"));
     });
 
     it("without being waited for, unless asked to", async () => {
-      const { seconds } = await node(
-        "apply",
-        service("slow", [], { Service: { ExecStartPre: "/bin/sleep 20" } }),
-      );
-      assert.ok(seconds < 5, `${seconds} s`);
+      const slow = service("slow", [], { Service: { ExecStartPre: "/bin/sleep infinity" } });
+      await apply(slow);
+      await done(node("remove", slow));
     });
 
     it("and takes its former unit away when that has another name", async () => {
-      await apply(service("renamed"));
-      const other = service("renamed", [], { unit: "renamed-2.service" });
-      await apply({
-        ...other,
-        files: other.files.map((file) => ({ ...file, path: unitPath("renamed-2") })),
-      });
+      await applyAndWait(service("renamed"));
+      await applyAndWait({ ...service("renamed-2"), name: "renamed" });
       assert.equal(await active("renamed"), false);
       assert.equal(await show("LoadState", "renamed"), "not-found");
       assert.equal(await active("renamed-2"), true);
@@ -353,16 +380,23 @@ describe("kthw-node on a machine", function () {
   });
 
   describe("apply --wait", () => {
-    /** Healthy while its file says so; when it says "fall", it falls over. */
-    const picky = (name: string, word: string, more: Partial<Service> & { files?: File[] } = {}) =>
-      service(name, [{ path: `/etc/${name}/word`, text: `${word}\n` }, ...(more.files ?? [])], {
-        health: `grep -qx good /etc/${name}/word`,
-        timeoutSeconds: 2,
+    /** Healthy if its file says "good"; if it says "fall", it falls over. */
+    const picky = (
+      name: string,
+      word: "good" | "bad" | "fall",
+      { files = [], ...more }: Parameters<typeof service>[2] & { files?: readonly File[] } = {},
+    ) => {
+      const path = `/etc/${name}/word`;
+      return service(name, [{ path, text: `${word}\n` }, ...files], {
+        health: `grep -qx good ${path}`,
+        timeoutSeconds: word === "bad" ? 1 : 30,
+        ...more,
         Service: {
-          ExecStart: `/bin/sh -c 'read -r word </etc/${name}/word; echo "it says $word"; [ $word != fall ] && exec sleep infinity'`,
+          ExecStart: `/bin/sh -c 'read -r word <${path}; echo "it says $word"; [ $word != fall ] && exec sleep infinity'`,
+          ...more.Service,
         },
-        ...(({ files, ...rest }) => rest)(more),
       });
+    };
 
     it("is done when the service is healthy, and not before", async () => {
       const one = service("warming", [], {
@@ -376,19 +410,14 @@ describe("kthw-node on a machine", function () {
     it("puts a change back that falls over, and says why", async () => {
       const before = picky("falling", "good");
       await applyAndWait(before);
-      const after = picky("falling", "fall", {
-        files: [{ path: "/etc/falling/new/file", text: "x\n" }],
-        timeoutSeconds: 30,
-      });
-      const result = await node("apply --wait", after);
-      await fails(
-        Promise.resolve(result),
+      const files = [file("/etc/falling/new/file")];
+      const { stdout } = await fails(
+        node("apply --wait", picky("falling", "fall", { files })),
         /^falling\.service on m1 is not healthy: grep -qx good/m,
         /^it says fall$/m,
         /^The previous files are back, and the service is healthy with them\.$/m,
       );
-      assert.ok(result.seconds < 10, `it waited ${result.seconds} s for nothing`);
-      assert.equal(result.stdout, "");
+      assert.equal(stdout, "");
       await done(node("check", before));
       assert.equal(await exists("/etc/falling/new"), false);
       assert.equal(await active("falling"), true);
@@ -398,17 +427,12 @@ describe("kthw-node on a machine", function () {
     });
 
     it("puts a change back that never gets healthy, with files that it removed or changed the mode of", async () => {
-      const other: File = {
-        path: "/etc/sick/other",
-        text: "x\n",
-        mode: "0600",
-        owner: "www-data:adm",
-      };
-      const removed: File = { path: "/etc/sick/below/removed", text: "y\n" };
+      const other = file("/etc/sick/other", { mode: "0600", owner: "www-data:adm" });
+      const removed = file("/etc/sick/below/removed");
       const before = picky("sick", "good", { files: [other, removed] });
       await applyAndWait(before);
       await fails(
-        node("apply --wait", picky("sick", "bad", { files: [{ ...other, mode: "0644" }] })),
+        node("apply --wait", picky("sick", "bad", { files: [file("/etc/sick/other")] })),
         /^it says bad$/m,
         /healthy with them\.$/m,
       );
@@ -433,13 +457,12 @@ describe("kthw-node on a machine", function () {
     });
 
     it("explains a first one that fails", async () => {
-      const result = await node("apply --wait", picky("first", "fall"));
-      await fails(
-        Promise.resolve(result),
+      const { stderr } = await fails(
+        node("apply --wait", picky("first", "fall")),
         /^first\.service on m1 is not healthy/,
         /^it says fall$/m,
       );
-      assert.doesNotMatch(result.stderr, /previous/);
+      assert.doesNotMatch(stderr, /previous/);
       await applyAndWait(picky("first", "good"));
     });
 
@@ -449,45 +472,60 @@ describe("kthw-node on a machine", function () {
       await fails(node("apply", odd), /bad-setting|bad unit file setting/);
     });
 
-    it("does not outlast its timeout, whatever hangs", async () => {
-      for (const hanging of [
-        service("hanging-health", [], { health: "sleep 100", timeoutSeconds: 1 }),
-        service("hanging-start", [], {
-          timeoutSeconds: 1,
-          Service: { Type: "notify", ExecStart: "/bin/sleep infinity" },
-        }),
-      ]) {
-        const result = await node("apply --wait", hanging);
-        await fails(Promise.resolve(result), /is not healthy/);
-        assert.ok(result.seconds < 5, `${result.seconds} s`);
-      }
+    it("is done with none that falls over where nothing tells its health", async () => {
+      const { health: _, ...crashing } = picky("crashing", "fall");
+      await fails(node("apply --wait", crashing), /is not healthy: it does not run$/m, /says fall/);
+      const { health: __, ...running } = picky("crashing", "good");
+      await applyAndWait(running);
+    });
+
+    it("starts anew what falls over, although it could reload", async () => {
+      const more = { reload: "true", Service: { RestartSec: "1h" } };
+      await apply(picky("between", "fall", more));
+      await machine.output(
+        "until systemctl show between | grep -qx SubState=auto-restart; do sleep 0.1; done",
+      );
+      await applyAndWait(picky("between", "good", more));
+    });
+
+    it("does not outlast its timeout, whatever hangs, and asks again before", async () => {
+      const hanging = (name: string, more: Parameters<typeof service>[2]) =>
+        service(`hanging-${name}`, [], { timeoutSeconds: 1, ...more });
+      const once = "test -e /run/asked || { touch /run/asked; sleep 100; }";
+      await applyAndWait(hanging("reload", { reload: "sleep 100" }));
+      await Promise.all([
+        ...[
+          hanging("health", { health: "sleep 100" }),
+          hanging("stubborn", { health: "trap '' TERM; sleep 100; true" }),
+          hanging("start", { Service: { Type: "notify" } }),
+        ].map((one) => fails(node("apply --wait", one), /is not healthy/)),
+        fails(
+          node("apply --wait", hanging("reload", { reload: "sleep 100", Service: { Nice: "1" } })),
+          /^hanging-reload\.service on m1 cannot use its new files: sleep 100/,
+        ),
+        applyAndWait(hanging("once", { health: once, timeoutSeconds: 30 })),
+      ]);
     });
   });
 
   describe("an apply that was killed", () => {
     const files = (word: string): File[] =>
-      ["first", "second", "third"].map((name) => ({
-        path: `/etc/killed/${name}`,
-        text: `${word}\n`,
-      }));
+      ["first", "second", "third"].map((name) =>
+        file(`/etc/killed/${name}`, { text: `${word}\n` }),
+      );
 
-    it("before the restart is mended by the next", async () => {
+    it("before the restart is mended by the next, be it one that goes back", async () => {
       const one = (word: string) => service("killed", files(word));
-      await apply(one("old"));
-      const before = await invocation("killed");
-      await killedAt("systemctl", "restart*", one("new"));
-      await done(node("check", one("new")));
-      assert.equal(await invocation("killed"), before);
-      await applyAndWait(one("new"));
-      assert.notEqual(await invocation("killed"), before);
-    });
-
-    it("before the restart is mended by going back", async () => {
-      const one = (word: string) => service("killed", files(word));
-      await killedAt("systemctl", "restart*", one("newer"));
-      const before = await invocation("killed");
-      await applyAndWait(one("new"));
-      assert.notEqual(await invocation("killed"), before);
+      await applyAndWait(one("old"));
+      for (const next of ["new", "old"]) {
+        const before = await invocation("killed");
+        await killedAt("systemctl", "restart*", one("new"));
+        await done(node("check", one("new")));
+        assert.equal(await invocation("killed"), before);
+        await applyAndWait(one(next));
+        assert.notEqual(await invocation("killed"), before);
+        await applyAndWait(one("old"));
+      }
     });
 
     it("before systemd knew its unit is mended by the next", async () => {
@@ -499,14 +537,15 @@ describe("kthw-node on a machine", function () {
 
     it("among its files leaves nothing of them behind, whichever comes next", async () => {
       const before = service("killed", files("new"));
-      await applyAndWait(before);
-      const more: File = { path: "/etc/killed/more/fourth", text: "x\n" };
+      const more = file("/etc/killed/more/fourth");
+      const after = service("killed", [...files("new"), more]);
       for (const [program, pattern] of [
         ["chmod", "*fourth*"],
         ["mv", "*fourth"],
         ["systemctl", "restart*"],
-      ] as const) {
-        for (const next of [before, service("killed", [...files("new"), more])]) {
+      ] as const)
+        for (const next of [before, after]) {
+          await applyAndWait(before);
           await killedAt(program, pattern, service("killed", [...files("newest"), more]));
           await applyAndWait(next);
           await done(node("check", next));
@@ -515,7 +554,6 @@ describe("kthw-node on a machine", function () {
             next === before ? "first\nsecond\nthird" : "first\nmore/fourth\nsecond\nthird",
           );
         }
-      }
     });
 
     it("while it downloaded leaves nothing behind after the next", async () => {
@@ -527,7 +565,7 @@ describe("kthw-node on a machine", function () {
     });
 
     it("at the first time is removed without a trace", async () => {
-      const one = service("stillborn", [{ path: "/etc/stillborn/file", text: "x\n" }]);
+      const one = service("stillborn", [file("/etc/stillborn/file")]);
       await killedAt("mv", "*/file", one);
       await done(node("remove", one));
       assert.equal(await machine.output("find /etc /var/lib/kthw -name '*stillborn*'"), "");
@@ -535,31 +573,20 @@ describe("kthw-node on a machine", function () {
   });
 
   describe("check", () => {
-    const file = (name: string, more: Partial<File> = {}): File => ({
-      path: `/etc/checked/${name}`,
-      text: "x\n",
-      ...more,
-    });
-    const checked = (...files: File[]) =>
-      service("checked", files, {
-        directories: [
-          { path: "/etc/checked/folder", mode: "0700", owner: "root:root" },
-          { path: "/etc/checked/lost", mode: "0700", owner: "root:root" },
-        ],
-      });
-    const right = checked(
-      ...["content", "longer", "mode", "owner", "missing", "link", "same"].map((name) =>
-        file(name),
-      ),
-    );
-
-    it("is silent where all is right", async () => {
-      await apply(right);
-      await done(node("check", right));
-    });
+    const checked = (...names: string[]) => {
+      const files = names.map((name) => file(`/etc/checked/${name}`));
+      const directories = ["folder", "lost"].map((name) => ({
+        path: `/etc/checked/${name}`,
+        mode: "0700",
+        owner: "root:root",
+      }));
+      return service("checked", files, { directories });
+    };
 
     it("names all that differs, and changes nothing", async () => {
-      await apply(checked(...right.files.slice(1), file("superfluous")));
+      const names = ["content", "longer", "mode", "owner", "missing", "link", "same"];
+      const right = checked(...names);
+      await apply(checked(...names, "superfluous"));
       await machine.output(`cd /etc/checked
         echo y >content; echo xx >longer; chmod 0600 mode; chown www-data owner; rm missing
         mv link elsewhere; ln -s elsewhere link; chmod 0755 folder; rmdir lost
@@ -585,11 +612,7 @@ describe("kthw-node on a machine", function () {
     });
 
     it("names everything where nothing was placed", async () => {
-      const { code, stdout } = await node(
-        "check",
-        service("never", [{ path: "/etc/never", text: "" }]),
-      );
-      assert.equal(code, 1);
+      const { stdout } = await fails(node("check", service("never", [file("/etc/never")])));
       assert.equal(
         stdout,
         `${unitPath("never")}: missing\n/etc/never: missing\nnever.service: not running\n`,
@@ -599,12 +622,11 @@ describe("kthw-node on a machine", function () {
   });
 
   describe("remove", () => {
-    const traces = () =>
-      machine.output("find / -xdev -path /var/log -prune -o ! -path '/root/*' -print | sort");
-
     it("leaves nothing of a service but its data, and may be repeated", async () => {
-      const before = await traces();
-      const one = service("passing", [{ path: "/etc/passing/a/b", text: "x\n" }], {
+      const traces =
+        "find / -xdev \\( -path /var/log -o -path /usr/share -o -path /usr/lib \\) -prune -o ! -path '/root/*' -print | sort";
+      await machine.output(`${traces} >/run/traces`);
+      const one = service("passing", [file("/etc/passing/a/b")], {
         directories: [
           { path: "/var/lib/passing", mode: "0700", owner: "root:root" },
           { path: "/etc/passing/empty", mode: "0700", owner: "root:root" },
@@ -615,17 +637,9 @@ describe("kthw-node on a machine", function () {
       await machine.output("echo data >/var/lib/passing/data");
       for (const _ of ["first", "second"]) {
         await done(node("remove", one));
-        await machine.output("rm -f /var/lib/passing/data.kthw");
-        const after = (await traces()).split("\n");
-        assert.deepEqual(
-          after.filter((path) => !before.split("\n").includes(path)),
-          (await exists("/var/lib/passing"))
-            ? [
-                "/var/lib/kthw/folders/%var%lib%passing",
-                "/var/lib/passing",
-                "/var/lib/passing/data",
-              ]
-            : [],
+        assert.equal(
+          await machine.output(`comm -13 /run/traces <(${traces})`),
+          "/var/lib/kthw/folders/%var%lib%passing\n/var/lib/passing\n/var/lib/passing/data",
         );
         assert.equal(await exists(`/proc/${process}`), false);
         assert.equal(await show("LoadState", "passing"), "not-found");
@@ -633,7 +647,7 @@ describe("kthw-node on a machine", function () {
     });
 
     it("stops what runs although its files are gone", async () => {
-      const one = service("gone", [{ path: "/etc/gone/file", text: "x\n" }]);
+      const one = service("gone", [file("/etc/gone/file")]);
       await apply(one);
       await machine.output(`rm -r ${unitPath("gone")} /etc/gone; systemctl daemon-reload`);
       await done(node("remove", one));
@@ -642,7 +656,7 @@ describe("kthw-node on a machine", function () {
     });
 
     it("spares what has another name by now", async () => {
-      const one = { ...service("renaming", [{ path: "/etc/renaming/file", text: "x\n" }]) };
+      const one = service("renaming", [file("/etc/renaming/file")]);
       await apply(one);
       const other = { ...one, name: "another-name" };
       await apply(other);
@@ -651,8 +665,8 @@ describe("kthw-node on a machine", function () {
     });
 
     it("reads all of a long description", async () => {
-      const long = service("long", [{ path: "/etc/long", text: "x\n".repeat(100_000) }]);
-      await done(node("remove", long));
+      const text = `${"x".repeat(500)}\n`.repeat(1000);
+      await done(node("remove", service("long", [file("/etc/long", { text })])));
       await fails(machine.run("kthw-node remove", ""), /names no service/);
     });
   });
@@ -663,8 +677,8 @@ describe("kthw-node on a machine", function () {
       name: "paired",
       users: ["paired"],
       files: [
-        { path: `${pki}/server.crt`, text: `${word}\n` },
-        { path: `${pki}/server.key`, text: `${word}\n`, mode: "0600", owner: "paired:paired" },
+        file(`${pki}/server.crt`, { text: `${word}\n` }),
+        file(`${pki}/server.key`, { text: `${word}\n`, mode: "0600", owner: "paired:paired" }),
       ],
     });
     const folder = "/var/lib/kthw/bundles/paired";
@@ -703,21 +717,21 @@ describe("kthw-node on a machine", function () {
     });
 
     it("changes all of its files at the same instant, and keeps no old ones", async () => {
-      const reader = machine.output(`
-        reads=0
-        until [[ -e /run/paired-enough ]]; do
+      await applyWhile(
+        `last= changes=0 reads=0
+        until ((changes > 6 && reads > 300)); do
           cd -P ${folder}/current; before=$PWD
-          IFS= read -r certificate <${pki}/server.crt || true
-          IFS= read -r key <${pki}/server.key || true
+          IFS= read -r certificate <${pki}/server.crt
+          IFS= read -r key <${pki}/server.key
           cd -P ${folder}/current
-          [[ $PWD != "$before" || $certificate == "$key" ]] || { echo "$certificate with $key"; exit; }
-          ((++reads))
-        done 2>/dev/null
-        echo $((reads > 500))`);
-      for (const word of ["two", "three", "four", "five", "six", "seven"]) await apply(pair(word));
-      await machine.output("touch /run/paired-enough");
-      assert.equal(await reader, "1");
-      assert.equal(await text(`${pki}/server.key`), "seven\n");
+          [[ $PWD != "$before" || $certificate == "$key" ]] || echo "$certificate with $key"
+          [[ $last == "$key" ]] || ((++changes))
+          last=$key; ((++reads))
+        done 2>/dev/null`,
+        (count) => pair(`${count}`),
+      );
+      await apply(pair("last"));
+      assert.equal(await text(`${pki}/server.key`), "last\n");
       assert.equal(
         await machine.output(`ls ${folder} | sed 's/^[0-9a-f]*$/version/'`),
         "version\ncurrent\nplaced",
@@ -725,17 +739,14 @@ describe("kthw-node on a machine", function () {
     });
 
     it("that was cut off still is the old pair, and then the new", async () => {
-      for (const [program, pattern] of [
-        ["mv", "*server.key"],
-        ["mv", "*current"],
-      ] as const) {
-        await killedAt(program, pattern, pair(`cut off at ${program} ${pattern}`));
+      for (const pattern of ["*server.key", "*current"]) {
+        await killedAt("mv", pattern, pair(`cut off at ${pattern}`));
         const old = await text(`${pki}/server.crt`);
         assert.equal(await text(`${pki}/server.key`), old);
         await apply(pair(old.trimEnd()));
         assert.equal(await machine.output(`ls -A ${folder} | wc -l`), "3");
-        await apply(pair(`after ${program} ${pattern}`));
-        assert.equal(await text(`${pki}/server.key`), `after ${program} ${pattern}\n`);
+        await apply(pair(`after ${pattern}`));
+        assert.equal(await text(`${pki}/server.key`), `after ${pattern}\n`);
         assert.equal(await machine.output(`ls -A ${folder} | wc -l`), "3");
       }
     });
@@ -761,7 +772,7 @@ describe("kthw-node on a machine", function () {
     it("and a service of one name leave each other alone", async () => {
       const one = service("paired", [], { reads: [`${pki}/server.crt`, `${pki}/server.key`] });
       await apply(pair("one"));
-      await apply(one);
+      await applyAndWait(one);
       const before = await invocation("paired");
       await done(node("check", pair("one")));
       await apply(pair("two"));
@@ -785,97 +796,83 @@ describe("kthw-node on a machine", function () {
         for program in /usr/bin/* /usr/sbin/*; do ln -sf .spy /run/spy/\${program##*/}; done; rm /run/spy/bash`,
         `#!/bin/bash
 { printf '%s\\n' "$0" "$@"; /usr/bin/env; } >>/run/spied
-PATH=$OLDPATH exec "\${0##*/}" "$@"
+PATH=\${PATH#/run/spy:} exec "\${0##*/}" "$@"
 `,
       );
-      const secret = (word: string) => pair(`PRIVATE-${word}`);
-      for (const [verb, word] of [
-        ["apply", "one"],
-        ["apply", "two"],
-        ["check", "two"],
-        ["remove", "two"],
-      ] as const)
-        await done(
-          machine.run(
-            `PATH=/run/spy:$PATH OLDPATH=$PATH kthw-node ${verb}`,
-            describeBundle(secret(word)),
-          ),
-        );
+      const spied = (verb: string, text: string) =>
+        done(machine.run(`PATH=/run/spy:$PATH kthw-node ${verb}`, describeBundle(pair(text))));
+      await spied("apply", "NOT-TO-BE-SEEN-1");
+      for (const verb of ["apply", "check", "remove"]) await spied(verb, "NOT-TO-BE-SEEN-2");
       assert.equal(await machine.output("grep -c spy/chmod /run/spied"), "4");
-      assert.equal((await machine.run("grep PRIVATE /run/spied")).stdout, "");
-      assert.equal(await machine.output("grep -rl PRIVATE /var/lib /etc /run /tmp || true"), "");
+      assert.equal((await machine.run("grep NOT-TO-BE-SEEN /run/spied")).stdout, "");
+      assert.equal(
+        await machine.output("grep -rl NOT-TO-BE-SEEN /var/lib /etc /run /tmp || true"),
+        "",
+      );
     });
   });
 
   describe("a service that reloads", () => {
-    const balancer = (server: string, port = 7001) =>
-      service(
-        "balancer",
-        [
-          {
-            path: "/etc/balancer/nginx.conf",
-            text: `daemon off;
+    const address = "http://127.0.0.1:7001/";
+    const balancer = (server: string, timeoutSeconds = 30) => {
+      const path = "/etc/balancer/nginx.conf";
+      const text = `daemon off;
 pid /run/balancer.pid;
 error_log stderr;
 events {}
-http { server { listen 127.0.0.1:${port}; ${server} } }
-`,
-          },
-        ],
-        {
-          packages: ["nginx"],
-          reload: "/usr/sbin/nginx -t -q -c /etc/balancer/nginx.conf",
-          health: `curl --fail --silent --max-time 2 http://127.0.0.1:${port}/ | grep -q .`,
-          timeoutSeconds: 5,
-          Service: {
-            ExecStart: "/usr/sbin/nginx -c /etc/balancer/nginx.conf",
-            ExecReload: "/bin/kill -HUP $MAINPID",
-          },
+http { server { listen 127.0.0.1:7001; ${server} } }
+`;
+      return service("balancer", [{ path, text }], {
+        packages: ["nginx"],
+        reload: `/usr/sbin/nginx -t -q -c ${path}`,
+        health: `curl --fail --silent --max-time 2 ${address} | grep -q .`,
+        timeoutSeconds,
+        Service: {
+          ExecStart: `/usr/sbin/nginx -c ${path}`,
+          ExecReload: "/bin/kill -HUP $MAINPID",
         },
-      );
-    const ask = () => machine.output("curl --silent --max-time 5 http://127.0.0.1:7001/");
-    let main: string[];
+      });
+    };
+    const answers = (word: string) =>
+      machine.output(`until curl --silent ${address} | grep -qx ${word}; do sleep 0.1; done`);
     const process = async () => [await show("MainPID", "balancer"), await invocation("balancer")];
+    let main: string[];
 
     it("keeps its process in a valid change", async () => {
       await applyAndWait(balancer("return 200 one;"));
-      assert.equal(await ask(), "one");
+      await answers("one");
       main = await process();
       await applyAndWait(balancer("return 200 two;"));
-      await machine.output(
-        "until curl --silent http://127.0.0.1:7001/ | grep -q two; do sleep 0.1; done",
-      );
+      await answers("two");
       assert.deepEqual(await process(), main);
     });
 
     it("keeps its old files in an invalid one, with the message of the check", async () => {
       await fails(
         node("apply --wait", balancer("return 200 three; nonsense on;")),
-        /^balancer\.service on m1 cannot use its new files: nginx: \[emerg\] unknown directive "nonsense"/,
+        /^balancer\.service on m1 cannot use its new files: .*\[emerg\] .*unknown directive "nonsense"/,
         /^The previous files are back, and the service is healthy with them\.$/m,
       );
-      assert.equal(await ask(), "two");
+      await answers("two");
       assert.deepEqual(await process(), main);
       await done(node("check", balancer("return 200 two;")));
     });
 
     it("keeps its old files in one that does not get healthy", async () => {
       await fails(
-        node("apply --wait", balancer("return 500;")),
+        node("apply --wait", balancer("return 500;", 2)),
         /^balancer\.service on m1 is not healthy: curl/,
         /healthy with them\.$/m,
       );
-      assert.equal(await ask(), "two");
+      await answers("two");
       assert.deepEqual(await process(), main);
     });
 
     it("reloads after a change that was cut off", async () => {
       await killedAt("systemctl", "reload*", balancer("return 200 four;"));
-      assert.equal(await ask(), "two");
+      await answers("two");
       await applyAndWait(balancer("return 200 four;"));
-      await machine.output(
-        "until curl --silent http://127.0.0.1:7001/ | grep -q four; do sleep 0.1; done",
-      );
+      await answers("four");
       assert.deepEqual(await process(), main);
     });
   });
@@ -884,25 +881,23 @@ http { server { listen 127.0.0.1:${port}; ${server} } }
     const http = "http://127.0.0.1:7080";
     const fetch = (...downloads: Download[]) =>
       machine.run("kthw-node fetch", describeDownloads(downloads));
-    const binary = (name: string, url: string, sum: string): Download => ({
-      kind: "binaries",
-      name,
-      version: "1.0",
+    const artifact = (
+      name: string,
+      url: string,
+      sum: string,
+      members: Record<string, string> = { "-": name },
+    ): Download => ({ kind: "binaries", name, version: "1.0", url, sum, members });
+    const image = (url: string, sum: string): Download => ({
+      kind: "image",
+      name: "example/image:1",
       url,
       sum,
-      members: { "-": name },
     });
-    const archive = (sum: string, members: Record<string, string>, name = "packed"): Download => ({
-      kind: "binaries",
-      name,
-      version: "2.0",
-      url: `${http}/packed.tar.gz`,
-      sum,
-      members,
-    });
+    const plain = `${http}/plain`;
+    const packed = `${http}/packed.tar.gz`;
+    const both = { "./bin/one": "one", "./bin/two": "second" };
     const sum = async (file: string) =>
       `sha256:${(await machine.output(`sha256sum /srv/${file}`)).split(" ")[0]}`;
-    const requests = async () => Number(await machine.output("wc -l </run/requests"));
     const wrong = `sha256:${"0".repeat(64)}`;
 
     before("a server of files", async () => {
@@ -913,39 +908,32 @@ http { server { listen 127.0.0.1:${port}; ${server} } }
         sha256sum plain | cut -d' ' -f1 >plain.sha256
         sha256sum plain >plain.sha256sum
         chmod 0755 /srv; touch /run/requests`);
-      await applyAndWait(
-        service(
-          "files",
-          [
-            {
-              path: "/etc/files/nginx.conf",
-              text: `daemon off;
+      const path = "/etc/files/nginx.conf";
+      const text = `daemon off;
 pid /run/files.pid;
 error_log stderr;
 events {}
 http { access_log /run/requests; server { listen 127.0.0.1:7080; root /srv; } }
-`,
-            },
-          ],
-          {
-            health: "curl --fail --silent http://127.0.0.1:7080/plain",
-            Service: { ExecStart: "/usr/sbin/nginx -c /etc/files/nginx.conf" },
-          },
-        ),
+`;
+      await applyAndWait(
+        service("files", [{ path, text }], {
+          health: `curl --fail --silent ${plain}`,
+          Service: { ExecStart: `/usr/sbin/nginx -c ${path}` },
+        }),
       );
     });
 
     it("installs from a folder and from a server, and links", async () => {
       await done(
         fetch(
-          binary("copied", "file:///srv/plain", await sum("plain")),
-          binary("plain", `${http}/plain`, await sum("plain")),
-          archive(await sum("packed.tar.gz"), { "./bin/one": "one", "./bin/two": "second" }),
-          { kind: "image", name: "example/image:1", url: `${http}/plain`, sum: await sum("plain") },
-          { kind: "link", path: "/usr/local/bin/fetched", target: "/opt/kthw/packed/2.0/second" },
+          artifact("copied", "file:///srv/plain", await sum("plain")),
+          artifact("plain", plain, await sum("plain")),
+          artifact("packed", packed, await sum("packed.tar.gz"), both),
+          image(plain, await sum("plain")),
+          { kind: "link", path: "/usr/local/bin/fetched", target: "/opt/kthw/packed/1.0/second" },
         ),
       );
-      const said = "cd /opt/kthw; copied/1.0/copied; plain/1.0/plain; packed/2.0/one; fetched";
+      const said = "cd /opt/kthw; copied/1.0/copied; plain/1.0/plain; packed/1.0/one; fetched";
       assert.equal(await machine.output(said), "plain\nplain\none\ntwo");
       assert.equal(
         await machine.output(
@@ -961,89 +949,79 @@ http { access_log /run/requests; server { listen 127.0.0.1:7080; root /srv; } }
     });
 
     it("downloads nothing a second time", async () => {
-      const before = await requests();
-      const look = () => machine.output("find /opt/kthw -type f -printf '%p %i %T@\\n' | sort");
-      const files = await look();
+      const look = () =>
+        machine.output(
+          "wc -l </run/requests; find /opt/kthw -type f -printf '%p %i %T@\\n' | sort",
+        );
+      const before = await look();
       await done(
         fetch(
-          binary("plain", `${http}/plain`, await sum("plain")),
-          archive(await sum("packed.tar.gz"), { "./bin/one": "one", "./bin/two": "second" }),
-          { kind: "image", name: "example/image:1", url: `${http}/plain`, sum: await sum("plain") },
+          artifact("plain", plain, await sum("plain")),
+          artifact("packed", packed, await sum("packed.tar.gz"), both),
+          image(plain, await sum("plain")),
         ),
       );
-      assert.equal(await requests(), before);
-      assert.equal(await look(), files);
+      assert.equal(await look(), before);
     });
 
     it("downloads again what is not there any more, or should be another", async () => {
-      await machine.output("rm /opt/kthw/packed/2.0/one");
-      const both = { "./bin/one": "one", "./bin/two": "second" };
-      await done(fetch(archive(await sum("packed.tar.gz"), both)));
-      assert.equal(await machine.output("/opt/kthw/packed/2.0/one"), "one");
-      await machine.output(
-        "cd /srv; sed -i s/one/uno/ packed/bin/one; tar -czf packed.tar.gz -C packed ./bin/one ./bin/two",
-      );
-      await done(fetch(archive(await sum("packed.tar.gz"), both)));
-      assert.equal(await machine.output("/opt/kthw/packed/2.0/one"), "uno");
+      for (const [change, word] of [
+        ["rm /opt/kthw/packed/1.0/one", "one"],
+        [
+          "cd /srv; sed -i s/one/uno/ packed/bin/one; tar -czf packed.tar.gz -C packed ./bin",
+          "uno",
+        ],
+      ]) {
+        await machine.output(`${change}`);
+        await done(fetch(artifact("packed", packed, await sum("packed.tar.gz"), both)));
+        assert.equal(await machine.output("/opt/kthw/packed/1.0/one"), word);
+      }
     });
 
     it("installs nothing of a file with another sum, and names all three", async () => {
       const actual = (await sum("plain")).slice(7);
-      for (const url of [`${http}/plain`, "file:///srv/plain"])
+      for (const url of [plain, "file:///srv/plain"])
         await fails(
-          fetch(binary("forged", url, wrong)),
+          fetch(artifact("forged", url, wrong)),
           new RegExp(
             `^kthw-node: ${url}: checksum differs, expected 0{64}, got ${actual}; nothing of it was installed$`,
             "m",
           ),
         );
-      await fails(fetch(archive(wrong, { "./bin/one": "one" }, "forged")), /checksum differs/);
-      await fails(
-        fetch({ kind: "image", name: "x:1", url: `${http}/packed.tar.gz`, sum: wrong }),
-        /checksum differs/,
-      );
+      for (const one of [artifact("forged", packed, wrong, both), image(packed, wrong)])
+        await fails(fetch(one), /checksum differs/);
       assert.equal(await exists("/opt/kthw/forged"), false);
       assert.equal(await exists("/opt/kthw/images/packed.tar.gz"), false);
     });
 
     it("keeps what was installed when its successor is forged", async () => {
-      await fails(fetch(binary("plain", `${http}/plain`, wrong)), /checksum differs/);
+      await fails(fetch(artifact("plain", plain, wrong)), /checksum differs/);
       assert.equal(await machine.output("/opt/kthw/plain/1.0/plain"), "plain");
     });
 
     it("takes a sum from an address", async () => {
-      for (const file of ["plain.sha256", "plain.sha256sum"])
-        await done(fetch(binary(file.replace(".", "-"), `${http}/plain`, `${http}/${file}`)));
-      assert.equal(await machine.output("/opt/kthw/plain-sha256/1.0/plain-sha256"), "plain");
+      for (const name of ["plain.sha256", "plain.sha256sum"]) {
+        await done(fetch(artifact(name, plain, `${http}/${name}`)));
+        assert.equal(await machine.output(`/opt/kthw/${name}/1.0/${name}`), "plain");
+      }
       await machine.output(`echo ${"1".repeat(64)} >/srv/wrong.sha256; : >/srv/empty.sha256`);
-      await fails(
-        fetch(binary("forged", `${http}/plain`, `${http}/wrong.sha256`)),
-        /expected 1{64},/,
-      );
-      await fails(fetch(binary("forged", `${http}/plain`, `${http}/empty.sha256`)), /expected ,/);
-      await fails(
-        fetch(binary("forged", `${http}/plain`, `${http}/none.sha256`)),
-        /could not download http.*none\.sha256/,
-      );
+      for (const [name, said] of [
+        ["wrong", /expected 1{64},/],
+        ["empty", /expected ,/],
+        ["none", /could not download http.*none\.sha256/],
+      ] as const)
+        await fails(fetch(artifact("forged", plain, `${http}/${name}.sha256`)), said);
       assert.equal(await exists("/opt/kthw/forged"), false);
     });
 
     it("installs nothing of an archive that lacks a member", async () => {
+      const members = { "./bin/one": "one", "bin/none": "none" };
       await fails(
-        fetch(
-          archive(
-            await sum("packed.tar.gz"),
-            { "./bin/one": "one", "bin/none": "none" },
-            "lacking",
-          ),
-        ),
+        fetch(artifact("lacking", packed, await sum("packed.tar.gz"), members)),
         /could not unpack http:.*packed\.tar\.gz: tar: bin\/none: Not found in archive/,
       );
       await fails(
-        fetch({
-          ...binary("lacking", `${http}/plain`, await sum("plain")),
-          members: { a: "b" },
-        } as Download),
+        fetch(artifact("lacking", plain, await sum("plain"), members)),
         /could not unpack http:.*plain: tar: This does not look like a tar archive/,
       );
       assert.equal(await exists("/opt/kthw/lacking"), false);
@@ -1052,9 +1030,9 @@ http { access_log /run/requests; server { listen 127.0.0.1:7080; root /srv; } }
     it("tells of each that fails, and installs the others", async () => {
       await fails(
         fetch(
-          binary("absent", `${http}/absent`, wrong),
-          binary("unread", "file:///srv/absent", wrong),
-          binary("present", `${http}/plain`, await sum("plain")),
+          artifact("absent", `${http}/absent`, wrong),
+          artifact("unread", "file:///srv/absent", wrong),
+          artifact("present", plain, await sum("plain")),
         ),
         /could not download http:.*absent/,
         /could not read file:\/\/\/srv\/absent/,
@@ -1066,43 +1044,34 @@ http { access_log /run/requests; server { listen 127.0.0.1:7080; root /srv; } }
 
   describe("wait", () => {
     it("is done when all are healthy and the command succeeds", async () => {
-      for (const name of ["waited-1", "waited-2"])
-        await apply(
-          service(name, [], {
-            health: `test -e /run/${name}`,
-            Service: {
-              ExecStart: `/bin/sh -c 'sleep 0.5; touch /run/${name}; exec sleep infinity'`,
-            },
-          }),
-        );
+      for (const name of ["waited-1", "waited-2"]) {
+        const ExecStart = `/bin/sh -c 'sleep 0.5; touch /run/${name}; exec sleep infinity'`;
+        await apply(service(name, [], { health: `test -e /run/${name}`, Service: { ExecStart } }));
+      }
+      const until = "test -e /run/waited-1 && test -e /run/waited-2 && test -e /run/until";
       await done(
         machine.run(
-          `(sleep 2; touch /run/until) & kthw-node wait waited-1 waited-2 --until 'test -e /run/waited-2 && test -e /run/until'`,
+          `(sleep 1; touch /run/until) & kthw-node wait waited-1 waited-2 --until '${until}'`,
         ),
       );
+      assert.equal(await exists("/run/until"), true);
     });
 
     it("fails with the journal of a service that keeps falling over, long before its timeout", async () => {
-      await apply(
-        service("crashing", [], {
-          Service: { ExecStart: "/bin/sh -c 'echo it crashes because; exit 3'" },
-        }),
-      );
-      const result = await machine.run("kthw-node wait crashing");
+      const ExecStart = "/bin/sh -c 'echo it crashes because; exit 3'";
+      const { health: _, ...unsteady } = service("unsteady", [], { Service: { ExecStart } });
+      await apply(unsteady);
       await fails(
-        Promise.resolve(result),
-        /^crashing\.service on m1 is not healthy: it does not run$/m,
+        machine.run("kthw-node wait unsteady"),
+        /^unsteady\.service on m1 is not healthy: it does not run$/m,
         /^it crashes because$/m,
         /status=3/,
       );
-      assert.ok(result.seconds < 10, `${result.seconds} s`);
     });
 
     it("fails at its timeout", async () => {
       await apply(service("ill", [], { health: "false", timeoutSeconds: 1 }));
-      const result = await machine.run("kthw-node wait ill");
-      await fails(Promise.resolve(result), /^ill\.service on m1 is not healthy: false$/m);
-      assert.ok(result.seconds < 5, `${result.seconds} s`);
+      await fails(machine.run("kthw-node wait ill"), /^ill\.service on m1 is not healthy: false$/m);
     });
 
     it("fails for a service that is not there", async () => {
@@ -1113,24 +1082,22 @@ http { access_log /run/requests; server { listen 127.0.0.1:7080; root /srv; } }
   it("takes little of the processor for what has not changed", async () => {
     const one = service(
       "measured",
-      ["one", "two", "three"].map((name) => ({
-        path: `/etc/measured/${name}`,
-        text: `${"x".repeat(70)}\n`.repeat(30),
-      })),
+      ["one", "two", "three"].map((name) =>
+        file(`/etc/measured/${name}`, { text: `${"x".repeat(70)}\n`.repeat(30) }),
+      ),
       {
         directories: [{ path: "/etc/measured", mode: "0755", owner: "root:root" }],
         reads: ["/etc/measured/one", "/etc/ssl/openssl.cnf"],
-        health: "true",
       },
     );
     await applyAndWait(one);
     const seconds = async (words: string) => {
       const { stderr } = await machine.run(
-        `cat >/run/measured; TIMEFORMAT='%U %S'; time for i in {1..10}; do kthw-node ${words} </run/measured; done`,
+        `cat >/run/measured; TIMEFORMAT='%U %S'; time for i in {1..5}; do kthw-node ${words} </run/measured; done`,
         describeService(one),
       );
       const [user, system] = stderr.trim().split(" ").map(Number);
-      return (user! + system!) / 10;
+      return (user! + system!) / 5;
     };
     for (const words of ["apply", "apply --wait", "check"]) {
       const taken = await seconds(words);

@@ -23,6 +23,7 @@ const machine = {
   KTHW_MIRROR: "",
   KTHW_DISK: randomUUID().replaceAll("-", ""),
 };
+const timeoutSeconds = 30;
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** A machine on this computer with node.sh on it as `kthw-node`, in a stack of its own. */
@@ -31,8 +32,10 @@ export class NodeMachine {
 
   private constructor(init: string) {
     const machine = ["--all", "--root", "--wd", `--target=${init}`, "env", "-i", `PATH=${path}`];
-    // Standard input is a pipe, as from SSH: Node.js gives a socket, which bash treats in ways of its own.
-    this.#within = [...machine, "sh", "-c", 'cat | bash "$@"', "sh"];
+    // Standard input is a pipe, as from SSH: Node.js gives a socket, which bash treats in ways of its own. What takes too long is
+    // ended on the machine: killed from here, it would go on there.
+    const limited = `cat | timeout --kill-after=1 ${timeoutSeconds} bash "$@"`;
+    this.#within = [...machine, "sh", "-c", limited, "sh"];
   }
 
   /** A machine just booted, whatever an interrupted run left of an earlier one. */
@@ -55,6 +58,9 @@ export class NodeMachine {
       "install -m 0755 /dev/stdin /usr/local/bin/kthw-node",
       await readFile(nodeScript, "utf8"),
     );
+    // systemd runs these each time it reads its units, which is often here; nothing of what they find is on the machine.
+    await created.output(`mkdir /etc/systemd/system-generators; cd /lib/systemd/system-generators
+      for name in *; do ln -s /dev/null /etc/systemd/system-generators/$name; done`);
     return created;
   }
 
@@ -65,16 +71,13 @@ export class NodeMachine {
 
   /** Runs a shell script on the machine to its end. */
   run(script: string, input = ""): Promise<Result> {
-    return run("nsenter", [...this.#within, "-c", script], { input, timeoutSeconds: 30 });
+    return run("nsenter", [...this.#within, "-c", script], { input });
   }
 
   /** Runs a shell script that must succeed; its standard output, without the newlines at its end. */
   async output(script: string, input = ""): Promise<string> {
     const strict = ["-euo", "pipefail", "-c", script];
-    const all = await output("nsenter", [...this.#within, ...strict], {
-      input,
-      timeoutSeconds: 30,
-    });
+    const all = await output("nsenter", [...this.#within, ...strict], { input });
     return all.replace(/\n+$/, "");
   }
 }
