@@ -28,12 +28,8 @@ export function run(
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
     const start = performance.now();
-    const child = spawn(program, args, {
-      cwd,
-      env,
-      timeout: timeoutSeconds * 1000,
-      killSignal: "SIGKILL",
-    });
+    const child = spawn(program, args, { cwd, env });
+    const timer = setTimeout(() => child.kill("SIGKILL"), timeoutSeconds * 1000);
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -42,8 +38,12 @@ export function run(
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
     });
-    child.on("error", reject);
+    child.on("error", (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
     child.on("close", (code, signal) => {
+      clearTimeout(timer);
       const seconds = (performance.now() - start) / 1000;
       if (signal !== null) stderr += `\nended by ${signal} after ${seconds.toFixed(0)} s\n`;
       const command = [program, ...args].join(" ");
