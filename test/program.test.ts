@@ -486,8 +486,8 @@ describe("the program", () => {
           "cp1 10.240.0.11 controller",
           "cp2 10.240.0.12 controller",
           "cp3 10.240.0.13 controller",
-          "worker1 10.240.0.21 worker of workers",
-          "worker2 10.240.0.22 worker of workers",
+          "worker1 10.240.0.21 worker",
+          "worker2 10.240.0.22 worker",
         ],
       );
     });
