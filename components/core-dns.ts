@@ -106,7 +106,7 @@ export class CoreDns extends pulumi.ComponentResource {
           ],
         },
       },
-      { ...options, dependsOn: [deployment] },
+      { ...options, dependsOn: [...args.dependsOn] },
     );
     this.ready = [deployment, service];
     this.registerOutputs({});

@@ -355,7 +355,7 @@ wait_healthy() { # SECONDS at which to give up
     first=${first:-$restarts}
     # That a process runs says little when it has only just been started, and after a reload the former one still answers.
     enough=1
-    [[ ${unit_is[SubState]-} != running || (-n $health && -z $reloaded) ]] || enough=5
+    [[ ${unit_is[SubState]-} != running || (-n $health && -z $reloaded) ]] || enough=3
     if healthy $(($1 - SECONDS)); then
       ((++well < enough)) || return 0
     else
@@ -363,7 +363,7 @@ wait_healthy() { # SECONDS at which to give up
       [[ ! ${unit_is[ActiveState]-} =~ ^(failed|inactive)$ || -n ${unit_is[Job]-} ]] || return 1
       ((restarts < first + 5 && SECONDS < $1)) || return 1
     fi
-    sleep 0.2
+    sleep 0.5
   done
 }
 
@@ -484,7 +484,7 @@ await() { # NAME... [--until COMMAND]
   give_up=$((SECONDS + 120))
   until said=$(timeout $((give_up > SECONDS ? give_up - SECONDS : 1)) bash -c "$2" 2>&1); do
     ((SECONDS < give_up)) || fail "kthw-node: still failing on $(hostname) after 120 s: $2"$'\n'"$(tail -n 20 <<<"$said")"
-    sleep 0.2
+    sleep 0.5
   done
 }
 

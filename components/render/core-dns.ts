@@ -66,7 +66,7 @@ export function dnsPodSpec(image: string, labels: Record<string, string>) {
         },
         readinessProbe: {
           httpGet: { path: "/ready", port: 8181, scheme: "HTTP" },
-          periodSeconds: 2,
+          periodSeconds: 1,
         },
         securityContext: {
           allowPrivilegeEscalation: false,
