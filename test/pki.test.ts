@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { CertificateAuthority } from "../components/certificate-authority.ts";
 import { admin } from "../components/pki.ts";
 import { aesKey } from "../components/render/kube-apiserver.ts";
-import { parseDescription } from "./support/description.ts";
+import { parseDescription } from "../preview/description.ts";
 import { firstUpdate, type Graph, secretMark, stdinOf } from "./support/program.ts";
 import { record } from "./support/record.ts";
 

@@ -19,7 +19,7 @@ import { kubeSchedulerService } from "../components/render/kube-scheduler.ts";
 import { kubeconfigWithData, kubeconfigWithFiles } from "../components/render/kubeconfig.ts";
 import { kubeletService } from "../components/render/kubelet.ts";
 import { commandLine } from "../components/render/systemd.ts";
-import { parseDescription } from "./support/description.ts";
+import { parseDescription } from "../preview/description.ts";
 import { firstUpdate, stdinOf } from "./support/program.ts";
 
 const controllers = [
