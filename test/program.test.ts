@@ -112,6 +112,23 @@ describe("the program", () => {
         assert.equal(inputs.delete, "kthw-node remove", name);
       }
     });
+    it("name all of a bundle but its texts in the open, in the first preview, too", () => {
+      const bundles = graph.commands().filter((command) => isA("bundle", command));
+      assert.ok(bundles.length > 0);
+      for (const command of bundles) {
+        const [verb, ...comment] = String(command.inputs.create).trimEnd().split("\n");
+        assert.equal(verb, "kthw-node apply", command.name);
+        const outline = stdinOf(command)
+          .split("\n")
+          .filter((line) => /^\S/.test(line));
+        assert.deepEqual(
+          comment,
+          outline.map((line) => `# ${line}`),
+          command.name,
+        );
+        assert.equal(preview.command(command.name).inputs.create, command.inputs.create);
+      }
+    });
     it("fetch every binary that another one on the machine names, and fetch it before", () => {
       for (const command of graph.commands()) {
         const text = `${stdinOf(command)} ${command.inputs.create}`;

@@ -68,7 +68,7 @@ export class Node extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
-  /** Puts keys and certificates on the machine, all at the same instant. */
+  /** Puts keys and certificates on the machine, all at the same instant; all but their text stands in a comment of the command. */
   bundle(
     bundle: Omit<Bundle, "files"> & { readonly files: readonly BundleFile[] },
     opts: PlaceOptions,
@@ -79,10 +79,14 @@ export class Node extends pulumi.ComponentResource {
         files: bundle.files.map((file, index) => ({ ...file, text: texts[index]! })),
       }),
     );
+    const outline = describeBundle({
+      ...bundle,
+      files: bundle.files.map((file) => ({ ...file, text: "" })),
+    });
     return this.#command(
       `${bundle.name}-pki`,
       {
-        create: "kthw-node apply",
+        create: `kthw-node apply\n${outline.replaceAll(/^(?=.)/gm, "# ")}`,
         update: this.#again("kthw-node apply"),
         delete: "kthw-node remove",
         stdin: pulumi.secret(stdin),
