@@ -17,7 +17,7 @@ things := debian-packages $(tools) artifacts kubectl rootfs
 # Without somebody at the terminal nothing can be confirmed.
 yes = $$([[ -t 0 && -t 1 && -z $${CI:-} ]] || echo --yes)
 
-.PHONY: help up preview down shell install test test-fast lint bench clean $(things)
+.PHONY: help up preview plan down shell install test test-fast lint bench clean $(things)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do
@@ -37,6 +37,11 @@ preview: install ## show what `make up` would change, line by line
 	@. install/env.sh
 	pulumi stack select --create "$$STACK" >/dev/null
 	pulumi preview --stack "$$STACK" --diff
+
+plan: install ## write all files that `make up` would leave on every machine to plan/
+	@. install/env.sh
+	pulumi stack select --create "$$STACK" >/dev/null
+	node --import tsx preview/write-plan.ts "$$STACK"
 
 down: $(tools) ## destroy the cluster
 	@. install/env.sh

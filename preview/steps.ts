@@ -1,0 +1,38 @@
+/** A resource as `pulumi stack export` and `pulumi preview --json` show it. */
+export interface ResourceState {
+  readonly urn: string;
+  readonly type: string;
+  readonly inputs?: Readonly<Record<string, unknown>>;
+  readonly outputs?: Readonly<Record<string, unknown>>;
+  /** URNs of the resources that an input comes from, by the input's name. */
+  readonly propertyDependencies?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What a preview says of one resource. */
+export interface PreviewStep {
+  readonly op: string;
+  readonly urn: string;
+  readonly oldState?: ResourceState;
+  readonly newState?: ResourceState;
+  /** Names of the inputs that differ. */
+  readonly diffReasons?: readonly string[];
+}
+
+/** What stands in a preview for a value that is not known before the update. */
+export const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
+/** The name that a resource has in the program. */
+export function nameOf(urn: string): string {
+  return urn.slice(urn.lastIndexOf("::") + 2);
+}
+
+/** Steps of a preview that do something. */
+export function effective(steps: readonly PreviewStep[]): PreviewStep[] {
+  return steps.filter(({ op }) => !["same", "read", "refresh"].includes(op));
+}
+
+/** An input that is a text; empty where there is none. */
+export function input(state: ResourceState | undefined, name: string): string {
+  const value = state?.inputs?.[name];
+  return typeof value === "string" ? value : "";
+}

@@ -1,0 +1,58 @@
+/** Writes what an update of a stack would leave on its machines to `plan/<stack>`, and says what would change: `write-plan.ts <stack>`. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { argv, exit } from "node:process";
+import { planOf } from "./plan.ts";
+import type { PreviewStep } from "./steps.ts";
+import { summary } from "./summary.ts";
+import { treeOf } from "./tree.ts";
+
+interface Preview {
+  readonly steps?: readonly PreviewStep[];
+  readonly diagnostics?: readonly { readonly severity: string; readonly message: string }[];
+}
+
+const [stack] = argv.slice(2);
+if (stack === undefined) {
+  console.error("usage: write-plan.ts <stack>");
+  exit(2);
+}
+
+const plan = planOf(preview(stack));
+const folder = join("plan", stack);
+const draft = join("plan", `.${stack}`);
+rmSync(draft, { recursive: true, force: true });
+for (const [path, text] of treeOf(plan)) {
+  mkdirSync(dirname(join(draft, path)), { recursive: true });
+  writeFileSync(join(draft, path), text);
+}
+mkdirSync(draft, { recursive: true });
+rmSync(folder, { recursive: true, force: true });
+renameSync(draft, folder);
+for (const line of summary(plan)) console.log(line);
+console.error(`written to ${folder}`);
+
+/** The steps of a preview, in which secrets are hidden; ends the program if there is none. */
+function preview(stack: string): readonly PreviewStep[] {
+  const args = ["preview", "--json", "--show-sames", "--non-interactive", "--stack", stack];
+  const { status, stdout, stderr, error } = spawnSync("pulumi", args, {
+    encoding: "utf8",
+    maxBuffer: Number.POSITIVE_INFINITY,
+  });
+  if (error) throw error;
+  const said = parsed(stdout);
+  if (status === 0 && said?.steps) return said.steps;
+  const errors = said?.diagnostics?.filter(({ severity }) => severity === "error") ?? [];
+  const messages = [...errors.map(({ message }) => message.trim()), stderr.trim()];
+  console.error(messages.filter((message) => message !== "").join("\n"));
+  exit(1);
+}
+
+function parsed(text: string): Preview | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

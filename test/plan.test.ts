@@ -1,0 +1,317 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describeService, type Service } from "../components/render/description.ts";
+import { changedPaths, type Plan, planOf } from "../preview/plan.ts";
+import type { PreviewStep, ResourceState } from "../preview/steps.ts";
+import { summary } from "../preview/summary.ts";
+import { treeOf } from "../preview/tree.ts";
+
+/** Steps of a real preview, cut down to a few commands of one or two workers and a few lines of their files. */
+function recorded(name: string): PreviewStep[] {
+  return JSON.parse(readFileSync(new URL(`./recorded/${name}.json`, import.meta.url), "utf8"));
+}
+
+/** A preview of two workers, in which recorded steps stand for those without a change. */
+function preview(change?: string): PreviewStep[] {
+  const changes = change === undefined ? [] : recorded(change);
+  const same = recorded("unchanged")
+    .filter(({ urn }) => !changes.some((step) => step.urn === urn))
+    .map((step) => ({ ...step, oldState: step.newState! }));
+  return [...same, ...changes];
+}
+
+const planned = (change: string) => planOf(preview(change));
+
+/** Lines of the summary that belong to one machine. */
+function linesOf(plan: Plan, machine: string): string[] {
+  return summary(new Map([[machine, plan.get(machine)!]]));
+}
+
+const everyFile = [
+  "/etc/cni/net.d/10-bridge.conflist",
+  "/etc/kthw/pod-routes",
+  "/etc/kubernetes/kubelet.conf",
+  "/etc/kubernetes/pki/kube-proxy.crt",
+  "/etc/kubernetes/pki/kube-proxy.key",
+  "/etc/systemd/system/kubelet.service",
+  "/etc/systemd/system/multi-user.target.wants/kubelet.service",
+  "/etc/systemd/system/multi-user.target.wants/pod-network.service",
+  "/etc/systemd/system/pod-network.service",
+  "/opt/kthw/crictl/1.36.0/crictl",
+  "/opt/kthw/images/coredns-v1.14.2-amd64.tar",
+  "/usr/local/bin/crictl",
+  "/usr/local/bin/kthw-node",
+  "/usr/local/libexec/kthw/pod-routes",
+  "/var/lib/kubelet/config.yaml",
+  "/var/lib/kubelet/pki/ca.crt",
+  "/var/lib/kubelet/pki/kubelet-client.crt",
+  "/var/lib/kubelet/pki/kubelet-client.key",
+  "/var/lib/kubelet/pki/kubelet.crt",
+  "/var/lib/kubelet/pki/kubelet.key",
+];
+const records = [
+  "/opt/kthw/crictl/1.36.0/.crictl.sum",
+  "/opt/kthw/images/coredns-v1.14.2-amd64.tar.name",
+  "/opt/kthw/images/coredns-v1.14.2-amd64.tar.sum",
+];
+const anotherRoute = [
+  "  ~ /etc/kthw/pod-routes",
+  "  reload pod-network.service: /etc/kthw/pod-routes changed",
+];
+
+describe("a plan", () => {
+  it("is one line for a machine without a change", () => {
+    assert.deepEqual(summary(planOf(preview())), ["worker1: no change", "worker2: no change"]);
+  });
+
+  it("does not depend on the order of a preview", () => {
+    const all = preview("added-machine");
+    const [one, other] = [planOf(all), planOf(all.toReversed())];
+    assert.deepEqual(summary(one), summary(other));
+    assert.deepEqual([...treeOf(one)], [...treeOf(other)]);
+  });
+
+  it("has every file of the first update", () => {
+    const plan = planOf(recorded("first-update"));
+    assert.deepEqual(summary(plan), [
+      "worker1: made, 20 files added, 2 services started",
+      ...everyFile.map((path) => `  + ${path}`),
+      "  start kubelet.service: new",
+      "  start pod-network.service: new",
+    ]);
+    assert.deepEqual(
+      changedPaths(plan),
+      [...everyFile, ...records].sort().map((path) => `worker1 ${path}`),
+    );
+  });
+
+  it("has the line that changes, and the restart for it", () => {
+    const plan = planned("changed-line");
+    assert.deepEqual(summary(plan), [
+      "worker1: 1 file changed, 1 service restarted",
+      "  ~ /var/lib/kubelet/config.yaml",
+      "  restart kubelet.service: /var/lib/kubelet/config.yaml changed",
+      "worker2: no change",
+    ]);
+    const [before, after] = [treeOf(planOf(preview())), treeOf(plan)];
+    assert.deepEqual([...before.keys()], [...after.keys()]);
+    assert.deepEqual(
+      [...after].filter(([path, text]) => before.get(path) !== text),
+      [
+        [
+          "worker1/var/lib/kubelet/config.yaml",
+          "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPods: 64\n",
+        ],
+      ],
+    );
+  });
+
+  it("has all of a machine that is made, and what it means to the others", () => {
+    const plan = planned("added-machine");
+    assert.deepEqual(linesOf(plan, "worker3"), [
+      "worker3: made, 20 files added, 2 services started",
+      ...everyFile.map((path) => `  + ${path}`),
+      "  start kubelet.service: new",
+      "  start pod-network.service: new",
+    ]);
+    for (const machine of ["worker1", "worker2"])
+      assert.deepEqual(linesOf(plan, machine).slice(1), anotherRoute);
+  });
+
+  it("has nothing of a machine that is lost, but what it means to the others", () => {
+    const plan = planned("removed-machine");
+    assert.deepEqual(linesOf(plan, "worker2"), ["worker2: lost, with all that is on it"]);
+    assert.deepEqual(linesOf(plan, "worker1").slice(1), anotherRoute);
+    assert.deepEqual(
+      [...treeOf(plan).keys()].filter((path) => path.startsWith("worker2")),
+      [],
+    );
+    assert.deepEqual(changedPaths(plan), ["worker1 /etc/kthw/pod-routes"]);
+  });
+
+  it("places everything anew on a machine that is rebuilt", () => {
+    const plan = planned("machine-made-anew");
+    assert.deepEqual(linesOf(plan, "worker1"), [
+      "worker1: rebuilt, its 20 files placed anew, 2 services started",
+      "  start kubelet.service: machine made anew",
+      "  start pod-network.service: machine made anew",
+    ]);
+    assert.deepEqual([...treeOf(plan)], [...treeOf(planOf(preview()))]);
+  });
+
+  it("names the certificates for which a service is restarted", () => {
+    const plan = planned("renewed-certificate");
+    assert.deepEqual(linesOf(plan, "worker1"), [
+      "worker1: 1 bundle changed, 1 service restarted",
+      "  ~ bundle kubelet: some of its 7 files; renewed: worker1:kubelet-client, worker1:kubelet-server",
+      "  restart kubelet.service: worker1:kubelet-client renewed, worker1:kubelet-server renewed",
+    ]);
+    assert.equal(changedPaths(plan).length, 7);
+  });
+
+  it("restarts a service whose certificates come from elsewhere and are not known yet", () => {
+    const steps = preview("renewed-certificate").filter(({ urn }) => !urn.includes("$tls:"));
+    const without = steps.filter(({ urn }) => !urn.endsWith(":kubelet-pki"));
+    assert.deepEqual(linesOf(planOf(without), "worker1"), [
+      "worker1: 1 service restarted",
+      "  restart kubelet.service: its certificates are not known yet",
+    ]);
+  });
+
+  it("tells a reassertion from a restart", () => {
+    assert.deepEqual(linesOf(planned("reassert"), "worker1"), [
+      "worker1: 2 services checked",
+      "  check kubelet.service: reassert",
+      "  check pod-network.service: reassert",
+    ]);
+  });
+
+  it("knows a machine made anew by its id, where no resource owns it", () => {
+    const steps = preview("reassert").map((step) =>
+      JSON.parse(JSON.stringify(step).replace(/("newState".*# machine )worker1\w+/, "$1another")),
+    );
+    assert.equal(planOf(steps).get("worker1")?.fate, "rebuilt");
+  });
+
+  it("tells a machine that is started again", () => {
+    const steps = preview().map((step) =>
+      step.urn.endsWith("command:local:Command::worker1") ? { ...step, op: "update" } : step,
+    );
+    assert.deepEqual(summary(planOf(steps)), ["worker1: started again", "worker2: no change"]);
+  });
+
+  it("has a line for each secret, with its mode and owner beside the tree", () => {
+    const tree = treeOf(planOf(recorded("first-update")));
+    const key = "/var/lib/kubelet/pki/kubelet.key";
+    assert.equal(tree.get(`worker1${key}`), "(secret: shown only on the machine)\n");
+    const listing = tree.get("worker1.listing")!.split("\n");
+    assert.ok(listing.includes(`file ${key} 0600 root:root`));
+    assert.ok(listing.includes("directory /var/lib/kubelet 0700 root:root"));
+    assert.ok(listing.includes("package iptables"));
+    assert.ok(listing.includes("file /etc/cni/net.d/10-bridge.conflist 0644 root:root live"));
+  });
+
+  it("says of binaries and links what they are", () => {
+    const tree = treeOf(planOf(recorded("first-update")));
+    const sum =
+      /^\(binary: crictl of file:\S+\/crictl-v1\.36\.0-linux-amd64\.tar\.gz, sha256:\w{64}\)\n$/;
+    assert.match(tree.get("worker1/opt/kthw/crictl/1.36.0/crictl")!, sum);
+    assert.equal(
+      tree.get("worker1/usr/local/bin/crictl"),
+      "(link: /opt/kthw/crictl/1.36.0/crictl)\n",
+    );
+  });
+});
+
+describe("a plan for a service", () => {
+  const clock: Service = {
+    name: "clock",
+    unit: "clock.service",
+    files: [{ path: "/etc/systemd/system/clock.service", text: "[Unit]\n" }],
+  };
+  const zone = { path: "/etc/zone", text: "UTC\n" };
+
+  it("that is new starts it", () => {
+    assert.deepEqual(summary(planOf([place("create", clock)])), [
+      "m1: 2 files added, 1 service started",
+      "  + /etc/systemd/system/clock.service",
+      "  + /etc/systemd/system/multi-user.target.wants/clock.service",
+      "  start clock.service: new",
+    ]);
+  });
+
+  it("that goes stops it, and leaves what another one has, too", () => {
+    const alarm: Service = { ...clock, name: "alarm", unit: "alarm.service", files: [zone] };
+    const steps = [
+      place("delete", undefined, { ...clock, files: [...clock.files, zone] }),
+      place("same", alarm, alarm),
+    ];
+    assert.deepEqual(summary(planOf(steps)), [
+      "m1: 2 files removed, 1 service stopped",
+      "  - /etc/systemd/system/clock.service",
+      "  - /etc/systemd/system/multi-user.target.wants/clock.service",
+      "  stop clock.service: removed",
+    ]);
+  });
+
+  it("tells a file that comes, one that goes, and another mode", () => {
+    const before = { ...clock, files: [...clock.files, zone, { path: "/etc/old", text: "" }] };
+    const after = {
+      ...clock,
+      files: [...clock.files, { ...zone, mode: "0600" }, { path: "/etc/new", text: "" }],
+    };
+    assert.deepEqual(linesOf(planOf([place("update", after, before)]), "m1"), [
+      "m1: 1 file added, 1 file changed, 1 file removed, 1 service restarted",
+      "  + /etc/new",
+      "  - /etc/old",
+      "  ~ /etc/zone",
+      "  restart clock.service: /etc/new added, /etc/old removed, /etc/zone changed",
+    ]);
+  });
+
+  it("restarts nothing for a file that is read anew at each use, nor for another health check", () => {
+    const live = (text: string): Service => ({
+      ...clock,
+      files: [...clock.files, { ...zone, text, live: true }],
+    });
+    const other = { ...live("CET\n"), health: "true" };
+    assert.deepEqual(linesOf(planOf([place("update", other, live("UTC\n"))]), "m1"), [
+      "m1: 1 file changed",
+      "  ~ /etc/zone",
+    ]);
+  });
+
+  it("restarts it for a file of another one that it reads, if its own command runs", () => {
+    const reading: Service = { ...clock, reads: ["/etc/alarm"] };
+    const alarm = (text: string): Service => ({
+      name: "alarm",
+      unit: "alarm.service",
+      files: [{ path: "/etc/alarm/at", text, live: true }],
+    });
+    const steps = [
+      place("update", alarm("7:00\n"), alarm("6:00\n")),
+      place("update", { ...reading, health: "true" }, reading),
+    ];
+    assert.deepEqual(linesOf(planOf(steps), "m1"), [
+      "m1: 1 file changed, 1 service restarted",
+      "  ~ /etc/alarm/at",
+      "  restart clock.service: /etc/alarm/at changed",
+    ]);
+  });
+
+  it("leaves binaries of another version where they are", () => {
+    const fetch = (version: string): ResourceState => ({
+      urn: urn("binaries"),
+      type,
+      inputs: {
+        create: "kthw-node fetch",
+        stdin: `artifact etcd ${version} https://mirror/etcd sha256:0\n  - etcd\n`,
+      },
+    });
+    const step = { op: "update", urn: urn("binaries"), diffReasons: ["stdin"] };
+    const plan = planOf([{ ...step, oldState: fetch("1.0"), newState: fetch("2.0") }]);
+    assert.deepEqual(summary(plan), ["m1: 1 file added", "  + /opt/kthw/etcd/2.0/etcd"]);
+  });
+
+  const type = "command:remote:Command";
+  const urn = (name: string) => `urn:pulumi:local::kthw::kthw:index:Clocks$${type}::m1:${name}`;
+
+  /** The step of a service's command. */
+  function place(op: string, after: Service | undefined, before?: Service): PreviewStep {
+    const state = (service: Service): ResourceState => ({
+      urn: urn(service.name),
+      type,
+      inputs: {
+        create: "kthw-node apply",
+        update: "kthw-node apply --wait # machine m1, reassert 0",
+        stdin: describeService(service),
+      },
+    });
+    return {
+      op,
+      urn: urn((after ?? before)!.name),
+      ...(before && { oldState: state(before) }),
+      ...(after && { newState: state(after) }),
+    };
+  }
+});
