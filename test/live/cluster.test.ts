@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { artifacts } from "../../components/versions.ts";
+import { changedPaths, planOf } from "../../preview/plan.ts";
+import { effective, nameOf, type ResourceState } from "../../preview/steps.ts";
 import {
   architecture,
   ask,
@@ -35,7 +37,7 @@ import {
   destroy,
   updateWithoutChange,
 } from "./support/measures.ts";
-import { effective, listedFiles, nameOf, type ResourceState } from "./support/preview.ts";
+import { differencesFromPlan } from "./support/planned.ts";
 import { Prober } from "./support/prober.ts";
 import { eventually, output, sleep, step } from "./support/run.ts";
 import { leaks, type SecretTexts, secretTexts } from "./support/secrets.ts";
@@ -225,7 +227,14 @@ describe("a cluster on this computer", function () {
     ]);
     assert.deepEqual(Object.keys(change.logins), ["worker1"]);
     assert.deepEqual(change.restarted, ["worker1 kubelet.service"]);
-    assert.deepEqual(change.changed, change.listed);
+    assert.deepEqual(change.changed, changedPaths(change.plan));
+    const planned = [...change.plan].flatMap(([name, { services }]) =>
+      services.map(({ action, unit }) => `${name} ${action} ${unit}`),
+    );
+    assert.deepEqual(planned, ["worker1 restart kubelet.service"]);
+    await step("the plan is what is on the machines", async () => {
+      assert.deepEqual(await differencesFromPlan(stack.machines, change.plan), []);
+    });
     await step("pulumi preview", withoutChange);
     const [node] = await list(stack, "nodes", "--selector=kubernetes.io/hostname=worker1");
     assert.equal(node?.status.capacity?.pods, "64");
@@ -254,7 +263,7 @@ describe("a cluster on this computer", function () {
         podCidr: "10.200.23.0/24",
       });
     });
-    const steps = await step("pulumi preview", () => stack.preview());
+    const plan = planOf(await step("pulumi preview", () => stack.preview()));
 
     await stack.whileMirrored(file, "something else", async () => {
       const { code, stdout, stderr } = await step("pulumi up with another file", () =>
@@ -277,11 +286,14 @@ describe("a cluster on this computer", function () {
     await step("pulumi up", () => stack.up());
     const after = await stack.machines.lookAll();
     assert.deepEqual(restarted(before, after), []);
-    const { resources } = (await stack.export()).deployment;
     const made = changedFiles(emptyWorker, after.get("worker3")!)
       .filter((file) => !isIdentity(file))
       .map((file) => `worker3 ${file}`);
-    assert.deepEqual([...changed(before, after), ...made].sort(), listedFiles(steps, resources));
+    assert.deepEqual([...changed(before, after), ...made].sort(), changedPaths(plan));
+    assert.equal(plan.get("worker3")?.fate, "made");
+    await step("the plan is what is on the machines", async () => {
+      assert.deepEqual(await differencesFromPlan(stack.machines, plan), []);
+    });
 
     await step("its node takes pods", async () => {
       assert.deepEqual(await readyNodes(stack), [...controllers, ...workers, "worker3"]);
@@ -297,13 +309,13 @@ describe("a cluster on this computer", function () {
     await stack.configure(({ workerPools }) => {
       workerPools![0]!.machines!.pop();
     });
-    const steps = await step("pulumi preview", () => stack.preview());
+    const plan = planOf(await step("pulumi preview", () => stack.preview()));
     await step("pulumi up", () => stack.up());
     const after = await stack.machines.lookAll();
     assert.deepEqual([...after.keys()], [...controllers, "lb", ...workers]);
     assert.deepEqual(restarted(before, after), []);
-    const listed = listedFiles(steps, []).filter((line) => !line.startsWith("worker3 "));
-    assert.deepEqual(changed(before, after), listed);
+    assert.deepEqual(changed(before, after), changedPaths(plan));
+    assert.equal(plan.get("worker3")?.fate, "lost");
     await stack.kubectl(["delete", "node", "worker3", "--ignore-not-found"]);
     await step("pulumi preview", withoutChange);
   });

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
 import type { z } from "zod";
+import type { PreviewStep, ResourceState } from "../../../preview/steps.ts";
 import type { schema } from "../../../stacks/config/schema.ts";
 import { Machines } from "./machines.ts";
-import type { PreviewStep, ResourceState } from "./preview.ts";
 import { output, type Result, run, succeeded } from "./run.ts";
 
 /** Settings as they are written, without their namespace. */
@@ -133,10 +133,10 @@ export class LiveStack {
     return this.up("--cwd", folder, "--config-file", settingsFile);
   }
 
-  /** The steps of a preview, its secrets in plain text. */
+  /** The steps of a preview, those of resources that stay the same included. */
   async preview(): Promise<PreviewStep[]> {
-    const result = succeeded(await this.#pulumi(["preview", "--json", "--show-secrets"]));
-    return JSON.parse(result.stdout).steps;
+    const { stdout } = await this.succeeding("preview", "--json", "--show-sames");
+    return JSON.parse(stdout).steps;
   }
 
   /** The stack's state, its secrets in plain text. */

@@ -1,7 +1,9 @@
+import { type Plan, planOf } from "../../../preview/plan.ts";
+import { nameOf } from "../../../preview/steps.ts";
 import { importTestImage, namespace, readyNodes, startPod } from "./cluster.ts";
 import type { LiveStack } from "./live-stack.ts";
 import { changed, logins, restarted } from "./machines.ts";
-import { changedLines, type LineChange, listedFiles, nameOf } from "./preview.ts";
+import { changedLines, type LineChange } from "./preview.ts";
 import { eventually, step } from "./run.ts";
 
 /** What is promised of a cluster on a computer with two cores. */
@@ -67,9 +69,9 @@ export interface Change {
   readonly logins: Readonly<Record<string, number>>;
   /** Services that were started, stopped or restarted. */
   readonly restarted: readonly string[];
-  /** Files on machines that the preview names, as `machine path`. */
-  readonly listed: readonly string[];
-  /** Those that changed, likewise. */
+  /** What the preview says. */
+  readonly plan: Plan;
+  /** Files on machines that changed, as `machine path`. */
   readonly changed: readonly string[];
   readonly seconds: number;
 }
@@ -87,7 +89,7 @@ export async function changeKubelet(stack: LiveStack, maxPods: number): Promise<
     lines: changedLines(steps),
     logins: logins(before, after),
     restarted: restarted(before, after),
-    listed: listedFiles(steps, []),
+    plan: planOf(steps),
     changed: changed(before, after),
     seconds,
   };
