@@ -7,6 +7,7 @@ import type { z } from "zod";
 import type { PreviewStep, ResourceState } from "../../../preview/steps.ts";
 import type { schema } from "../../../stacks/config/schema.ts";
 import { Machines } from "./machines.ts";
+import { liveStack, ownPorts } from "./own.ts";
 import { output, type Result, run, succeeded } from "./run.ts";
 
 /** Settings as they are written, without their namespace. */
@@ -18,7 +19,7 @@ export interface Exported {
 }
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const stack = "live";
+const stack = liveStack;
 const settingsFile = join(root, `Pulumi.${stack}.yaml`);
 const state = join(root, ".state", stack);
 const backend = join(state, "backend");
@@ -72,7 +73,7 @@ export class LiveStack {
     ]);
     await live.configure((settings) => {
       Object.assign(settings, Object.fromEntries(written));
-      settings.local = { apiPort: 26_643, sshPortBase: 26_000 };
+      settings.local = { apiPort: ownPorts + 643, sshPortBase: ownPorts };
       settings.artifacts = { mirror: live.mirror };
     });
     await live.succeeding("stack", "init");

@@ -4,22 +4,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Machines } from "./machines.ts";
+import { nodeStack, ownPorts } from "./own.ts";
 import { output, type Result, run } from "./run.ts";
 
 const scripts = fileURLToPath(new URL("../../../stacks/local", import.meta.url));
 const nodeScript = fileURLToPath(new URL("../../../components/node/node.sh", import.meta.url));
-const stack = "node-test";
+const stack = nodeStack;
 const network = {
   KTHW_STACK: stack,
   KTHW_GATEWAY: "10.240.0.1/24",
-  KTHW_API_PORT: "27443",
+  KTHW_API_PORT: `${ownPorts + 660}`,
   KTHW_API_TARGET: "10.240.0.11:6443",
   KTHW_BOOT: randomUUID(),
 };
 const machine = {
   KTHW_NAME: "m1",
   KTHW_ADDRESS: "10.240.0.11/24",
-  KTHW_SSH_PORT: "27022",
+  KTHW_SSH_PORT: `${ownPorts + 661}`,
   KTHW_MIRROR: "",
   KTHW_DISK: randomUUID().replaceAll("-", ""),
 };
