@@ -40,7 +40,19 @@ export interface WorkerPoolSettings {
   readonly taints: readonly Taint[];
   /** How many of its machines an update may restart at a time. */
   readonly maxUnavailable: number;
+  /** How its machines become nodes. */
+  readonly join: "certificates" | "bootstrapToken" | "kubeadm";
+  /** How `kubeadm join` gets to know the cluster. */
+  readonly discovery: "token" | "file";
   readonly machines: readonly MachineSettings[];
+}
+
+/** A bootstrap token for machines that are not in the settings. */
+export interface JoinTokenSettings {
+  readonly name: string;
+  readonly validityHours: number;
+  /** The token itself, a secret; undefined for one made of random letters. */
+  readonly token?: string | undefined;
 }
 
 /** Flags laid over those that the program gives a service. */
@@ -72,6 +84,7 @@ export interface Settings {
   readonly controllerTaints: readonly Taint[];
   readonly controllerLabels: Readonly<Record<string, string>>;
   readonly workerPools: readonly WorkerPoolSettings[];
+  readonly joinTokens: readonly JoinTokenSettings[];
   readonly etcd: {
     /** Raised when the cluster is founded anew from a snapshot. */
     readonly generation: number;
@@ -128,7 +141,8 @@ function mistakesIn(written: unknown, context: Context): string[] {
       const meant = nearest(key, known);
       delete group[key];
       if (meant && !(meant in group)) group[meant] = value;
-      return unknownSetting([...issue.path, key], value, known);
+      const shown = issue.path[0] === "joinTokens" ? "[secret]" : value;
+      return unknownSetting([...issue.path, key], shown, known);
     });
   });
   return unknown.length > 0
@@ -152,6 +166,7 @@ function settingsFrom(parsed: Parsed, context: Context): Settings {
     workerPools: parsed.workerPools.map(({ kubelet, ...pool }) => ({
       ...pool,
       taints: taints(pool.taints),
+      discovery: pool.discovery ?? "token",
       machines: machines(pool.machines, kubelet),
     })),
   };

@@ -84,6 +84,7 @@ describe("settings of the local stack", () => {
         { key: "node-role.kubernetes.io/control-plane", value: "", effect: "NoSchedule" },
       ],
       controllerLabels: { "node-role.kubernetes.io/control-plane": "" },
+      joinTokens: [],
       etcd: { generation: 1 },
       apiServer: { extraFlags: {} },
       controllerManager: { extraFlags: {} },
@@ -231,6 +232,10 @@ const taint =
   "write key=value:Effect or key:Effect, the effect being one of NoSchedule, PreferNoSchedule, NoExecute";
 const worker1 = "workerPools[0].machines[0]";
 const worker2 = "workerPools[0].machines[1]";
+const worker3 = { name: "worker3", address: "10.240.0.23", podCidr: "10.200.23.0/24" };
+const token = "0a1b2c.0123456789abcdef";
+const noToken =
+  "not a bootstrap token, got [secret]; use 6 and 16 small letters and digits with a dot between them";
 
 const rows: Readonly<Record<string, readonly (readonly [Change, ...mistakes: string[]])[]>> = {
   "unknown settings": [
@@ -320,7 +325,7 @@ const rows: Readonly<Record<string, readonly (readonly [Change, ...mistakes: str
       `${worker2}.name: the same as controllers[0].name, got cp1; give each machine a name of its own`,
     ],
     [
-      { "workerPools[1]": { name: "workers" } },
+      { "workerPools[1]": { name: "workers", machines: [worker3] } },
       "workerPools[1].name: the same as workerPools[0].name, got workers; give each pool a name of its own",
     ],
     [
@@ -386,6 +391,75 @@ const rows: Readonly<Record<string, readonly (readonly [Change, ...mistakes: str
     [
       { "loadBalancers[1]": { name: "lb2", address: "10.240.0.9" } },
       "loadBalancers: more than one machine, got 2; list exactly one",
+    ],
+  ],
+  "roles of machines": [
+    [
+      { "workerPools[0].machines": [] },
+      "workerPools[0].machines: no machine, got nothing; list one, or leave the pool out",
+    ],
+    [
+      { "workerPools[1]": { name: "more" } },
+      "workerPools[1].machines: no machine, got nothing; list one, or leave the pool out",
+    ],
+    [
+      {
+        [`${worker1}.name`]: "cp1",
+        [`${worker1}.address`]: "10.240.0.11",
+        [`${worker1}.podCidr`]: "10.200.11.0/24",
+      },
+      `${worker1}: the same machine as controllers[0], got cp1; leave it in one place`,
+    ],
+  ],
+  joining: [
+    [
+      { "workerPools[0].join": "token" },
+      "workerPools[0].join: not a way to join, got token; use one of certificates, bootstrapToken, kubeadm",
+    ],
+    [
+      { "workerPools[0].join": "kubeadm", "workerPools[0].discovery": "dns" },
+      "workerPools[0].discovery: not a way of discovery, got dns; use one of token, file",
+    ],
+    [
+      { "workerPools[0].discovery": "file" },
+      "workerPools[0].discovery: not used by join certificates, got file; leave it out, or set join to kubeadm",
+    ],
+    [
+      { "workerPools[0].kubelet.rotateCertificates": false },
+      "workerPools[0].kubelet.rotateCertificates: decided by the program, got false; leave it out",
+    ],
+    ...["0a1b2c0123456789abcdef", "0A1B2C.0123456789ABCDEF", `${token}0`, ` ${token}`, 5].map(
+      (wrong) =>
+        [
+          { joinTokens: [{ name: "lab", token: wrong }] },
+          `joinTokens[0].token: ${noToken}`,
+        ] as const,
+    ),
+    [
+      { joinTokens: [{ name: "lab", tokn: "0a1b2c0123456789abcdef" }] },
+      "joinTokens[0].tokn: unknown setting, got [secret]; did you mean token?",
+      `joinTokens[0].token: ${noToken}`,
+    ],
+    [
+      { joinTokns: [{ name: "lab", token }] },
+      'joinTokns: unknown setting, got [{"name":"lab","token":"[secret]"}]; did you mean joinTokens?',
+    ],
+    [
+      { joinTokens: [{ name: "lab", validityHours: 0 }] },
+      "joinTokens[0].validityHours: not a number of hours, got 0; use a whole number from 1 to 876000",
+    ],
+    [
+      { joinTokens: [{ name: "lab" }, { name: "lab" }] },
+      "joinTokens[1].name: the same as joinTokens[0].name, got lab; give each token a name of its own",
+    ],
+    [
+      {
+        joinTokens: [
+          { name: "a", token },
+          { name: "b", token: token.replace("f", "0") },
+        ],
+      },
+      "joinTokens[1].token: the same before the dot as joinTokens[0].token, got 0a1b2c; choose another",
     ],
   ],
   addresses: [

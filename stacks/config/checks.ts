@@ -39,7 +39,9 @@ interface Subject {
   readonly machineCidr: Cidr | undefined;
   readonly podCidr: Cidr | undefined;
   readonly serviceCidr: Cidr | undefined;
+  /** Those that stand at a second place are left out. */
   readonly machines: readonly Machine[];
+  readonly twice: readonly { where: string; value: Machine; earlier: Setting<Machine> }[];
   readonly names: readonly Setting<string>[];
   readonly addresses: readonly Setting<number>[];
   readonly podCidrs: readonly Setting<Cidr>[];
@@ -47,7 +49,11 @@ interface Subject {
 
 /** The mistakes of settings that are each right by themselves. */
 export function check(draft: Draft, context: Context): string[] {
-  const machines = machinesOf(draft);
+  const all = machinesOf(draft).map((value) => ({ where: value.where, value }));
+  const twice = conflicts(all, sameMachine);
+  const machines = all
+    .filter(({ where }) => !twice.some((one) => one.where === where))
+    .map(({ value }) => value);
   const subject: Subject = {
     draft,
     context,
@@ -55,6 +61,7 @@ export function check(draft: Draft, context: Context): string[] {
     podCidr: parseCidr(draft.podCidr ?? ""),
     serviceCidr: parseCidr(draft.serviceCidr ?? ""),
     machines,
+    twice,
     names: found(machines, "name", (name) => name),
     addresses: found(machines, "address", parseAddress),
     podCidrs: found(machines, "podCidr", parseCidr),
@@ -73,7 +80,11 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   dnsAddress,
   loadBalancerCount,
   memberCount,
+  poolMachines,
   poolNames,
+  poolDiscovery,
+  joinTokens,
+  machinesOnce,
   machineNames,
   machineAddresses,
   machinePodRanges,
@@ -109,6 +120,10 @@ function machinesOf({ loadBalancers, controllers, workerPools }: Draft): Machine
       })),
     ),
   ];
+}
+
+function sameMachine(one: Machine, other: Machine): boolean {
+  return one.name !== undefined && one.name === other.name && one.address === other.address;
 }
 
 function found<T>(
@@ -237,6 +252,65 @@ function memberCount({ draft: { controllers } }: Subject): string[] {
   }
   const todo = `list ${controllers.length - 1} or ${controllers.length + 1}, since an even number survives no more failures than one less`;
   return [mistakeAt("controllers", "an even number of etcd members", controllers.length, todo)];
+}
+
+function poolMachines({ draft: { workerPools } }: Subject): string[] {
+  return (workerPools ?? []).flatMap((pool, index) =>
+    pool?.machines?.length === 0
+      ? [
+          mistakeAt(
+            `workerPools[${index}].machines`,
+            "no machine",
+            undefined,
+            "list one, or leave the pool out",
+          ),
+        ]
+      : [],
+  );
+}
+
+/** A machine has one role: the same name and address may not stand at two places. */
+function machinesOnce({ twice }: Subject): string[] {
+  return twice.map(({ where, value, earlier }) =>
+    mistakeAt(where, `the same machine as ${earlier.where}`, value.name, "leave it in one place"),
+  );
+}
+
+function poolDiscovery({ draft: { workerPools } }: Subject): string[] {
+  return (workerPools ?? []).flatMap((pool, index) => {
+    if (!pool?.discovery || pool.join === undefined || pool.join === "kubeadm") return [];
+    const todo = "leave it out, or set join to kubeadm";
+    return [
+      mistakeAt(
+        `workerPools[${index}].discovery`,
+        `not used by join ${pool.join}`,
+        pool.discovery,
+        todo,
+      ),
+    ];
+  });
+}
+
+/** Tokens are told apart by their names in the settings, and by what stands before the dot in the cluster. */
+function joinTokens({ draft: { joinTokens } }: Subject): string[] {
+  const settings = (joinTokens ?? []).map((token, index) => ({
+    where: `joinTokens[${index}]`,
+    token,
+  }));
+  const names = settings.flatMap(({ where, token }) =>
+    token?.name === undefined ? [] : [{ where: `${where}.name`, value: token.name }],
+  );
+  const ids = settings.flatMap(({ where, token }) =>
+    token?.token === undefined ? [] : [{ where: `${where}.token`, value: token.token.slice(0, 6) }],
+  );
+  return [
+    ...conflicts(names).map(({ where, value, earlier }) =>
+      mistakeAt(where, `the same as ${earlier.where}`, value, "give each token a name of its own"),
+    ),
+    ...conflicts(ids).map(({ where, value, earlier }) =>
+      mistakeAt(where, `the same before the dot as ${earlier.where}`, value, "choose another"),
+    ),
+  ];
 }
 
 function poolNames({ draft: { workerPools } }: Subject): string[] {

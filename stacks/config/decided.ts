@@ -77,6 +77,8 @@ export const decidedKubeletFields: Instead = {
     "healthzBindAddress",
     "healthzPort",
     "kind",
+    "rotateCertificates",
+    "serverTLSBootstrap",
     "staticPodPath",
     "tlsCertFile",
     "tlsPrivateKeyFile",

@@ -37,10 +37,14 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best !== undefined && changes(best) <= Math.max(1, name.length / 3) ? best : undefined;
 }
 
+/** The value as one line, without what looks like a bootstrap token. */
 function shown(value: unknown): string {
   if (value === undefined || value === null) return "nothing";
   const plain = typeof value === "string" && /^\S(.*\S)?$/.test(value);
-  const text = plain ? value : JSON.stringify(value);
+  const text = (plain ? value : JSON.stringify(value)).replaceAll(
+    /\b[a-z0-9]{6}\.[a-z0-9]{16}\b/g,
+    "[secret]",
+  );
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 

@@ -148,6 +148,11 @@ function service(decided: Readonly<Record<string, string>>, example: string) {
   return group({ extraFlags: flags.prefault({}) }).prefault({});
 }
 
+const bootstrapToken = {
+  error:
+    "not a bootstrap token, got [secret]; use 6 and 16 small letters and digits with a dot between them",
+};
+
 const machine = group({
   name: name("worker1"),
   address,
@@ -181,8 +186,22 @@ export const schema = group({
       labels: labels.prefault({}),
       taints: taints.default([]),
       maxUnavailable: count.default(1),
+      join: oneOf(["certificates", "bootstrapToken", "kubeadm"], "not a way to join").default(
+        "certificates",
+      ),
+      discovery: oneOf(["token", "file"], "not a way of discovery").optional(),
       kubelet: kubelet.prefault({}),
       machines: list(machine).default([]),
+    }),
+  ).default([]),
+  joinTokens: list(
+    group({
+      name: name("guests"),
+      validityHours: hours.default(24),
+      token: z
+        .string(bootstrapToken)
+        .regex(/^[a-z0-9]{6}\.[a-z0-9]{16}$/, bootstrapToken)
+        .optional(),
     }),
   ).default([]),
   etcd: group({ generation: count.default(1) }).prefault({}),
