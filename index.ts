@@ -6,6 +6,7 @@ import { CoreDns } from "./components/core-dns.ts";
 import { downloadsFor, versionsOf } from "./components/downloads.ts";
 import { EtcdCluster } from "./components/etcd-cluster.ts";
 import { once } from "./components/gate.ts";
+import { NodeMembership } from "./components/node/membership.ts";
 import { Node } from "./components/node/node.ts";
 import { WorkerPool } from "./components/worker-pool.ts";
 import { loadArtifactSource, loadSettings } from "./stacks/config.ts";
@@ -56,7 +57,7 @@ const controlPlane = new ControlPlane("control-plane", {
   alsoKnownAs: settings.loadBalancers,
   ca,
   frontProxyCa,
-  etcd: { endpoints: etcd.endpoints, ready: etcd.ready, ca: etcdCa },
+  etcd: { endpoints: etcd.endpoints, ready: etcd.ready, ca: etcdCa, retire: etcd.retire },
   loadBalancer,
   binaries: versions.folders.kubernetes,
   apiServerFlags: settings.apiServer.extraFlags,
@@ -75,11 +76,18 @@ const groups = [
   },
   ...pools,
 ];
+const membership = new NodeMembership("membership", {
+  nodes: groups.flatMap(({ machines }) => machines.map(({ name }) => name)),
+  drainTimeoutSeconds: settings.drainTimeoutSeconds,
+  kubeconfig: controlPlane.kubeconfigInAdvance,
+  dependsOn: etcd.ready,
+});
 const network = new BridgeNetwork("pod-network", {
   nodes: groups.flatMap(({ nodes, machines }) =>
     nodes.map((node, index) => ({ node, podCidr: machines[index]!.podCidr })),
   ),
   podCidr: settings.podCidr,
+  dependsOn: membership.ready,
 });
 const workerPools = groups.map(
   ({ name, nodes, machines, labels, taints, maxUnavailable }) =>

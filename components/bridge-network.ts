@@ -12,6 +12,8 @@ export interface BridgeNetworkArgs {
   readonly nodes: readonly BridgedNode[];
   /** Range of all pods. */
   readonly podCidr: string;
+  /** What must be done before the routes to Nodes that leave go. */
+  readonly dependsOn: readonly pulumi.Resource[];
 }
 
 /** The pod network of bridges, one per node, and routes between the nodes. */
@@ -33,7 +35,10 @@ export class BridgeNetwork extends pulumi.ComponentResource {
           others: ranges.filter((_, other) => other !== index),
           podCidr: args.podCidr,
         });
-        return [node.machine.name, node.service(service, { parent: this })];
+        return [
+          node.machine.name,
+          node.service(service, { parent: this, dependsOn: args.dependsOn }),
+        ];
       }),
     );
     this.registerOutputs({});

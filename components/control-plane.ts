@@ -60,6 +60,8 @@ export interface ControlPlaneArgs {
     readonly endpoints: readonly string[];
     readonly ready: readonly pulumi.Resource[];
     readonly ca: Issuer;
+    /** Shell command on a controller, to be run once no API server names former members any more. */
+    readonly retire: string;
   };
   readonly loadBalancer: { readonly ready: readonly pulumi.Resource[] };
   /** Folder of Kubernetes' binaries on the machines. */
@@ -75,6 +77,8 @@ export class ControlPlane extends pulumi.ComponentResource {
   readonly ready: readonly pulumi.Resource[];
   /** The operator's kubeconfig, a secret, once the API answers. */
   readonly kubeconfig: pulumi.Output<string>;
+  /** The same before the API answers, for those who wait for it themselves. */
+  readonly kubeconfigInAdvance: pulumi.Output<string>;
   /** Makes Kubernetes resources in the cluster, once the API answers. */
   readonly provider: pulumi.ProviderResource;
 
@@ -233,26 +237,23 @@ export class ControlPlane extends pulumi.ComponentResource {
               services.manager,
               services.scheduler,
             ],
-            until: `curl --fail --silent --show-error --max-time 5 --cacert /etc/kubernetes/pki/ca.crt ${serverUrl(fromMachines)}/readyz`,
+            until: [
+              `curl --fail --silent --show-error --max-time 5 --cacert /etc/kubernetes/pki/ca.crt ${serverUrl(fromMachines)}/readyz`,
+              ...(index === args.nodes.length - 1 ? [args.etcd.retire] : []),
+            ].join(" && "),
           },
         ),
       );
 
-    this.kubeconfig = once(
-      this.ready,
-      pulumi
-        .all([args.ca.trustPem, adminClient.certPem, adminClient.keyPem])
-        .apply(([ca, cert, key]) =>
-          kubeconfigWithData(
-            {
-              cluster: args.clusterName,
-              server: serverUrl(fromOperator),
-              user: "kubernetes-admin",
-            },
-            { ca, cert, key },
-          ),
+    this.kubeconfigInAdvance = pulumi
+      .all([args.ca.trustPem, adminClient.certPem, adminClient.keyPem])
+      .apply(([ca, cert, key]) =>
+        kubeconfigWithData(
+          { cluster: args.clusterName, server: serverUrl(fromOperator), user: "kubernetes-admin" },
+          { ca, cert, key },
         ),
-    );
+      );
+    this.kubeconfig = once(this.ready, this.kubeconfigInAdvance);
     this.provider = new Provider(
       name,
       {

@@ -8,6 +8,8 @@ import {
   etcdService,
   foundersPath,
   initialCluster,
+  membersHealthy,
+  retireOthers,
 } from "./render/etcd.ts";
 
 export interface EtcdClusterArgs {
@@ -27,6 +29,8 @@ export class EtcdCluster extends pulumi.ComponentResource {
   readonly endpoints: readonly string[];
   /** The gates after which every member is healthy. */
   readonly ready: readonly pulumi.Resource[];
+  /** Shell command on a member's machine by which former members leave: for when no client names them any more. */
+  readonly retire: string;
 
   constructor(name: string, args: EtcdClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kthw:index:EtcdCluster", name, {}, opts);
@@ -35,6 +39,7 @@ export class EtcdCluster extends pulumi.ComponentResource {
       address: machine.address,
     }));
     this.endpoints = members.map(etcdClientUrl);
+    this.retire = retireOthers(args.binaries, members);
 
     // Remembers its first value for good: which machines, not which names, founded the cluster.
     const founders = new pulumi.Stash(
@@ -99,6 +104,8 @@ export class EtcdCluster extends pulumi.ComponentResource {
         args.nodes[index]!.healthy("etcd-healthy", ["etcd"], {
           parent: this,
           dependsOn: [service],
+          // Asked anew when a member comes or goes: without all of those that stay, none may leave.
+          ...(index === members.length - 1 && { until: membersHealthy(args.binaries, members) }),
         }),
       );
     this.registerOutputs({});

@@ -176,6 +176,8 @@ export class WorkerPool extends pulumi.ComponentResource {
             provider: args.controlPlane.provider,
             dependsOn: [healthy],
             deletedWith: args.controlPlane.provider,
+            // The Node has left by then; what is applied to one that is gone would make it again.
+            retainOnDelete: true,
           },
         ),
       );

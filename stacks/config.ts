@@ -85,6 +85,8 @@ export interface Settings {
   readonly controllerLabels: Readonly<Record<string, string>>;
   readonly workerPools: readonly WorkerPoolSettings[];
   readonly joinTokens: readonly JoinTokenSettings[];
+  /** How long the pods of a Node that leaves may take to go elsewhere. */
+  readonly drainTimeoutSeconds: number;
   readonly etcd: {
     /** Raised when the cluster is founded anew from a snapshot. */
     readonly generation: number;

@@ -85,6 +85,7 @@ describe("settings of the local stack", () => {
       ],
       controllerLabels: { "node-role.kubernetes.io/control-plane": "" },
       joinTokens: [],
+      drainTimeoutSeconds: 300,
       etcd: { generation: 1 },
       apiServer: { extraFlags: {} },
       controllerManager: { extraFlags: {} },
@@ -352,6 +353,10 @@ const rows: Readonly<Record<string, readonly (readonly [Change, ...mistakes: str
       "architecture: not this computer's, got arm64; leave it out or use amd64",
     ],
     [{ reassert: "-1" }, "reassert: not a whole number, got -1; use 0, and 1 more each time"],
+    [
+      { drainTimeoutSeconds: 0 },
+      "drainTimeoutSeconds: not a number of seconds, got 0; use a whole number from 1 to 86400",
+    ],
     [
       { "etcd.generation": 0 },
       "etcd.generation: not a positive whole number, got 0; use 1 or more",

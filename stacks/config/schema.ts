@@ -204,6 +204,12 @@ export const schema = group({
         .optional(),
     }),
   ).default([]),
+  drainTimeoutSeconds: whole(
+    1,
+    86_400,
+    "not a number of seconds",
+    "use a whole number from 1 to 86400",
+  ).default(300),
   etcd: group({ generation: count.default(1) }).prefault({}),
   apiServer: service(decidedFlags.apiServer, "event-ttl: 2h"),
   controllerManager: service(decidedFlags.controllerManager, "node-monitor-period: 5s"),

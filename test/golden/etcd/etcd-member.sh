@@ -1,7 +1,10 @@
 #!/bin/bash
-# Starts this machine's etcd: with its data, as a founder of the cluster, or as one that joins it.
+# etcd-member start FLAG...           this machine's etcd: with its data, as a founder of the cluster, or as one that joins it
+# etcd-member started                 once it runs
+# etcd-member healthy URL,URL...      whether the members that clients reach there are healthy
+# etcd-member retire-others URL...    all members but those with these peer addresses leave the cluster
 set -euo pipefail
-founded=/etc/etcd/founded-$ETCD_GENERATION
+founded=/etc/etcd/founded-${ETCD_GENERATION-}
 joining=/etc/etcd/joining
 export ETCDCTL_CACERT=/etc/kubernetes/pki/etcd/ca.crt ETCDCTL_CERT=/etc/kubernetes/pki/etcd/server.crt ETCDCTL_KEY=/etc/kubernetes/pki/etcd/server.key
 
@@ -54,6 +57,21 @@ promote() {
   done
 }
 
+# Those that do not answer go first: so there are never fewer that do than are needed. etcd itself refuses what would break it.
+retire_others() {
+  local endpoint=https://127.0.0.1:2379 members id status name peer client dead=() alive=()
+  members=$(ctl member list)
+  while IFS=, read -r id status name peer client _; do
+    [[ " $* " != *" ${peer# } "* ]] || continue
+    if [[ ${status# } == started ]] && endpoint=${client# } ctl endpoint health >/dev/null 2>&1; then
+      alive+=("$id")
+    else
+      dead+=("$id")
+    fi
+  done <<<"$members"
+  for id in "${dead[@]}" "${alive[@]}"; do ctl member remove "$id"; done
+}
+
 case $1 in
   start)
     if [[ -d /var/lib/etcd/member && ( -e $founded || -s /etc/etcd/founders ) ]]; then
@@ -71,4 +89,9 @@ case $1 in
     touch "$founded"
     rm -f "$joining"
     ;;
+  healthy)
+    endpoint=$2
+    ctl endpoint health
+    ;;
+  retire-others) retire_others "${@:2}" ;;
 esac
