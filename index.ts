@@ -100,6 +100,7 @@ const workerPools = groups.map(
       clusterDomain: settings.clusterDomain,
       dnsAddress: settings.dnsAddress,
       podCidr: settings.podCidr,
+      kubeProxyMode: settings.kubeProxy.mode,
       server: serverUrl(made.endpoint.fromMachines),
       ca,
       controlPlane,

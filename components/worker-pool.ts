@@ -4,7 +4,7 @@ import type { Issuer } from "./certificate-authority.ts";
 import type { Node } from "./node/node.ts";
 import { kubeletClient, kubeletServer, kubeProxy } from "./pki.ts";
 import { containerdService } from "./render/containerd.ts";
-import { kubeProxyService } from "./render/kube-proxy.ts";
+import { type KubeProxyMode, kubeProxyService } from "./render/kube-proxy.ts";
 import { kubeletKubeconfigPath, kubeletPki, kubeletService } from "./render/kubelet.ts";
 
 /** A taint of a Node. */
@@ -33,6 +33,7 @@ export interface WorkerPoolArgs {
   readonly clusterDomain: string;
   readonly dnsAddress: string;
   readonly podCidr: string;
+  readonly kubeProxyMode: KubeProxyMode;
   /** The API's address as the machines reach it. */
   readonly server: string;
   readonly ca: Issuer;
@@ -138,6 +139,7 @@ export class WorkerPool extends pulumi.ComponentResource {
           server: args.server,
           binaries: binaries.kubernetes,
           podCidr: args.podCidr,
+          mode: args.kubeProxyMode,
           container: traits.container,
         }),
         {

@@ -2,12 +2,15 @@ import os from "node:os";
 import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { ArtifactSource } from "../components/downloads.ts";
+import type { KubeProxyMode } from "../components/render/kube-proxy.ts";
 import type { Architecture, KubernetesVersion } from "../components/versions.ts";
 import { type Context, check } from "./config/checks.ts";
+import { thisKernel } from "./config/kernel.ts";
 import { parseTaint, type Taint } from "./config/label.ts";
 import { isServer, type MirrorSettings, readMirror } from "./config/mirror.ts";
 import { nearest, place, unknownSetting } from "./config/mistake.ts";
 import { type Draft, draftOf, type Parsed, schema } from "./config/schema.ts";
+import { warnings } from "./config/warnings.ts";
 import { nthAddress, parseCidr } from "./ipv4.ts";
 
 export type { Taint } from "./config/label.ts";
@@ -94,6 +97,10 @@ export interface Settings {
   readonly apiServer: ServiceSettings;
   readonly controllerManager: ServiceSettings;
   readonly scheduler: ServiceSettings;
+  readonly kubeProxy: {
+    /** How kube-proxies program the kernel. */
+    readonly mode: KubeProxyMode;
+  };
   readonly artifacts: {
     /** Absolute folder or http(s) address with a SHA256SUMS; undefined for the upstream addresses. */
     readonly mirror: string | undefined;
@@ -220,9 +227,13 @@ export async function loadSettings(): Promise<Settings> {
     stack: pulumi.getStack(),
     arch: arch === "x64" ? "amd64" : arch,
     cacheDir: env.KTHW_CACHE || path.join(cache, "kthw"),
+    kernel: thisKernel(),
   };
   const result = parseSettings(raw, context);
-  if ("settings" in result) return result.settings;
+  if ("settings" in result) {
+    for (const warning of warnings(result.settings)) await pulumi.log.warn(warning);
+    return result.settings;
+  }
   const mirror = result.mirror && (await readMirror(result.mirror));
   return await refuse([
     ...result.mistakes,

@@ -11,6 +11,7 @@ import { z } from "zod";
 import { mirrorFiles } from "../components/downloads.ts";
 import { readMirror } from "../stacks/config/mirror.ts";
 import { schema } from "../stacks/config/schema.ts";
+import { warnings } from "../stacks/config/warnings.ts";
 import { parseSettings, rawSettings, type Settings } from "../stacks/config.ts";
 import {
   encloses,
@@ -28,7 +29,8 @@ import {
 
 const root = new URL("../", import.meta.url);
 const read = (file: string) => readFileSync(new URL(file, root), "utf8");
-const context = { stack: "local", arch: "amd64", cacheDir: "/var/cache/kthw" };
+const kernel = { release: "6.1.0-18-amd64", ipvs: true };
+const context = { stack: "local", arch: "amd64", cacheDir: "/var/cache/kthw", kernel };
 
 /** What the command line hands on of stacks/Pulumi.local.yaml. */
 function written(): Record<string, unknown> {
@@ -90,6 +92,7 @@ describe("settings of the local stack", () => {
       apiServer: { extraFlags: {} },
       controllerManager: { extraFlags: {} },
       scheduler: { extraFlags: {} },
+      kubeProxy: { mode: "iptables" },
       artifacts: { mirror: "/var/cache/kthw/mirror" },
       certificates: { validityHours: 8760, caValidityHours: 87600, earlyRenewalHours: 720 },
       reassert: 0,
@@ -351,6 +354,10 @@ const rows: Readonly<Record<string, readonly (readonly [Change, ...mistakes: str
     [
       { architecture: "arm64" },
       "architecture: not this computer's, got arm64; leave it out or use amd64",
+    ],
+    [
+      { "kubeProxy.mode": "userspace" },
+      "kubeProxy.mode: not a mode of kube-proxy, got userspace; use one of iptables, nftables, ipvs",
     ],
     [{ reassert: "-1" }, "reassert: not a whole number, got -1; use 0, and 1 more each time"],
     [
@@ -722,6 +729,28 @@ describe("each mistake has its own message:", () => {
         "architecture: not supported, got riscv64; use a computer of amd64 or arm64",
       ]));
 
+    it("a kernel that cannot do what kube-proxies are to do", () => {
+      const inMode = (mode: string, kernel: { release: string; ipvs: boolean }) =>
+        mistakes(changed({ "kubeProxy.mode": mode }), { kernel });
+      const plain = { release: "6.18.44", ipvs: false };
+      const old = { release: "5.10.0-32-amd64", ipvs: true };
+      assert.deepEqual(inMode("ipvs", plain), [
+        "kubeProxy.mode: this computer's kernel 6.18.44, which its machines share, has no ip_vs, got ipvs; use iptables or nftables, or a kernel with ip_vs",
+      ]);
+      assert.deepEqual(inMode("nftables", old), [
+        "kubeProxy.mode: this computer's kernel 5.10.0-32-amd64, which its machines share, is older than 5.13, got nftables; use iptables, or a newer kernel",
+      ]);
+      assert.deepEqual(
+        [
+          inMode("nftables", plain),
+          inMode("nftables", { release: "5.13.0", ipvs: false }),
+          inMode("ipvs", old),
+          inMode("iptables", { release: "4.19.0", ipvs: false }),
+        ],
+        [[], [], [], []],
+      );
+    });
+
     it("a cache folder", () => {
       const cacheDir = "cache";
       assert.deepEqual(mistakes(written(), { cacheDir }), [
@@ -784,6 +813,16 @@ describe("each mistake has its own message:", () => {
       "error: [runtime] artifacts.mirror: no SHA256SUMS (ENOENT: no such file or directory, open '/nonexistent/SHA256SUMS'), got /nonexistent; fill the mirror, the default one with `make artifacts`",
     ]);
     assert.equal(status, 32);
+  });
+});
+
+describe("a warning", () => {
+  it("tells of what is right today and will not be", () => {
+    const inMode = (mode: string) => warnings(settings(changed({ "kubeProxy.mode": mode })));
+    assert.deepEqual(inMode("ipvs"), [
+      "kubeProxy.mode: ipvs is deprecated in Kubernetes since 1.35 and will be removed; use nftables",
+    ]);
+    assert.deepEqual([inMode("iptables"), inMode("nftables")], [[], []]);
   });
 });
 

@@ -14,7 +14,7 @@ import {
   kubeApiserverService,
 } from "../components/render/kube-apiserver.ts";
 import { kubeControllerManagerService } from "../components/render/kube-controller-manager.ts";
-import { kubeProxyService } from "../components/render/kube-proxy.ts";
+import { type KubeProxyMode, kubeProxyService } from "../components/render/kube-proxy.ts";
 import { kubeSchedulerService } from "../components/render/kube-scheduler.ts";
 import { kubeconfigWithData, kubeconfigWithFiles } from "../components/render/kubeconfig.ts";
 import { kubeletService } from "../components/render/kubelet.ts";
@@ -71,12 +71,13 @@ const kubelet = (container: boolean, configuration = {}) =>
     container,
     configuration,
   });
-const kubeProxy = (container: boolean) =>
+const kubeProxy = (container: boolean, mode: KubeProxyMode = "iptables") =>
   kubeProxyService({
     cluster: "kubernetes",
     server,
     binaries: kubernetes,
     podCidr: "10.200.0.0/16",
+    mode,
     container,
   });
 
@@ -122,6 +123,8 @@ const texts: Readonly<Record<string, string>> = {
   ...files(kubelet(true), "kubelet-in-container"),
   ...files(kubeProxy(false)),
   ...files(kubeProxy(true), "kube-proxy-in-container"),
+  ...files(kubeProxy(false, "nftables"), "kube-proxy-nftables"),
+  ...files(kubeProxy(false, "ipvs"), "kube-proxy-ipvs"),
   "core-dns/Corefile": corefile("cluster.local", []),
   "core-dns/Corefile-with-forwarders": corefile("cluster.local", ["192.0.2.1", "192.0.2.2"]),
   "core-dns/pod-spec.yaml": stringify(

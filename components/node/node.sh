@@ -11,6 +11,7 @@
 # A description is a list of header lines in column 0; a file's content stands below its header, indented by two spaces:
 #
 #   service NAME | bundle NAME      first: what this is. A bundle's files (keys, certificates) change all at the same instant.
+#   requires COMMAND                succeeds on a machine that can run the service, else says why not; asked before anything is changed
 #   package NAME                    a Debian package that must be installed
 #   user NAME                       a system user that must exist
 #   directory PATH MODE OWNER:GROUP
@@ -43,7 +44,7 @@ parse() {
   mapfile -t lines
   printf -v description '%s\n' "${lines[@]}"
   kind='' name='' unit='' health='' reload='' timeout=60
-  packages=() users=() reads=() paths=() modes=() owners=() live=() texts=()
+  requires=() packages=() users=() reads=() paths=() modes=() owners=() live=() texts=()
   directories=() directory_modes=() directory_owners=()
   for line in "${lines[@]}"; do
     case $line in
@@ -53,6 +54,7 @@ parse() {
         into=0
         case $word in
           service | bundle) kind=$word name=$rest ;;
+          requires) requires+=("$rest") ;;
           package) packages+=("$rest") ;;
           user) users+=("$rest") ;;
           unit) unit=$rest ;;
@@ -402,10 +404,18 @@ start() { # --wait or nothing
   [[ ${1-} != --wait ]] || wait_healthy "$give_up"
 }
 
+meet_requirements() {
+  local one said
+  for one in "${requires[@]}"; do
+    said=$(bash -c "$one" 2>&1) || fail "$name on $(hostname): ${said:-this fails: $one}"
+  done
+}
+
 apply() { # [--wait]
   local text before
   parse
   lock
+  meet_requirements
   slurp "$record/applied"
   before=$text
   place

@@ -32,6 +32,8 @@ export interface Service {
   readonly reload?: string;
   /** How long it may take to get healthy. @default 60 */
   readonly timeoutSeconds?: number;
+  /** Shell commands that succeed on a machine that can run it, and else say why not; they are asked before anything is placed. */
+  readonly requires?: readonly string[];
   /** Debian packages that it needs. */
   readonly packages?: readonly string[];
   /** System users that it needs. */
@@ -51,6 +53,7 @@ export interface Bundle {
 /** What `kthw-node apply` reads to put a service on a machine: the format is described at the top of node.sh. */
 export function describeService(service: Service): string {
   return describe("service", service, [
+    ...(service.requires ?? []).map((command) => `requires ${command}`),
     ...(service.packages ?? []).map((name) => `package ${name}`),
     ...(service.users ?? []).map((name) => `user ${name}`),
     ...(service.directories ?? []).map(describeDirectory),

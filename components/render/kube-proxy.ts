@@ -9,6 +9,15 @@ const ca = `${kubeletPki}/ca.crt`;
 const configPath = "/var/lib/kube-proxy/config.conf";
 const kubeconfigPath = "/etc/kubernetes/kube-proxy.conf";
 
+/** How a kube-proxy programs the kernel. */
+export const kubeProxyModes = ["iptables", "nftables", "ipvs"] as const;
+
+/** One of them. */
+export type KubeProxyMode = (typeof kubeProxyModes)[number];
+
+/** The oldest Linux on which kube-proxy uses nftables. */
+export const oldestLinuxForNftables = "5.13";
+
 /** The kube-proxy of one node. */
 export function kubeProxyService(args: {
   readonly cluster: string;
@@ -17,11 +26,19 @@ export function kubeProxyService(args: {
   /** Folder of the binaries. */
   readonly binaries: string;
   readonly podCidr: string;
+  readonly mode: KubeProxyMode;
   /** Kernel settings belong to the computer around the machine. */
   readonly container: boolean;
 }): Service {
+  const { packages = [], requires, prepare } = modes[args.mode];
+  const program = `${args.binaries}/kube-proxy`;
+  // Modules belong to the computer around a container, and so does the tool that shows what they do.
+  const ownIpvs = args.mode === "ipvs" && !args.container;
+  const before = [...(ownIpvs ? [loadIpvs] : []), ...(prepare ? [prepare(program)] : [])];
   return {
     name: "kube-proxy",
+    ...(requires !== undefined && { requires: [requires] }),
+    packages: [...packages, ...(ownIpvs ? ["ipvsadm"] : [])],
     unit: "kube-proxy.service",
     reads: [ca, `${pki}/kube-proxy.crt`, `${pki}/kube-proxy.key`],
     health: "curl --fail --silent --max-time 5 http://127.0.0.1:10256/healthz",
@@ -36,7 +53,8 @@ export function kubeProxyService(args: {
             After: "network-online.target",
           },
           Service: {
-            ExecStart: commandLine(`${args.binaries}/kube-proxy`, { config: configPath }),
+            ...(before.length > 0 && { ExecStartPre: before }),
+            ExecStart: commandLine(program, { config: configPath }),
             Restart: "always",
             RestartSec: "2",
           },
@@ -53,7 +71,7 @@ export function kubeProxyService(args: {
           ...(args.container && { conntrack: { maxPerCore: 0, min: 0 } }),
           healthzBindAddress: "0.0.0.0:10256",
           metricsBindAddress: "127.0.0.1:10249",
-          mode: "iptables",
+          mode: args.mode,
         }),
       },
       {
@@ -67,3 +85,37 @@ export function kubeProxyService(args: {
     ],
   };
 }
+
+const loadIpvs = "-/sbin/modprobe --all ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh nf_conntrack";
+
+/** Says why a mode cannot be had on a machine, whose command line it is part of. */
+const refuse = (mode: KubeProxyMode, needs: string, todo: string) =>
+  `{ echo "kubeProxy.mode ${mode} needs ${needs}, and the kernel of this machine is $(uname -r); ${todo}"; false; }`;
+
+/** What modes need of a machine. Going to nftables and back from it, kube-proxy clears the former rules away by itself. */
+const modes: Readonly<
+  Record<
+    KubeProxyMode,
+    {
+      readonly packages?: readonly string[];
+      /** Succeeds on a machine that can do it, else says why not. */
+      readonly requires?: string;
+      /** Clears away what another mode left. */
+      readonly prepare?: (program: string) => string;
+    }
+  >
+> = {
+  iptables: {
+    prepare: (program) =>
+      `-/bin/sh -c 'test ! -e /sys/class/net/kube-ipvs0 || ${program} --cleanup'`,
+  },
+  nftables: {
+    packages: ["nftables"],
+    requires: `printf '${oldestLinuxForNftables}\\n%s\\n' "$(uname -r)" | sort --version-sort --check=quiet || ${refuse("nftables", `Linux ${oldestLinuxForNftables} or newer`, "use iptables, or a newer kernel")}`,
+  },
+  ipvs: {
+    packages: ["ipset"],
+    requires: `test -e /proc/net/ip_vs || modprobe --quiet --dry-run ip_vs || ${refuse("ipvs", "ip_vs", "use iptables or nftables, or a kernel with ip_vs")}`,
+    prepare: (program) => `-/bin/sh -c 'test -e /sys/class/net/kube-ipvs0 || ${program} --cleanup'`,
+  },
+};

@@ -1,4 +1,5 @@
 import path from "node:path";
+import { oldestLinuxForNftables } from "../../components/render/kube-proxy.ts";
 import {
   type Cidr,
   encloses,
@@ -12,6 +13,7 @@ import {
   parseCidr,
   sizeOf,
 } from "../ipv4.ts";
+import { isAtLeast, type Kernel } from "./kernel.ts";
 import { isDnsLabel, parseTaint } from "./label.ts";
 import { isServer } from "./mirror.ts";
 import { mistakeAt } from "./mistake.ts";
@@ -24,6 +26,8 @@ export interface Context {
   readonly arch: string;
   /** Absolute folder that holds the default mirror. */
   readonly cacheDir: string;
+  /** This computer's. */
+  readonly kernel: Kernel;
 }
 
 /** A setting that parsed, and where it stands. */
@@ -90,6 +94,7 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   machinePodRanges,
   maxPods,
   taintsOnce,
+  kubeProxyMode,
   certificateTimes,
   sshPorts,
 ];
@@ -423,6 +428,23 @@ function taintsOnce({ draft: { controllerTaints, workerPools } }: Subject): stri
 function sameTaint(text: string, other: string): boolean {
   const [a, b] = [parseTaint(text), parseTaint(other)];
   return a !== undefined && b !== undefined && a.key === b.key && a.effect === b.effect;
+}
+
+/** Machines on this computer share its kernel. */
+function kubeProxyMode({ draft: { platform, kubeProxy }, context: { kernel } }: Subject): string[] {
+  const mode = kubeProxy?.mode;
+  if (platform !== "local") return [];
+  const where = "kubeProxy.mode";
+  const shared = `this computer's kernel ${kernel.release}, which its machines share, `;
+  if (mode === "nftables" && !isAtLeast(kernel, oldestLinuxForNftables)) {
+    const wrong = `${shared}is older than ${oldestLinuxForNftables}`;
+    return [mistakeAt(where, wrong, mode, "use iptables, or a newer kernel")];
+  }
+  if (mode === "ipvs" && !kernel.ipvs) {
+    const todo = "use iptables or nftables, or a kernel with ip_vs";
+    return [mistakeAt(where, `${shared}has no ip_vs`, mode, todo)];
+  }
+  return [];
 }
 
 function certificateTimes({ draft: { certificates = {} } }: Subject): string[] {

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { z } from "zod";
+import { kubeProxyModes } from "../../components/render/kube-proxy.ts";
 import { type KubernetesVersion, kubernetesVersions } from "../../components/versions.ts";
 import { enclosingCidr, formatCidr, parseAddress, parseCidr } from "../ipv4.ts";
 import { decidedFlags, decidedKubeletFields } from "./decided.ts";
@@ -214,6 +215,9 @@ export const schema = group({
   apiServer: service(decidedFlags.apiServer, "event-ttl: 2h"),
   controllerManager: service(decidedFlags.controllerManager, "node-monitor-period: 5s"),
   scheduler: service(decidedFlags.scheduler, 'v: "2"'),
+  kubeProxy: group({
+    mode: oneOf(kubeProxyModes, "not a mode of kube-proxy").default("iptables"),
+  }).prefault({}),
   artifacts: group({
     mirror: text(
       (text) => path.isAbsolute(text) || (isServer(text) && URL.canParse(text)),

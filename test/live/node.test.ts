@@ -255,6 +255,32 @@ describe("kthw-node on a machine", function () {
     });
   });
 
+  describe("a requirement", () => {
+    it("lets a service be placed where it is met", async () => {
+      await apply(service("met", [], { requires: ["test -e /etc/passwd", "true"] }));
+      assert.ok(await active("met"));
+    });
+
+    it("that is not met says why, before anything is changed", async () => {
+      const before = service("unmet", [file("/etc/unmet/before")]);
+      await apply(before);
+      const start = await invocation("unmet");
+      const after = service("unmet", [file("/etc/unmet/after")], {
+        requires: ["true", "{ echo needs ip_vs; false; }"],
+        users: ["unmet"],
+        packages: ["nowhere"],
+      });
+      await fails(node("apply --wait", after), /^unmet on m1: needs ip_vs$/m);
+      assert.deepEqual(
+        [await exists("/etc/unmet/before"), await exists("/etc/unmet/after")],
+        [true, false],
+      );
+      assert.notEqual((await machine.run("id unmet")).code, 0);
+      assert.equal(await invocation("unmet"), start);
+      await done(node("check", before));
+    });
+  });
+
   describe("a package", () => {
     const installing = (script: string) =>
       instead("apt-get", `echo "$DEBIAN_FRONTEND $(umask) $*" >>/run/apt-get\n${script}`, () =>
