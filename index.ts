@@ -53,6 +53,7 @@ const controlPlane = new ControlPlane("control-plane", {
   clusterDomain: settings.clusterDomain,
   serviceCidr: settings.serviceCidr,
   serviceAddress: nthAddress(parseCidr(settings.serviceCidr)!, 1),
+  ...(settings.joinTokens.length > 0 && { nodeCidrs: settings.podCidr }),
   endpoint: made.endpoint,
   alsoKnownAs: settings.loadBalancers,
   ca,
@@ -92,7 +93,7 @@ const network = new BridgeNetwork("pod-network", {
 const workerPools = groups.map(
   ({ name, nodes, machines, labels, taints, maxUnavailable }) =>
     new WorkerPool(name, {
-      workers: nodes.map((node, index) => ({ node, kubelet: machines[index]!.kubelet })),
+      workers: nodes.map((node, index) => ({ node, ...machines[index]! })),
       labels,
       taints,
       maxUnavailable,

@@ -51,6 +51,8 @@ export interface ControlPlaneArgs {
   readonly serviceCidr: string;
   /** The first address of `serviceCidr`: the API within the cluster. */
   readonly serviceAddress: string;
+  /** Where Nodes that have no range for their pods get one from; undefined if every Node has one. */
+  readonly nodeCidrs?: string;
   readonly endpoint: Endpoint;
   /** Further names and addresses under which the API servers answer: the load balancers'. */
   readonly alsoKnownAs: readonly { readonly name: string; readonly address: string }[];
@@ -202,6 +204,7 @@ export class ControlPlane extends pulumi.ComponentResource {
             cluster: args.clusterName,
             binaries: args.binaries,
             serviceCidr: args.serviceCidr,
+            nodeCidrs: args.nodeCidrs,
             extraFlags: args.controllerManagerFlags,
           }),
           {

@@ -17,6 +17,8 @@ export interface Taint {
 /** A node of a pool. */
 export interface Worker {
   readonly node: Node;
+  /** Range of its pods. */
+  readonly podCidr: string;
   /** Fields of KubeletConfiguration laid over ours. */
   readonly kubelet: Readonly<Record<string, unknown>>;
 }
@@ -53,6 +55,9 @@ export interface WorkerPoolArgs {
   readonly pauseImage: string;
 }
 
+/** The label of every Node whose machine is in the settings, which no kubelet can give itself. */
+export const managedLabel = { "app.kubernetes.io/managed-by": "pulumi" } as const;
+
 /** Nodes that run pods: containerd, kubelet and kube-proxy on each machine. */
 export class WorkerPool extends pulumi.ComponentResource {
   /** The gates after which each Node is Ready and its kube-proxy healthy, with the pool's labels and taints. */
@@ -68,7 +73,7 @@ export class WorkerPool extends pulumi.ComponentResource {
     }[] = [];
     const ready: pulumi.Resource[] = [];
 
-    for (const [index, { node, kubelet: configuration }] of args.workers.entries()) {
+    for (const [index, { node, podCidr, kubelet: configuration }] of args.workers.entries()) {
       const { machine } = node;
       const { traits } = machine;
       const client = args.ca.issue(kubeletClient(machine), { parent: this });
@@ -107,6 +112,34 @@ export class WorkerPool extends pulumi.ComponentResource {
         }),
         { parent: this, dependsOn: [node.ready, ...after("containerd")] },
       );
+      // Makes the Node before its kubelet does: nobody allocates it another range, and no pod comes before its taints. It stays
+      // when this goes, since given back a Node that is gone would be made anew, and a range cannot be given back.
+      const registered = new NodePatch(
+        `${machine.name}:kubernetes-node`,
+        {
+          metadata: {
+            name: machine.name,
+            annotations: { "pulumi.com/patchForce": "true" },
+            labels: { ...args.labels, ...managedLabel },
+          },
+          spec: {
+            podCIDR: podCidr,
+            podCIDRs: [podCidr],
+            ...(args.taints.length > 0 && {
+              taints: args.taints.map(({ value, ...taint }) => ({
+                ...taint,
+                ...(value !== "" && { value }),
+              })),
+            }),
+          },
+        },
+        {
+          parent: this,
+          provider: args.controlPlane.provider,
+          deletedWith: args.controlPlane.provider,
+          retainOnDelete: true,
+        },
+      );
       const network = args.network.ready.get(machine.name);
       const kubelet = node.service(
         kubeletService({
@@ -128,6 +161,7 @@ export class WorkerPool extends pulumi.ComponentResource {
             bundle,
             containerd,
             ...(network ? [network] : []),
+            registered,
             ...after("kubelet"),
           ],
           certificates: [args.ca.trustPem, client.certPem, server.certPem],
@@ -154,35 +188,7 @@ export class WorkerPool extends pulumi.ComponentResource {
         dependsOn: [kubelet, kubeProxyPlaced],
         until: `${binaries.kubernetes}/kubectl --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=100s node/${machine.name}`,
       });
-      ready.push(
-        healthy,
-        new NodePatch(
-          `${machine.name}:labels-and-taints`,
-          {
-            metadata: {
-              name: machine.name,
-              annotations: { "pulumi.com/patchForce": "true" },
-              labels: { ...args.labels },
-            },
-            ...(args.taints.length > 0 && {
-              spec: {
-                taints: args.taints.map(({ value, ...taint }) => ({
-                  ...taint,
-                  ...(value !== "" && { value }),
-                })),
-              },
-            }),
-          },
-          {
-            parent: this,
-            provider: args.controlPlane.provider,
-            dependsOn: [healthy],
-            deletedWith: args.controlPlane.provider,
-            // The Node has left by then; what is applied to one that is gone would make it again.
-            retainOnDelete: true,
-          },
-        ),
-      );
+      ready.push(healthy);
     }
     this.ready = ready;
     this.registerOutputs({});

@@ -386,7 +386,10 @@ describe("the program", () => {
     it("Nodes have the labels and taints of their pool", () => {
       for (const machine of controllers) {
         const { metadata, spec } = kubernetes("core/v1:NodePatch", machine);
-        assert.deepEqual(metadata.labels, { "node-role.kubernetes.io/control-plane": "" });
+        assert.deepEqual(metadata.labels, {
+          "node-role.kubernetes.io/control-plane": "",
+          "app.kubernetes.io/managed-by": "pulumi",
+        });
         assert.deepEqual(
           spec.taints.map(({ key, effect }: { key: string; effect: string }) => [key, effect]),
           [["node-role.kubernetes.io/control-plane", "NoSchedule"]],
@@ -394,8 +397,23 @@ describe("the program", () => {
       }
       for (const machine of workers) {
         const { metadata, spec } = kubernetes("core/v1:NodePatch", machine);
-        assert.deepEqual(metadata.labels, {});
-        assert.deepEqual(spec?.taints ?? [], []);
+        assert.deepEqual(metadata.labels, { "app.kubernetes.io/managed-by": "pulumi" });
+        assert.equal(spec.taints, undefined);
+      }
+    });
+    it("Nodes have the pod ranges of the settings before their kubelets start", () => {
+      for (const [machine, range] of [
+        ["cp1", "10.200.11.0/24"],
+        ["worker2", "10.200.22.0/24"],
+      ] as const) {
+        const { spec } = kubernetes("core/v1:NodePatch", machine);
+        assert.equal(spec.podCIDR, range);
+        assert.deepEqual(spec.podCIDRs, [range]);
+        const [node] = graph
+          .ofType("kubernetes:core/v1:NodePatch")
+          .filter(({ name }) => machineOf(name) === machine);
+        assert.ok(graph.awaited(graph.command(`${machine}:kubelet`)).has(node!), machine);
+        assert.equal(node!.retainOnDelete, true);
       }
     });
     it("API servers may use the kubelets' API under the name in their certificate", () => {

@@ -50,6 +50,14 @@ const apiserver = (extraFlags: Record<string, string>) =>
       { ca: `${pki}/ca.crt`, cert: `${pki}/admin.crt`, key: `${pki}/admin.key` },
     ),
   });
+const kubeControllerManager = (nodeCidrs: string | undefined) =>
+  kubeControllerManagerService({
+    cluster: "kubernetes",
+    binaries: kubernetes,
+    serviceCidr,
+    nodeCidrs,
+    extraFlags: {},
+  });
 const containerd = (container: boolean) =>
   containerdService({
     binaries,
@@ -108,14 +116,8 @@ const texts: Readonly<Record<string, string>> = {
     { name: "key2", secret: "NEW" },
     { name: "key1", secret: "OLD" },
   ]),
-  ...files(
-    kubeControllerManagerService({
-      cluster: "kubernetes",
-      binaries: kubernetes,
-      serviceCidr,
-      extraFlags: {},
-    }),
-  ),
+  ...files(kubeControllerManager(undefined)),
+  ...files(kubeControllerManager("10.200.0.0/16"), "kube-controller-manager-with-guests"),
   ...files(kubeSchedulerService({ cluster: "kubernetes", binaries: kubernetes, extraFlags: {} })),
   ...files(containerd(false)),
   ...files(containerd(true), "containerd-in-container"),
@@ -214,6 +216,22 @@ describe("flags of a service", () => {
       commandLine("/bin/x", { format: "%n of 100%" }),
       "/bin/x \\\n  --format=%%n of 100%%",
     );
+  });
+});
+
+describe("ranges for the pods of Nodes that have none", () => {
+  it("are as large as fits what is left of the range of all pods", () => {
+    const mask = (range: string) =>
+      /--node-cidr-mask-size=(\d+)/.exec(kubeControllerManager(range).files[0]!.text)?.[1];
+    for (const [range, expected] of [
+      ["10.0.0.0/7", "23"],
+      ["10.0.0.0/8", "24"],
+      ["10.200.0.0/16", "24"],
+      ["10.200.0.0/23", "24"],
+      ["10.200.0.0/24", "25"],
+      ["10.200.0.0/26", "26"],
+    ] as const)
+      assert.equal(mask(range), expected, range);
   });
 });
 

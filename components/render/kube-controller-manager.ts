@@ -11,6 +11,8 @@ export function kubeControllerManagerService(args: {
   /** Folder of the binaries. */
   readonly binaries: string;
   readonly serviceCidr: string;
+  /** Where Nodes that have no range for their pods get one from; undefined if every Node has one. */
+  readonly nodeCidrs: string | undefined;
   readonly extraFlags: Flags;
 }): Service {
   const flags: Flags = {
@@ -28,7 +30,7 @@ export function kubeControllerManagerService(args: {
     controllers: "*,bootstrapsigner,tokencleaner",
     "leader-elect": true,
     "cluster-name": args.cluster,
-    "allocate-node-cidrs": false,
+    ...allocation(args.nodeCidrs),
     "service-cluster-ip-range": args.serviceCidr,
     "terminated-pod-gc-threshold": 1000,
     profiling: false,
@@ -81,5 +83,16 @@ export function kubeControllerManagerService(args: {
         ),
       },
     ],
+  };
+}
+
+/** Ranges of 254 pods, or of 126 where the range of all is small; the allocator can part a range in 2^16 at most. */
+function allocation(nodeCidrs: string | undefined): Flags {
+  if (nodeCidrs === undefined) return { "allocate-node-cidrs": false };
+  const prefix = Number(nodeCidrs.split("/")[1]);
+  return {
+    "allocate-node-cidrs": true,
+    "cluster-cidr": nodeCidrs,
+    "node-cidr-mask-size": prefix < 24 ? Math.min(24, prefix + 16) : Math.max(25, prefix),
   };
 }

@@ -15,6 +15,7 @@ export interface Registration {
   readonly deletedWith: string;
   readonly ignoreChanges: readonly string[];
   readonly replaceOnChanges: readonly string[];
+  readonly retainOnDelete: boolean;
 }
 
 /** How a program is run. */
@@ -106,6 +107,7 @@ export async function record<T>(
           deletedWith: request.getDeletedwith(),
           ignoreChanges: request.getIgnorechangesList(),
           replaceOnChanges: request.getReplaceonchangesList(),
+          retainOnDelete: request.getRetainondelete(),
         });
       }
       done(error, response);
