@@ -73,6 +73,7 @@ const groups = [
     machines: settings.controllers,
     labels: settings.controllerLabels,
     taints: settings.controllerTaints,
+    staticPods: settings.controllerStaticPods,
     maxUnavailable: 1,
   },
   ...pools,
@@ -91,11 +92,12 @@ const network = new BridgeNetwork("pod-network", {
   dependsOn: membership.ready,
 });
 const workerPools = groups.map(
-  ({ name, nodes, machines, labels, taints, maxUnavailable }) =>
+  ({ name, nodes, machines, labels, taints, staticPods, maxUnavailable }) =>
     new WorkerPool(name, {
       workers: nodes.map((node, index) => ({ node, ...machines[index]! })),
       labels,
       taints,
+      staticPods,
       maxUnavailable,
       clusterName: settings.clusterName,
       clusterDomain: settings.clusterDomain,

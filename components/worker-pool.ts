@@ -5,7 +5,12 @@ import type { Node } from "./node/node.ts";
 import { kubeletClient, kubeletServer, kubeProxy } from "./pki.ts";
 import { containerdService } from "./render/containerd.ts";
 import { type KubeProxyMode, kubeProxyService } from "./render/kube-proxy.ts";
-import { kubeletKubeconfigPath, kubeletPki, kubeletService } from "./render/kubelet.ts";
+import {
+  kubeletKubeconfigPath,
+  kubeletPki,
+  kubeletService,
+  type StaticPod,
+} from "./render/kubelet.ts";
 
 /** A taint of a Node. */
 export interface Taint {
@@ -29,6 +34,8 @@ export interface WorkerPoolArgs {
   readonly labels: Readonly<Record<string, string>>;
   /** Taints of its Nodes. */
   readonly taints: readonly Taint[];
+  /** Pods that its kubelets run without being told by the API. */
+  readonly staticPods: readonly StaticPod[];
   /** How many workers may change at the same time. */
   readonly maxUnavailable: number;
   readonly clusterName: string;
@@ -84,6 +91,9 @@ export class WorkerPool extends pulumi.ComponentResource {
           name: "kubelet",
           directories: [
             { path: "/var/lib/kubelet", mode: "0700", owner: "root:root" },
+            { path: "/etc/kubernetes", mode: "0755", owner: "root:root" },
+            // Members of etcd pass through it to their own.
+            { path: "/etc/kubernetes/pki", mode: "0711", owner: "root:root" },
             { path: "/etc/kubernetes/manifests", mode: "0700", owner: "root:root" },
           ],
           files: [
@@ -153,6 +163,7 @@ export class WorkerPool extends pulumi.ComponentResource {
           cgroupVersion: traits.cgroupVersion,
           container: traits.container,
           configuration,
+          staticPods: args.staticPods,
         }),
         {
           parent: this,

@@ -3,6 +3,7 @@ import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { ArtifactSource } from "../components/downloads.ts";
 import type { KubeProxyMode } from "../components/render/kube-proxy.ts";
+import type { StaticPod } from "../components/render/kubelet.ts";
 import type { Architecture, KubernetesVersion } from "../components/versions.ts";
 import { type Context, check } from "./config/checks.ts";
 import { thisKernel } from "./config/kernel.ts";
@@ -41,6 +42,7 @@ export interface WorkerPoolSettings {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];
+  readonly staticPods: readonly StaticPod[];
   /** How many of its machines an update may restart at a time. */
   readonly maxUnavailable: number;
   /** How its machines become nodes. */
@@ -86,6 +88,7 @@ export interface Settings {
   readonly controllers: readonly MachineSettings[];
   readonly controllerTaints: readonly Taint[];
   readonly controllerLabels: Readonly<Record<string, string>>;
+  readonly controllerStaticPods: readonly StaticPod[];
   readonly workerPools: readonly WorkerPoolSettings[];
   readonly joinTokens: readonly JoinTokenSettings[];
   /** How long the pods of a Node that leaves may take to go elsewhere. */

@@ -86,6 +86,7 @@ describe("settings of the local stack", () => {
         { key: "node-role.kubernetes.io/control-plane", value: "", effect: "NoSchedule" },
       ],
       controllerLabels: { "node-role.kubernetes.io/control-plane": "" },
+      controllerStaticPods: [],
       joinTokens: [],
       drainTimeoutSeconds: 300,
       etcd: { generation: 1 },
@@ -240,6 +241,14 @@ const worker3 = { name: "worker3", address: "10.240.0.23", podCidr: "10.200.23.0
 const token = "0a1b2c.0123456789abcdef";
 const noToken =
   "not a bootstrap token, got [secret]; use 6 and 16 small letters and digits with a dot between them";
+
+const staticPod = {
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "registry" },
+  spec: { containers: [{ name: "registry", image: "registry.example.com/registry:3" }] },
+};
+const onTheMachine = "use what is on the machine, such as a hostPath, or a DaemonSet";
 
 const rows: Readonly<Record<string, readonly (readonly [Change, ...mistakes: string[]])[]>> = {
   "unknown settings": [
@@ -618,6 +627,71 @@ const rows: Readonly<Record<string, readonly (readonly [Change, ...mistakes: str
     [
       { "workerPools[0].taints": ["a:NoExecute", "a:NoSchedule", "a=b:NoExecute"] },
       "workerPools[0].taints[2]: the same key and effect as workerPools[0].taints[0], got a=b:NoExecute; leave one of them out",
+    ],
+  ],
+  "static pods": [
+    [
+      { "workerPools[0].staticPods": ["registry.yaml"] },
+      "workerPools[0].staticPods[0]: not a manifest, got registry.yaml; write a Pod's fields below the dash",
+    ],
+    [
+      { controllerStaticPods: [{ ...staticPod, kind: "Deployment", apiVersion: "apps/v1" }] },
+      "controllerStaticPods[0]: not a Pod, got apps/v1 Deployment; give a manifest of apiVersion v1 and kind Pod",
+    ],
+    [
+      { controllerStaticPods: [{}] },
+      "controllerStaticPods[0]: not a Pod, got nothing; give a manifest of apiVersion v1 and kind Pod",
+    ],
+    [
+      { "workerPools[0].staticPods": [{ apiVersion: "v1", kind: "Pod", spec: {} }] },
+      "workerPools[0].staticPods[0].metadata.name: not the name of a pod, got nothing; use small letters, digits, inner dashes and dots, like registry",
+      "workerPools[0].staticPods[0].spec.containers: no container, got nothing; list one at least",
+    ],
+    [
+      { "workerPools[0].staticPods": [staticPod, { ...staticPod, metadata: { name: "../x" } }] },
+      "workerPools[0].staticPods[1].metadata.name: not the name of a pod, got ../x; use small letters, digits, inner dashes and dots, like registry",
+    ],
+    [
+      { "workerPools[0].staticPods": [staticPod, staticPod], controllerStaticPods: [staticPod] },
+      "workerPools[0].staticPods[1].metadata.name: the same as workerPools[0].staticPods[0].metadata.name, got registry; give each pod a name of its own",
+    ],
+    ...[
+      ["serviceAccountName", "default"] as const,
+      ["imagePullSecrets", [{ name: "x" }]] as const,
+    ].map(
+      ([field, value]) =>
+        [
+          { controllerStaticPods: [{ ...staticPod, spec: { ...staticPod.spec, [field]: value } }] },
+          `controllerStaticPods[0].spec.${field}: out of reach of a static pod, got ${typeof value === "string" ? value : JSON.stringify(value)}; ${onTheMachine}`,
+        ] as const,
+    ),
+    [
+      {
+        controllerStaticPods: [
+          {
+            ...staticPod,
+            spec: {
+              nodeSelector: { secret: "no" },
+              containers: [
+                {
+                  name: "x",
+                  env: [{ name: "secret", valueFrom: { secretKeyRef: { name: "s", key: "k" } } }],
+                  envFrom: [{ configMapRef: { name: "c" } }],
+                },
+              ],
+              volumes: [
+                { name: "secret", secret: { secretName: "s" } },
+                { name: "p", projected: { sources: [{ configMap: { name: "c" } }] } },
+                { name: "configMap", hostPath: { path: "/x" } },
+              ],
+            },
+          },
+        ],
+      },
+      `controllerStaticPods[0].spec.containers[0].env[0].valueFrom.secretKeyRef: out of reach of a static pod, got {"name":"s","key":"k"}; ${onTheMachine}`,
+      `controllerStaticPods[0].spec.containers[0].envFrom[0].configMapRef: out of reach of a static pod, got {"name":"c"}; ${onTheMachine}`,
+      `controllerStaticPods[0].spec.volumes[0].secret: out of reach of a static pod, got {"secretName":"s"}; ${onTheMachine}`,
+      `controllerStaticPods[0].spec.volumes[1].projected.sources[0].configMap: out of reach of a static pod, got {"name":"c"}; ${onTheMachine}`,
     ],
   ],
   "what the program decides": [

@@ -17,7 +17,7 @@ import { kubeControllerManagerService } from "../components/render/kube-controll
 import { type KubeProxyMode, kubeProxyService } from "../components/render/kube-proxy.ts";
 import { kubeSchedulerService } from "../components/render/kube-scheduler.ts";
 import { kubeconfigWithData, kubeconfigWithFiles } from "../components/render/kubeconfig.ts";
-import { kubeletService } from "../components/render/kubelet.ts";
+import { kubeletService, type StaticPod } from "../components/render/kubelet.ts";
 import { commandLine } from "../components/render/systemd.ts";
 import { parseDescription } from "../preview/description.ts";
 import { firstUpdate, stdinOf } from "./support/program.ts";
@@ -66,7 +66,7 @@ const containerd = (container: boolean) =>
     restrictOomScoreAdj: container,
     container,
   });
-const kubelet = (container: boolean, configuration = {}) =>
+const kubelet = (container: boolean, configuration = {}, staticPods: readonly StaticPod[] = []) =>
   kubeletService({
     cluster: "kubernetes",
     server,
@@ -78,6 +78,7 @@ const kubelet = (container: boolean, configuration = {}) =>
     cgroupVersion: container ? 1 : 2,
     container,
     configuration,
+    staticPods,
   });
 const kubeProxy = (container: boolean, mode: KubeProxyMode = "iptables") =>
   kubeProxyService({
@@ -232,6 +233,34 @@ describe("ranges for the pods of Nodes that have none", () => {
       ["10.200.0.0/26", "26"],
     ] as const)
       assert.equal(mask(range), expected, range);
+  });
+});
+
+describe("a static pod", () => {
+  it("is a file that the kubelet reads anew, for root alone", () => {
+    const pod = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "registry" },
+      spec: { containers: [{ name: "registry", image: "registry.example.com/registry:3" }] },
+    };
+    const before = kubelet(false);
+    const { files, ...service } = kubelet(false, {}, [pod]);
+    assert.deepEqual({ ...service, files: files.slice(0, -1) }, before);
+    assert.deepEqual(files.at(-1), {
+      path: "/etc/kubernetes/manifests/registry.yaml",
+      mode: "0600",
+      live: true,
+      text: `apiVersion: v1
+kind: Pod
+metadata:
+  name: registry
+spec:
+  containers:
+    - name: registry
+      image: registry.example.com/registry:3
+`,
+    });
   });
 });
 

@@ -13,7 +13,7 @@
 #   service NAME | bundle NAME      first: what this is. A bundle's files (keys, certificates) change all at the same instant.
 #   requires COMMAND                succeeds on a machine that can run the service, else says why not; asked before anything is changed
 #   package NAME                    a Debian package that must be installed
-#   user NAME                       a system user that must exist
+#   user NAME                       a system user that must exist, and a group of that name
 #   directory PATH MODE OWNER:GROUP
 #   file PATH MODE OWNER:GROUP [live]     live: read anew at each use, so that a change restarts nothing
 #   unit NAME                       the systemd unit to enable and start
@@ -255,9 +255,10 @@ install_packages() { # NAME...
   done
 }
 
-make_user() { # NAME
+make_user() { # NAME, of the user and its group
+  getent group "$1" >/dev/null || groupadd --system "$1"
   id -u "$1" >/dev/null 2>&1 ||
-    useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$1"
+    useradd --system --gid "$1" --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$1"
 }
 
 # Makes the machine's files as described, and forgets what the service was started with where that is not what it reads now.

@@ -1,6 +1,10 @@
 import type { Service } from "./description.ts";
 import { unit } from "./systemd.ts";
 
+const socket = "/run/containerd/containerd.sock";
+/** Its members may use the runtime, by which they may do on the machine whatever root may. */
+const group = "kubernetes";
+
 /** The container runtime of a node. */
 export function containerdService(args: {
   /** Folders of the binaries. */
@@ -22,8 +26,13 @@ export function containerdService(args: {
   return {
     name: "containerd",
     packages: ["conntrack", "ebtables", "ipset", "iptables", "socat"],
+    users: [group],
+    directories: [
+      { path: "/etc/cni/net.d", mode: "0755", owner: "root:root" },
+      { path: "/opt/cni/bin", mode: "0755", owner: "root:root" },
+    ],
     unit: "containerd.service",
-    health: "test -S /run/containerd/containerd.sock",
+    health: `test -S ${socket}`,
     files: [
       {
         path: "/etc/systemd/system/containerd.service",
@@ -43,7 +52,11 @@ export function containerdService(args: {
               ],
             }),
             ExecStart: `${binaries.containerd}/containerd`,
-            ExecStartPost: "/usr/local/bin/kthw-node import-images",
+            ExecStartPost: [
+              // containerd makes it anew at each start, and wants a number for the group.
+              `-/bin/chgrp ${group} ${socket}`,
+              "/usr/local/bin/kthw-node import-images",
+            ],
             Restart: "always",
             RestartSec: "2",
             Delegate: "yes",
@@ -60,7 +73,7 @@ export function containerdService(args: {
       { path: "/etc/containerd/config.toml", text: containerdConfig(args) },
       {
         path: "/etc/crictl.yaml",
-        text: "runtime-endpoint: unix:///run/containerd/containerd.sock\n",
+        text: `runtime-endpoint: unix://${socket}\n`,
         live: true,
       },
       ...(args.container

@@ -8,8 +8,15 @@ export const kubeletKubeconfigPath = "/etc/kubernetes/kubelet.conf";
 /** Where a kubelet keeps its certificates. */
 export const kubeletPki = "/var/lib/kubelet/pki";
 
+const manifests = "/etc/kubernetes/manifests";
 const configPath = "/var/lib/kubelet/config.yaml";
 const ca = `${kubeletPki}/ca.crt`;
+
+/** The manifest of a pod that a kubelet runs without being told by the API. */
+export interface StaticPod {
+  readonly metadata: { readonly name: string };
+  readonly [field: string]: unknown;
+}
 
 /** The kubelet of one node. */
 export function kubeletService(args: {
@@ -27,6 +34,7 @@ export function kubeletService(args: {
   readonly container: boolean;
   /** Fields of KubeletConfiguration laid over ours. */
   readonly configuration: Readonly<Record<string, unknown>>;
+  readonly staticPods: readonly StaticPod[];
 }): Service {
   return {
     name: "kubelet",
@@ -71,6 +79,13 @@ export function kubeletService(args: {
           { ca, cert: `${kubeletPki}/kubelet-client.crt`, key: `${kubeletPki}/kubelet-client.key` },
         ),
       },
+      // The kubelet watches the folder.
+      ...args.staticPods.map((pod) => ({
+        path: `${manifests}/${pod.metadata.name}.yaml`,
+        text: stringify(pod, { lineWidth: 0 }),
+        mode: "0600",
+        live: true,
+      })),
     ],
   };
 }
@@ -112,7 +127,7 @@ function kubeletConfiguration(args: {
     readOnlyPort: 0,
     registerNode: true,
     seccompDefault: true,
-    staticPodPath: "/etc/kubernetes/manifests",
+    staticPodPath: manifests,
     tlsCertFile: `${kubeletPki}/kubelet.crt`,
     tlsPrivateKeyFile: `${kubeletPki}/kubelet.key`,
     tlsMinVersion: "VersionTLS12",

@@ -94,6 +94,7 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   machinePodRanges,
   maxPods,
   taintsOnce,
+  staticPodNames,
   kubeProxyMode,
   certificateTimes,
   sshPorts,
@@ -422,6 +423,27 @@ function taintsOnce({ draft: { controllerTaints, workerPools } }: Subject): stri
       const wrong = `the same key and effect as ${earlier.where}`;
       return mistakeAt(where, wrong, value, "leave one of them out");
     });
+  });
+}
+
+/** They are files of one folder. */
+function staticPodNames({ draft: { controllerStaticPods, workerPools } }: Subject): string[] {
+  const lists = [
+    { where: "controllerStaticPods", pods: controllerStaticPods },
+    ...(workerPools ?? []).map((pool, index) => ({
+      where: `workerPools[${index}].staticPods`,
+      pods: pool?.staticPods,
+    })),
+  ];
+  return lists.flatMap(({ where, pods }) => {
+    const names = (pods ?? []).flatMap((pod, index) =>
+      pod?.metadata?.name === undefined
+        ? []
+        : [{ where: `${where}[${index}].metadata.name`, value: pod.metadata.name }],
+    );
+    return conflicts(names).map(({ where, value, earlier }) =>
+      mistakeAt(where, `the same as ${earlier.where}`, value, "give each pod a name of its own"),
+    );
   });
 }
 

@@ -1,6 +1,7 @@
 import path from "node:path";
 import { z } from "zod";
 import { kubeProxyModes } from "../../components/render/kube-proxy.ts";
+import type { StaticPod } from "../../components/render/kubelet.ts";
 import { type KubernetesVersion, kubernetesVersions } from "../../components/versions.ts";
 import { enclosingCidr, formatCidr, parseAddress, parseCidr } from "../ipv4.ts";
 import { decidedFlags, decidedKubeletFields } from "./decided.ts";
@@ -14,6 +15,7 @@ import {
 } from "./label.ts";
 import { isServer } from "./mirror.ts";
 import { mistake } from "./mistake.ts";
+import { mistakesInPod } from "./static-pod.ts";
 
 const supportedVersions = Object.keys(kubernetesVersions) as KubernetesVersion[];
 
@@ -154,6 +156,19 @@ const bootstrapToken = {
     "not a bootstrap token, got [secret]; use 6 and 16 small letters and digits with a dot between them",
 };
 
+const staticPods = list(
+  z
+    .record(z.string(), z.unknown(), {
+      error: saying("not a manifest", "write a Pod's fields below the dash"),
+    })
+    .check(({ value, issues }) => {
+      for (const { path, message } of mistakesInPod(value)) {
+        issues.push({ code: "custom", message, path, input: value });
+      }
+    })
+    .transform((pod) => pod as StaticPod),
+);
+
 const machine = group({
   name: name("worker1"),
   address,
@@ -181,11 +196,13 @@ export const schema = group({
   controllers: list(machine).default([]),
   controllerTaints: taints.default(["node-role.kubernetes.io/control-plane:NoSchedule"]),
   controllerLabels: labels.prefault({ "node-role.kubernetes.io/control-plane": "" }),
+  controllerStaticPods: staticPods.default([]),
   workerPools: list(
     group({
       name: name("workers"),
       labels: labels.prefault({}),
       taints: taints.default([]),
+      staticPods: staticPods.default([]),
       maxUnavailable: count.default(1),
       join: oneOf(["certificates", "bootstrapToken", "kubeadm"], "not a way to join").default(
         "certificates",

@@ -255,6 +255,17 @@ describe("kthw-node on a machine", function () {
     });
   });
 
+  describe("a user", () => {
+    it("gets a group of its name, be it there already", async () => {
+      await machine.output("useradd --system --gid nogroup lonely");
+      await apply(service("grouped", [], { users: ["lonely", "fresh"] }));
+      assert.equal(
+        await machine.output("id -gn fresh; getent group lonely | cut -d: -f1"),
+        "fresh\nlonely",
+      );
+    });
+  });
+
   describe("a requirement", () => {
     it("lets a service be placed where it is met", async () => {
       await apply(service("met", [], { requires: ["test -e /etc/passwd", "true"] }));

@@ -1,0 +1,281 @@
+import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
+import {
+  agnhost,
+  ask,
+  importTestImage,
+  type KubernetesObject,
+  list,
+  namespace,
+  place,
+  readyNodes,
+  startPod,
+} from "./support/cluster.ts";
+import { LiveStack, type WrittenSettings } from "./support/live-stack.ts";
+import { changed, restarted } from "./support/machines.ts";
+import { eventually, output, step } from "./support/run.ts";
+
+const nodes = ["cp1", "worker1", "worker2"];
+const addresses = { cp1: "10.240.0.11", worker1: "10.240.0.21", worker2: "10.240.0.22" };
+
+/** A pod that answers with its own name, run by the kubelets of a pool. */
+const staticPod = (port: number) => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "static" },
+  spec: {
+    terminationGracePeriodSeconds: 0,
+    containers: [
+      {
+        name: "agnhost",
+        image: agnhost.name,
+        imagePullPolicy: "Never",
+        args: ["netexec", `--http-port=${port}`],
+      },
+    ],
+  },
+});
+
+/** What the tests read of a Node. */
+interface NodeObject extends KubernetesObject {
+  readonly spec: KubernetesObject["spec"] & {
+    readonly taints?: readonly { readonly key: string; readonly effect: string }[];
+  };
+}
+
+describe("details of the nodes of a small cluster", function () {
+  this.timeout(900_000);
+  let stack: LiveStack;
+  let settings: WrittenSettings;
+  let isUp = false;
+  let hasFailed = false;
+
+  before(async () => {
+    stack = await step("remove what an earlier run left", () => LiveStack.create());
+    await stack.configure((settings) => {
+      settings.controllers = settings.controllers!.slice(0, 1);
+    });
+  });
+
+  beforeEach(function () {
+    console.log(`  ${this.currentTest?.title}`);
+    settings = stack.settings;
+  });
+
+  /** What failed leaves its logs, and the stack as the other tests expect it. */
+  afterEach(async function () {
+    if (this.currentTest?.state !== "failed") return;
+    hasFailed = true;
+    await stack.keepLogs(this.currentTest.title);
+    await stack.write(settings);
+  });
+
+  after(async () => {
+    await stack.remove();
+    if (hasFailed) console.log(`\n  logs of what failed: ${stack.logs}`);
+    else await rm(stack.logs, { recursive: true });
+  });
+
+  const itOnceUp = (title: string, test: () => Promise<void>) =>
+    it(title, function () {
+      if (!isUp) this.skip();
+      return test();
+    });
+
+  const inside = (machine: string, script: string) => stack.machines.inside(machine, script);
+  /** Updates the stack with other settings; services that were restarted, and files that changed. */
+  const update = async (title: string, change: (settings: WrittenSettings) => void) => {
+    const before = await stack.machines.lookAll();
+    await stack.configure(change);
+    await step(`pulumi up: ${title}`, () => stack.up());
+    const after = await stack.machines.lookAll();
+    return { restarted: restarted(before, after), changed: changed(before, after) };
+  };
+  const kubeProxies = nodes.map((node) => `${node} kube-proxy.service`);
+
+  /** Asks the service of the two pods from everywhere, at its cluster address and at a node port. */
+  const serviceAnswers = async () => {
+    const [service] = await list(stack, "services", `--namespace=${namespace}`);
+    const { clusterIP, ports } = service!.spec;
+    const { nodePort } = ports[0]!;
+    const answer = /^web[12]$/;
+    for (const pod of ["web1", "web2"])
+      await eventually(async () => assert.match(await ask(stack, pod, clusterIP, 80), answer));
+    for (const machine of nodes) {
+      const curl = "curl --fail --silent --show-error --max-time 5";
+      const script = `${curl} http://${clusterIP}/hostname`;
+      await eventually(async () => assert.match(await inside(machine, script), answer));
+    }
+    for (const address of Object.values(addresses)) {
+      const url = `http://${address}:${nodePort}/hostname`;
+      await eventually(async () => assert.match(await fromOutside(url), answer));
+    }
+  };
+  /** Asks from the network that the machines are in. */
+  const fromOutside = (url: string) =>
+    output("ip", [
+      ...["netns", "exec", stack.namespace],
+      ...["curl", "--fail", "--silent", "--show-error", "--max-time", "5", url],
+    ]);
+  /** Rules of kube-proxy's modes on a machine. */
+  const rules = async (machine: string) => ({
+    iptables: Number(
+      await inside(
+        machine,
+        "iptables-save 2>/dev/null | grep --count --extended-regexp 'KUBE-(SVC|SEP|EXT|SERVICES|NODEPORTS|POSTROUTING|MARK-MASQ|PROXY)' || true",
+      ),
+    ),
+    nftables: Number(
+      await inside(machine, "nft list tables | grep --count ' kube-proxy$' || true"),
+    ),
+  });
+  const node = async (name: string) =>
+    JSON.parse(await stack.kubectl(["get", `node/${name}`, "--output=json"])) as NodeObject;
+  const taints = async (name: string) =>
+    ((await node(name)).spec.taints ?? []).map(({ key, effect }) => `${key}:${effect}`);
+  /** Lets the scheduler choose a node for a pod without tolerations. */
+  const schedule = async (name: string) => {
+    await startPod(stack, name);
+    const pods = await list(stack, "pods", `--namespace=${namespace}`);
+    return pods.find(({ metadata }) => metadata.name === name)!.spec.nodeName;
+  };
+
+  it("comes up", async () => {
+    await step("pulumi up", () => stack.up());
+    isUp = true;
+    await stack.takeKubeconfig();
+    assert.deepEqual(await readyNodes(stack), nodes);
+    await step("test image", () => importTestImage(stack, nodes));
+    await step("two pods", async () => {
+      await startPod(stack, "web1", "worker1");
+      await startPod(stack, "web2", "worker2");
+    });
+    await stack.kubectl(["--namespace", namespace, "label", "pods", "web1", "web2", "in=web"]);
+    await place(stack, {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "web" },
+      spec: { type: "NodePort", selector: { in: "web" }, ports: [{ port: 80, targetPort: 8080 }] },
+    });
+    await step("the service answers", serviceAnswers);
+    const { iptables, nftables } = await rules("worker1");
+    assert.ok(iptables > 0);
+    assert.equal(nftables, 0);
+  });
+
+  itOnceUp(
+    "a mode of kube-proxy that the kernel lacks is refused before anything changes",
+    async () => {
+      const before = await stack.machines.lookAll();
+      await stack.configure((settings) => {
+        settings.kubeProxy = { mode: "ipvs" };
+      });
+      const { code, stdout, stderr } = await step("pulumi up: ipvs", () =>
+        stack.pulumi("up", "--yes"),
+      );
+      assert.notEqual(code, 0);
+      assert.match(
+        stdout + stderr,
+        /kubeProxy\.mode: this computer's kernel \S+, which its machines share, has no ip_vs, got ipvs; use iptables or nftables/,
+      );
+      const after = await stack.machines.lookAll();
+      assert.deepEqual([...restarted(before, after), ...changed(before, after)], []);
+      await stack.write(settings);
+    },
+  );
+
+  itOnceUp(
+    "members of the group kubernetes see a node's containers, nobody else does",
+    async () => {
+      await inside("worker1", "useradd --groups kubernetes alice; useradd bob");
+      const seen = (user: string) =>
+        inside("worker1", `runuser -u ${user} -- crictl ps --quiet | grep --count . || true`);
+      assert.ok(Number(await seen("alice")) > 0);
+      await assert.rejects(inside("worker1", "runuser -u bob -- crictl ps"), /permission denied/);
+      await assert.rejects(inside("worker1", "runuser -u alice -- ls /etc/kubernetes/pki"));
+      await inside("worker1", "systemctl restart containerd");
+      await eventually(async () => assert.ok(Number(await seen("alice")) > 0));
+      assert.equal(
+        await inside(
+          "worker1",
+          "stat --format='%a %U:%G' /etc/kubernetes /etc/kubernetes/pki /run/containerd/containerd.sock",
+        ),
+        "755 root:root\n711 root:root\n660 root:kubernetes\n",
+      );
+    },
+  );
+
+  itOnceUp(
+    "nftables, labels, taints and static pods come without restarting a kubelet",
+    async () => {
+      const manifest = "/etc/kubernetes/manifests/static.yaml";
+      const { restarted, changed } = await update("nftables, taints, a static pod", (settings) => {
+        settings.kubeProxy = { mode: "nftables" };
+        settings.controllerTaints = [];
+        settings.workerPools![0]!.labels = { disk: "ssd" };
+        settings.workerPools![0]!.taints = ["example.com/only=tests:NoSchedule"];
+        settings.workerPools![0]!.staticPods = [staticPod(8080)];
+      });
+      assert.deepEqual(restarted, kubeProxies);
+      assert.deepEqual(
+        changed.filter((line) => !line.includes("kube-proxy")),
+        [`worker1 ${manifest}`, `worker2 ${manifest}`],
+      );
+      assert.equal((await node("worker1")).metadata.labels?.disk, "ssd");
+      assert.deepEqual(await taints("worker2"), ["example.com/only:NoSchedule"]);
+      assert.deepEqual(await taints("cp1"), []);
+      assert.equal(await step("a pod is scheduled", () => schedule("anywhere")), "cp1");
+      for (const name of ["static-worker1", "static-worker2"])
+        await step(name, () =>
+          stack.kubectl(["wait", "--for=condition=Ready", "--timeout=60s", `pod/${name}`]),
+        );
+      await step("the service answers", serviceAnswers);
+      for (const machine of nodes)
+        assert.deepEqual(await rules(machine), { iptables: 0, nftables: 2 }, machine);
+    },
+  );
+
+  itOnceUp("a changed static pod takes the place of the former", async () => {
+    const { restarted } = await update("iptables, no labels, another static pod", (settings) => {
+      settings.kubeProxy = { mode: "iptables" };
+      delete settings.controllerTaints;
+      settings.workerPools![0]!.labels = {};
+      settings.workerPools![0]!.taints = [];
+      settings.workerPools![0]!.staticPods = [staticPod(8081)];
+    });
+    assert.deepEqual(restarted, kubeProxies);
+    await step("the static pod is another", () =>
+      eventually(async () => {
+        const pod = await stack.kubectl(["get", "pod/static-worker1", "--output=json"]);
+        assert.match(pod, /--http-port=8081/);
+        assert.match(pod, /"phase": "Running"/);
+      }, 60),
+    );
+    assert.equal((await node("worker1")).metadata.labels?.disk, undefined);
+    assert.deepEqual(await taints("worker1"), []);
+    assert.deepEqual(await taints("cp1"), ["node-role.kubernetes.io/control-plane:NoSchedule"]);
+    assert.match(await step("a pod is scheduled", () => schedule("elsewhere")), /^worker/);
+    await step("the service answers", serviceAnswers);
+    for (const machine of nodes) {
+      const { iptables, nftables } = await rules(machine);
+      assert.ok(iptables > 0, machine);
+      assert.equal(nftables, 0, machine);
+    }
+  });
+
+  itOnceUp("a static pod that is taken out of the settings ends", async () => {
+    const { restarted } = await update("no static pod", (settings) => {
+      delete settings.workerPools![0]!.staticPods;
+    });
+    assert.deepEqual(restarted, []);
+    await step("no static pod is left", () =>
+      eventually(async () => {
+        const pods = await list(stack, "pods", "--namespace=default");
+        assert.deepEqual(
+          pods.map(({ metadata }) => metadata.name),
+          [],
+        );
+      }, 60),
+    );
+  });
+});
