@@ -6,8 +6,10 @@ import { CoreDns } from "./components/core-dns.ts";
 import { downloadsFor, versionsOf } from "./components/downloads.ts";
 import { EtcdCluster } from "./components/etcd-cluster.ts";
 import { once } from "./components/gate.ts";
+import { JoinTokens } from "./components/join-tokens.ts";
 import { NodeMembership } from "./components/node/membership.ts";
 import { Node } from "./components/node/node.ts";
+import { NodeBootstrap } from "./components/node-bootstrap.ts";
 import { WorkerPool } from "./components/worker-pool.ts";
 import { loadArtifactSource, loadSettings } from "./stacks/config.ts";
 import { makeMachines } from "./stacks/index.ts";
@@ -17,20 +19,22 @@ const settings = await loadSettings();
 const artifacts = await loadArtifactSource(settings);
 const made = makeMachines(settings);
 const versions = versionsOf(settings.kubernetesVersion);
+const joins = settings.workerPools.map(({ join }) => join);
+const kubeadmJoins = joins.includes("kubeadm") || settings.joinTokens.length > 0;
 
 const place =
-  (role: "loadBalancer" | "controller" | "worker") =>
+  (role: "loadBalancer" | "controller" | "worker", kubeadm = false) =>
   ({ name }: { readonly name: string }) =>
     new Node(name, {
       machine: made.machines.get(name)!,
-      downloads: downloadsFor(role, settings, artifacts),
+      downloads: downloadsFor(role, settings, artifacts, kubeadm),
       reassert: settings.reassert,
     });
 const loadBalancers = settings.loadBalancers.map(place("loadBalancer"));
-const controllers = settings.controllers.map(place("controller"));
+const controllers = settings.controllers.map(place("controller", kubeadmJoins));
 const pools = settings.workerPools.map((pool) => ({
   ...pool,
-  nodes: pool.machines.map(place("worker")),
+  nodes: pool.machines.map(place("worker", pool.join === "kubeadm")),
 }));
 
 const ca = new CertificateAuthority("kubernetes-ca", settings.certificates);
@@ -61,6 +65,7 @@ const controlPlane = new ControlPlane("control-plane", {
   etcd: { endpoints: etcd.endpoints, ready: etcd.ready, ca: etcdCa, retire: etcd.retire },
   loadBalancer,
   binaries: versions.folders.kubernetes,
+  publishesClusterInfo: kubeadmJoins,
   apiServerFlags: settings.apiServer.extraFlags,
   controllerManagerFlags: settings.controllerManager.extraFlags,
   schedulerFlags: settings.scheduler.extraFlags,
@@ -75,7 +80,9 @@ const groups = [
     taints: settings.controllerTaints,
     staticPods: settings.controllerStaticPods,
     maxUnavailable: 1,
-  },
+    join: "certificates",
+    discovery: "token",
+  } as const,
   ...pools,
 ];
 const membership = new NodeMembership("membership", {
@@ -91,9 +98,23 @@ const network = new BridgeNetwork("pod-network", {
   podCidr: settings.podCidr,
   dependsOn: membership.ready,
 });
+const server = serverUrl(made.endpoint.fromMachines);
+const { traits } = controllers[0]!.machine;
+const bootstrap =
+  kubeadmJoins || joins.includes("bootstrapToken")
+    ? new NodeBootstrap("node-bootstrap", {
+        provider: controlPlane.provider,
+        published: kubeadmJoins
+          ? { ...settings, server, traits, trustPem: ca.trustPem }
+          : undefined,
+      })
+    : { ready: [] };
 const workerPools = groups.map(
-  ({ name, nodes, machines, labels, taints, staticPods, maxUnavailable }) =>
+  ({ name, nodes, machines, labels, taints, staticPods, maxUnavailable, join, discovery }) =>
     new WorkerPool(name, {
+      join,
+      discovery,
+      bootstrap,
       workers: nodes.map((node, index) => ({ node, ...machines[index]! })),
       labels,
       taints,
@@ -104,7 +125,7 @@ const workerPools = groups.map(
       dnsAddress: settings.dnsAddress,
       podCidr: settings.podCidr,
       kubeProxyMode: settings.kubeProxy.mode,
-      server: serverUrl(made.endpoint.fromMachines),
+      server,
       ca,
       controlPlane,
       network,
@@ -112,6 +133,17 @@ const workerPools = groups.map(
       pauseImage: versions.images.pause,
     }),
 );
+const joinTokens =
+  settings.joinTokens.length > 0
+    ? new JoinTokens("join-token", {
+        tokens: settings.joinTokens,
+        server,
+        caCertHashes: ca.certHashes,
+        traits,
+        provider: controlPlane.provider,
+        dependsOn: bootstrap.ready,
+      })
+    : undefined;
 const dns = new CoreDns("dns", {
   image: versions.images.coredns,
   clusterDomain: settings.clusterDomain,
@@ -127,6 +159,10 @@ export const kubeconfig = once(dns.ready, controlPlane.kubeconfig);
 export const endpoint = once(controlPlane.ready, serverUrl(made.endpoint.fromOperator));
 /** What `kubeadm join --discovery-token-ca-cert-hash` takes. */
 export const caCertHashes = ca.certHashes;
+/** Makes a node of a machine that is not in the settings, with the token of each name: secrets. */
+export const joinCommands = joinTokens?.commands;
+/** The same with the first token. */
+export const joinCommand = joinCommands?.[settings.joinTokens[0]!.name];
 /** Every machine: its address, its role, and how to open a shell on it. */
 export const machines = [
   { role: "load balancer", nodes: loadBalancers },

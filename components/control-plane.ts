@@ -68,6 +68,8 @@ export interface ControlPlaneArgs {
   readonly loadBalancer: { readonly ready: readonly pulumi.Resource[] };
   /** Folder of Kubernetes' binaries on the machines. */
   readonly binaries: string;
+  /** Whether anybody may ask for the cluster's address and authority, as `kubeadm join` does. */
+  readonly publishesClusterInfo: boolean;
   readonly apiServerFlags: Flags;
   readonly controllerManagerFlags: Flags;
   readonly schedulerFlags: Flags;
@@ -170,6 +172,7 @@ export class ControlPlane extends pulumi.ComponentResource {
             binaries: args.binaries,
             serviceCidr: args.serviceCidr,
             serviceAccountIssuer: `https://kubernetes.default.svc.${args.clusterDomain}`,
+            publishesClusterInfo: args.publishesClusterInfo,
             extraFlags: args.apiServerFlags,
             adminKubeconfig: kubeconfigWithFiles(
               {

@@ -41,7 +41,7 @@ const binariesOf: Readonly<Record<Role, readonly ArtifactName[]>> = {
   ],
   worker: nodeBinaries,
 };
-const operatorCommands: readonly ArtifactName[] = ["kubectl", "crictl"];
+const operatorCommands: readonly ArtifactName[] = ["kubectl", "crictl", "kubeadm"];
 
 /** The folder of an artifact's binaries on a machine. */
 function folder({ name, version }: { readonly name: string; readonly version: string }): string {
@@ -67,7 +67,7 @@ export function versionsOf(version: KubernetesVersion) {
 /** Files of a mirror that a cluster needs. */
 export function mirrorFiles(version: KubernetesVersion, architecture: Architecture): string[] {
   const all = artifacts(version, architecture);
-  const used = new Set(Object.values(binariesOf).flat());
+  const used = new Set([...Object.values(binariesOf).flat(), "kubeadm" as const]);
   return [
     ...[...used].map((name) => all[name].file),
     ...Object.values(images(version, architecture)).map((image) => image.file),
@@ -79,10 +79,12 @@ export function downloadsFor(
   role: Role,
   settings: { readonly kubernetesVersion: KubernetesVersion; readonly architecture: Architecture },
   source: ArtifactSource,
+  /** Whether kubeadm runs on it. */
+  kubeadm: boolean,
 ): Download[] {
   const all = artifacts(settings.kubernetesVersion, settings.architecture);
-  const names = binariesOf[role];
-  if (names.length === 0) return [];
+  if (binariesOf[role].length === 0) return [];
+  const names = kubeadm ? [...binariesOf[role], "kubeadm" as const] : binariesOf[role];
   return [
     ...names.map((name) => binaries(all[name], source)),
     ...Object.values(images(settings.kubernetesVersion, settings.architecture)).flatMap((one) =>

@@ -1,11 +1,14 @@
 import { NodePatch } from "@pulumi/kubernetes/core/v1/nodePatch.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { Issuer } from "./certificate-authority.ts";
+import { kubeletCredentials } from "./kubelet-credentials.ts";
 import type { Node } from "./node/node.ts";
-import { kubeletClient, kubeletServer, kubeProxy } from "./pki.ts";
+import { kubeletServer, kubeProxy } from "./pki.ts";
 import { containerdService } from "./render/containerd.ts";
 import { type KubeProxyMode, kubeProxyService } from "./render/kube-proxy.ts";
+import { joinCommand } from "./render/kubeadm.ts";
 import {
+  type JoinMode,
   kubeletKubeconfigPath,
   kubeletPki,
   kubeletService,
@@ -38,6 +41,12 @@ export interface WorkerPoolArgs {
   readonly staticPods: readonly StaticPod[];
   /** How many workers may change at the same time. */
   readonly maxUnavailable: number;
+  /** How its machines become nodes. */
+  readonly join: JoinMode;
+  /** How `kubeadm join` gets to know the cluster. */
+  readonly discovery: "token" | "file";
+  /** What the cluster offers to those who join with a bootstrap token. */
+  readonly bootstrap: { readonly ready: readonly pulumi.Resource[] };
   readonly clusterName: string;
   readonly clusterDomain: string;
   readonly dnsAddress: string;
@@ -45,7 +54,7 @@ export interface WorkerPoolArgs {
   readonly kubeProxyMode: KubeProxyMode;
   /** The API's address as the machines reach it. */
   readonly server: string;
-  readonly ca: Issuer;
+  readonly ca: Issuer & { readonly certHashes: pulumi.Output<string[]> };
   readonly controlPlane: {
     readonly ready: readonly pulumi.Resource[];
     readonly provider: pulumi.ProviderResource;
@@ -83,7 +92,7 @@ export class WorkerPool extends pulumi.ComponentResource {
     for (const [index, { node, podCidr, kubelet: configuration }] of args.workers.entries()) {
       const { machine } = node;
       const { traits } = machine;
-      const client = args.ca.issue(kubeletClient(machine), { parent: this });
+      const credentials = kubeletCredentials(node, { ...args, parent: this });
       const server = args.ca.issue(kubeletServer(machine), { parent: this });
       const proxy = args.ca.issue(kubeProxy(machine), { parent: this });
       const bundle = node.bundle(
@@ -100,8 +109,7 @@ export class WorkerPool extends pulumi.ComponentResource {
             { path: `${kubeletPki}/ca.crt`, text: args.ca.trustPem },
             { path: `${kubeletPki}/kubelet.crt`, text: server.certPem },
             { path: `${kubeletPki}/kubelet.key`, text: server.keyPem, mode: "0600" },
-            { path: `${kubeletPki}/kubelet-client.crt`, text: client.certPem },
-            { path: `${kubeletPki}/kubelet-client.key`, text: client.keyPem, mode: "0600" },
+            ...credentials.files,
             { path: "/etc/kubernetes/pki/kube-proxy.crt", text: proxy.certPem },
             { path: "/etc/kubernetes/pki/kube-proxy.key", text: proxy.keyPem, mode: "0600" },
           ],
@@ -157,6 +165,7 @@ export class WorkerPool extends pulumi.ComponentResource {
           server: args.server,
           nodeName: machine.name,
           address: machine.address,
+          join: args.join,
           binaries: binaries.kubernetes,
           clusterDomain: args.clusterDomain,
           dnsAddress: args.dnsAddress,
@@ -169,13 +178,14 @@ export class WorkerPool extends pulumi.ComponentResource {
           parent: this,
           dependsOn: [
             ...args.controlPlane.ready,
+            ...credentials.ready,
             bundle,
             containerd,
             ...(network ? [network] : []),
             registered,
             ...after("kubelet"),
           ],
-          certificates: [args.ca.trustPem, client.certPem, server.certPem],
+          certificates: [args.ca.trustPem, ...credentials.certificates, server.certPem],
         },
       );
       const kubeProxyPlaced = node.service(
@@ -194,9 +204,20 @@ export class WorkerPool extends pulumi.ComponentResource {
         },
       );
       placed.push({ containerd, kubelet, proxy: kubeProxyPlaced });
+      const joined =
+        args.join === "kubeadm"
+          ? [
+              node.healthy("kubeadm-join", ["containerd"], {
+                parent: this,
+                dependsOn: [kubelet],
+                until: joinCommand(binaries.kubernetes),
+                again: true,
+              }),
+            ]
+          : [];
       const healthy = node.healthy("node-healthy", ["containerd", "kubelet", "kube-proxy"], {
         parent: this,
-        dependsOn: [kubelet, kubeProxyPlaced],
+        dependsOn: [kubelet, ...joined, kubeProxyPlaced],
         until: `${binaries.kubernetes}/kubectl --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=100s node/${machine.name}`,
       });
       ready.push(healthy);

@@ -16,8 +16,23 @@ import {
 import { kubeControllerManagerService } from "../components/render/kube-controller-manager.ts";
 import { type KubeProxyMode, kubeProxyService } from "../components/render/kube-proxy.ts";
 import { kubeSchedulerService } from "../components/render/kube-scheduler.ts";
-import { kubeconfigWithData, kubeconfigWithFiles } from "../components/render/kubeconfig.ts";
-import { kubeletService, type StaticPod } from "../components/render/kubelet.ts";
+import {
+  clusterConfiguration,
+  clusterInfo,
+  joinCommand,
+  joinConfiguration,
+} from "../components/render/kubeadm.ts";
+import {
+  kubeconfigWithData,
+  kubeconfigWithFiles,
+  kubeconfigWithToken,
+} from "../components/render/kubeconfig.ts";
+import {
+  type JoinMode,
+  kubeletConfigurationForAll,
+  kubeletService,
+  type StaticPod,
+} from "../components/render/kubelet.ts";
 import { commandLine } from "../components/render/systemd.ts";
 import { parseDescription } from "../preview/description.ts";
 import { firstUpdate, stdinOf } from "./support/program.ts";
@@ -37,13 +52,17 @@ const pki = "/etc/kubernetes/pki";
 const serviceCidr = "10.32.0.0/24";
 const server = "https://10.240.0.10:6443";
 
-const apiserver = (extraFlags: Record<string, string>) =>
+const token = "0a1b2c.0123456789abcdef";
+const joining = { nodeName: "worker1", address: "10.240.0.21", token };
+
+const apiserver = (extraFlags: Record<string, string>, publishesClusterInfo = false) =>
   kubeApiserverService({
     address: "10.240.0.11",
     etcdServers: controllers.map(({ address }) => `https://${address}:2379`),
     binaries: kubernetes,
     serviceCidr,
     serviceAccountIssuer: "https://kubernetes.default.svc.cluster.local",
+    publishesClusterInfo,
     extraFlags,
     adminKubeconfig: kubeconfigWithFiles(
       { cluster: "kubernetes", server: "https://127.0.0.1:6443", user: "kubernetes-admin" },
@@ -66,12 +85,18 @@ const containerd = (container: boolean) =>
     restrictOomScoreAdj: container,
     container,
   });
-const kubelet = (container: boolean, configuration = {}, staticPods: readonly StaticPod[] = []) =>
+const kubelet = (
+  container: boolean,
+  configuration = {},
+  staticPods: readonly StaticPod[] = [],
+  join: JoinMode = "certificates",
+) =>
   kubeletService({
     cluster: "kubernetes",
     server,
     nodeName: "worker1",
     address: "10.240.0.21",
+    join,
     binaries: kubernetes,
     clusterDomain: "cluster.local",
     dnsAddress: "10.32.0.10",
@@ -113,6 +138,9 @@ const texts: Readonly<Record<string, string>> = {
   ),
   "etcd/founders": `${initialCluster(controllers)}\n`,
   ...files(apiserver({})),
+  "kube-apiserver/authentication-with-cluster-info.yaml": apiserver({}, true).files.find(
+    ({ path }) => path.endsWith("/authentication.yaml"),
+  )!.text,
   "kube-apiserver/encryption.yaml": encryptionConfiguration([
     { name: "key2", secret: "NEW" },
     { name: "key1", secret: "OLD" },
@@ -124,6 +152,38 @@ const texts: Readonly<Record<string, string>> = {
   ...files(containerd(true), "containerd-in-container"),
   ...files(kubelet(false)),
   ...files(kubelet(true), "kubelet-in-container"),
+  ...files(kubelet(false, {}, [], "bootstrapToken"), "kubelet-with-bootstrap-token"),
+  "kubelet-with-bootstrap-token/bootstrap-kubelet.conf": kubeconfigWithToken(
+    { cluster: "kubernetes", server, user: "kubelet-bootstrap" },
+    { ca: "/var/lib/kubelet/pki/ca.crt", token },
+  ),
+  ...files(kubelet(false, {}, [], "kubeadm"), "kubelet-with-kubeadm"),
+  "kubeadm/join-with-token.yaml": joinConfiguration({
+    ...joining,
+    container: false,
+    discovery: { by: "token", endpoint: "10.240.0.10:6443", caCertHashes: ["sha256:5f0b"] },
+  }),
+  "kubeadm/join-with-file-in-container.yaml": joinConfiguration({
+    ...joining,
+    container: true,
+    discovery: { by: "file" },
+  }),
+  "kubeadm/join-command": `${joinCommand(kubernetes)}\n`,
+  "kubeadm/cluster-info.conf": clusterInfo({ server, ca: "CA" }),
+  "kubeadm/cluster-configuration.yaml": clusterConfiguration({
+    clusterName: "kubernetes",
+    clusterDomain: "cluster.local",
+    kubernetesVersion: "1.36.4",
+    endpoint: "10.240.0.10:6443",
+    serviceCidr,
+    podCidr: "10.200.0.0/16",
+  }),
+  "kubeadm/kubelet-config.yaml": kubeletConfigurationForAll({
+    clusterDomain: "cluster.local",
+    dnsAddress: "10.32.0.10",
+    cgroupVersion: 2,
+    container: false,
+  }),
   ...files(kubeProxy(false)),
   ...files(kubeProxy(true), "kube-proxy-in-container"),
   ...files(kubeProxy(false, "nftables"), "kube-proxy-nftables"),

@@ -202,7 +202,7 @@ look() {
   local key value
   unit_is=()
   while IFS='=' read -r key value; do unit_is[$key]=$value; done < <(
-    systemctl show --property=ActiveState,SubState,UnitFileState,NeedDaemonReload,NRestarts,Job "$unit"
+    systemctl show --property=ActiveState,SubState,UnitFileState,NeedDaemonReload,NRestarts,Job,ConditionResult "$unit"
   )
 }
 
@@ -402,7 +402,11 @@ start() { # --wait or nothing
     fi
   fi
   save "$record/started" "$now"
-  [[ ${1-} != --wait ]] || wait_healthy "$give_up"
+  [[ ${1-} == --wait ]] || return 0
+  look
+  # Its time has not come, as its own unit says.
+  [[ ${unit_is[ActiveState]-} != inactive || ${unit_is[ConditionResult]-} != no ]] || return 0
+  wait_healthy "$give_up"
 }
 
 meet_requirements() {
@@ -484,7 +488,7 @@ remove() {
 }
 
 await() { # NAME... [--until COMMAND]
-  local said give_up reloaded=
+  local said='' attempt status give_up reloaded=
   while (($#)) && [[ $1 != --until ]]; do
     [[ -f $state/services/$1/applied ]] || fail "kthw-node: there is no service $1 on $(hostname)"
     parse <"$state/services/$1/applied"
@@ -493,7 +497,10 @@ await() { # NAME... [--until COMMAND]
   done
   (($#)) || return 0
   give_up=$((SECONDS + 120))
-  until said=$(timeout $((give_up > SECONDS ? give_up - SECONDS : 1)) bash -c "$2" 2>&1); do
+  until attempt=$(timeout $((give_up > SECONDS ? give_up - SECONDS : 1)) bash -c "$2" 2>&1); do
+    status=$?
+    # What was cut off tells less than the attempt before it.
+    [[ $status == 124 && -n $said ]] || said=$attempt
     ((SECONDS < give_up)) || fail "kthw-node: still failing on $(hostname) after 120 s: $2"$'\n'"$(tail -n 20 <<<"$said")"
     sleep 0.5
   done

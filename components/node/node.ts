@@ -37,13 +37,14 @@ export class Node extends pulumi.ComponentResource {
   readonly machine: Machine;
   /** The resource after which the machine can run what it was given. */
   readonly ready: pulumi.Resource;
+  /** Raised by the operator to put every service right again. */
+  readonly reassert: number;
   readonly #placed: pulumi.Resource;
-  readonly #reassert: number;
 
   constructor(name: string, args: NodeArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kthw:index:Node", name, {}, opts);
     this.machine = args.machine;
-    this.#reassert = args.reassert;
+    this.reassert = args.reassert;
     this.#placed = this.#command(
       "node",
       {
@@ -119,12 +120,17 @@ export class Node extends pulumi.ComponentResource {
   healthy(
     name: string,
     services: readonly string[],
-    opts: PlaceOptions & { readonly until?: string },
+    opts: PlaceOptions & {
+      readonly until?: string;
+      /** The command changes the machine: it runs again on one made anew. */
+      readonly again?: boolean;
+    },
   ): pulumi.Resource {
     const until = opts.until === undefined ? "" : ` --until '${opts.until}'`;
+    const create = `kthw-node wait ${services.join(" ")}${until}`;
     return this.#command(
       name,
-      { create: `kthw-node wait ${services.join(" ")}${until}` },
+      { create, ...(opts.again && { update: this.#again(create) }) },
       { parent: opts.parent, dependsOn: opts.dependsOn ?? [] },
     );
   }
@@ -140,7 +146,7 @@ export class Node extends pulumi.ComponentResource {
         [
           `${command} # machine ${id}`,
           ...(pems.length === 0 ? [] : [`certificates ${fingerprint(pems)}`]),
-          `reassert ${this.#reassert}`,
+          `reassert ${this.reassert}`,
         ].join(", "),
       );
   }

@@ -24,6 +24,8 @@ export function kubeApiserverService(args: {
   readonly serviceCidr: string;
   /** The issuer of service-account tokens, an address within the cluster. */
   readonly serviceAccountIssuer: string;
+  /** Whether anybody may ask for the cluster's address and authority. */
+  readonly publishesClusterInfo: boolean;
   readonly extraFlags: Flags;
   /** The kubeconfig of the operator on this machine. */
   readonly adminKubeconfig: string;
@@ -120,7 +122,7 @@ export function kubeApiserverService(args: {
         }),
       },
       { path: auditPolicyPath, text: auditPolicy() },
-      { path: authenticationPath, text: authenticationConfiguration() },
+      { path: authenticationPath, text: authenticationConfiguration(args) },
       { path: "/etc/kubernetes/admin.conf", text: args.adminKubeconfig, mode: "0600", live: true },
     ],
   };
@@ -142,14 +144,17 @@ export function encryptionConfiguration(
   });
 }
 
-/** AuthenticationConfiguration: without credentials only health can be asked for. */
-function authenticationConfiguration(): string {
+/** AuthenticationConfiguration: without credentials only health can be asked for, and what the cluster publishes about itself. */
+function authenticationConfiguration(args: { readonly publishesClusterInfo: boolean }): string {
+  const paths = ["/livez", "/readyz", "/healthz"];
+  if (args.publishesClusterInfo)
+    paths.push("/api/v1/namespaces/kube-public/configmaps/cluster-info");
   return stringify({
     apiVersion: "apiserver.config.k8s.io/v1",
     kind: "AuthenticationConfiguration",
     anonymous: {
       enabled: true,
-      conditions: [{ path: "/livez" }, { path: "/readyz" }, { path: "/healthz" }],
+      conditions: paths.map((path) => ({ path })),
     },
   });
 }

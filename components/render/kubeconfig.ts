@@ -33,6 +33,14 @@ export function kubeconfigWithData(
   );
 }
 
+/** A kubeconfig that names the file of its CA and holds a token. */
+export function kubeconfigWithToken(
+  to: Kubeconfig,
+  { ca, token }: { readonly ca: string; readonly token: string },
+): string {
+  return kubeconfig(to, { "certificate-authority": ca }, { token });
+}
+
 function kubeconfig(
   { cluster, server, user }: Kubeconfig,
   ca: object,

@@ -1,16 +1,26 @@
 import { stringify } from "yaml";
-import type { Service } from "./description.ts";
+import type { File, Service } from "./description.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { commandLine, unit } from "./systemd.ts";
 
 /** The kubelet's kubeconfig, which also reads its own Node. */
 export const kubeletKubeconfigPath = "/etc/kubernetes/kubelet.conf";
+/** The kubeconfig with which a kubelet asks for its client certificate. */
+export const bootstrapKubeconfigPath = "/etc/kubernetes/bootstrap-kubelet.conf";
 /** Where a kubelet keeps its certificates. */
 export const kubeletPki = "/var/lib/kubelet/pki";
+/** The kubelet's configuration: ours, or the cluster's that kubeadm wrote. */
+export const kubeletConfigPath = "/var/lib/kubelet/config.yaml";
 
 const manifests = "/etc/kubernetes/manifests";
-const configPath = "/var/lib/kubelet/config.yaml";
 const ca = `${kubeletPki}/ca.crt`;
+const dropIns = "/etc/kubernetes/kubelet.conf.d";
+
+/**
+ * How a machine becomes a node: its kubelet is given a client certificate, or asks the cluster for one with a
+ * bootstrap token, by itself or set up by `kubeadm join`.
+ */
+export type JoinMode = "certificates" | "bootstrapToken" | "kubeadm";
 
 /** The manifest of a pod that a kubelet runs without being told by the API. */
 export interface StaticPod {
@@ -25,6 +35,7 @@ export function kubeletService(args: {
   readonly server: string;
   readonly nodeName: string;
   readonly address: string;
+  readonly join: JoinMode;
   /** Folder of the binaries. */
   readonly binaries: string;
   readonly clusterDomain: string;
@@ -43,8 +54,9 @@ export function kubeletService(args: {
       ca,
       `${kubeletPki}/kubelet.crt`,
       `${kubeletPki}/kubelet.key`,
-      `${kubeletPki}/kubelet-client.crt`,
-      `${kubeletPki}/kubelet-client.key`,
+      ...(args.join === "certificates"
+        ? [`${kubeletPki}/kubelet-client.crt`, `${kubeletPki}/kubelet-client.key`]
+        : []),
     ],
     health: "curl --fail --silent --max-time 5 http://127.0.0.1:10248/healthz",
     files: [
@@ -57,28 +69,21 @@ export function kubeletService(args: {
               "https://kubernetes.io/docs/reference/command-line-tools-reference/kubelet/",
             Wants: "containerd.service",
             After: "containerd.service",
+            // It would fall over again and again until kubeadm has joined.
+            ...(args.join === "kubeadm" && { ConditionPathExists: kubeletConfigPath }),
           },
           Service: {
-            ExecStart: commandLine(`${args.binaries}/kubelet`, {
-              config: configPath,
-              kubeconfig: kubeletKubeconfigPath,
-              "node-ip": args.address,
+            ...(args.join === "kubeadm" && {
+              EnvironmentFile: "-/var/lib/kubelet/kubeadm-flags.env",
             }),
+            ExecStart: kubeletCommand(args),
             Restart: "always",
             RestartSec: "2",
           },
           Install: { WantedBy: "multi-user.target" },
         }),
       },
-      { path: configPath, text: kubeletConfiguration(args) },
-      {
-        path: kubeletKubeconfigPath,
-        mode: "0600",
-        text: kubeconfigWithFiles(
-          { cluster: args.cluster, server: args.server, user: `system:node:${args.nodeName}` },
-          { ca, cert: `${kubeletPki}/kubelet-client.crt`, key: `${kubeletPki}/kubelet-client.key` },
-        ),
-      },
+      ...kubeletFiles(args),
       // The kubelet watches the folder.
       ...args.staticPods.map((pod) => ({
         path: `${manifests}/${pod.metadata.name}.yaml`,
@@ -90,12 +95,125 @@ export function kubeletService(args: {
   };
 }
 
+function kubeletCommand({
+  join,
+  binaries,
+  address,
+}: {
+  readonly join: JoinMode;
+  readonly binaries: string;
+  readonly address: string;
+}): string {
+  const program = `${binaries}/kubelet`;
+  switch (join) {
+    case "certificates":
+      return commandLine(program, {
+        config: kubeletConfigPath,
+        kubeconfig: kubeletKubeconfigPath,
+        "node-ip": address,
+      });
+    case "bootstrapToken":
+      return commandLine(program, {
+        "bootstrap-kubeconfig": bootstrapKubeconfigPath,
+        "cert-dir": kubeletPki,
+        config: kubeletConfigPath,
+        kubeconfig: kubeletKubeconfigPath,
+        "node-ip": address,
+      });
+    case "kubeadm": {
+      const command = commandLine(program, {
+        "bootstrap-kubeconfig": bootstrapKubeconfigPath,
+        config: kubeletConfigPath,
+        "config-dir": dropIns,
+        kubeconfig: kubeletKubeconfigPath,
+      });
+      return `${command} \\\n  $KUBELET_KUBEADM_ARGS`;
+    }
+  }
+}
+
+function kubeletFiles(args: Parameters<typeof kubeletService>[0]): File[] {
+  const issued = {
+    tlsCertFile: `${kubeletPki}/kubelet.crt`,
+    tlsPrivateKeyFile: `${kubeletPki}/kubelet.key`,
+    tlsMinVersion: "VersionTLS12",
+  };
+  switch (args.join) {
+    case "certificates":
+      return [
+        {
+          path: kubeletConfigPath,
+          text: kubeletConfiguration({ ...args, clientCa: ca, certificates: issued }),
+        },
+        {
+          path: kubeletKubeconfigPath,
+          mode: "0600",
+          text: kubeconfigWithFiles(
+            { cluster: args.cluster, server: args.server, user: `system:node:${args.nodeName}` },
+            {
+              ca,
+              cert: `${kubeletPki}/kubelet-client.crt`,
+              key: `${kubeletPki}/kubelet-client.key`,
+            },
+          ),
+        },
+      ];
+    case "bootstrapToken":
+      return [
+        {
+          path: kubeletConfigPath,
+          text: kubeletConfiguration({
+            ...args,
+            clientCa: ca,
+            certificates: { rotateCertificates: true, ...issued },
+          }),
+        },
+      ];
+    case "kubeadm":
+      return [
+        {
+          // Laid over what kubeadm wrote for the nodes of this cluster.
+          path: `${dropIns}/10-machine.conf`,
+          text: kubeletConfiguration({
+            ...args,
+            clientCa: ca,
+            certificates: { rotateCertificates: true, serverTLSBootstrap: false, ...issued },
+          }),
+        },
+      ];
+  }
+}
+
+/** What `kubeadm join` gives to kubelets: they ask the cluster for both of their certificates, and renew them. */
+export function kubeletConfigurationForAll(args: {
+  readonly clusterDomain: string;
+  readonly dnsAddress: string;
+  readonly cgroupVersion: 1 | 2;
+  /** Swap and kernel settings belong to the computers around the machines. */
+  readonly container: boolean;
+}): string {
+  return kubeletConfiguration({
+    ...args,
+    clientCa: "/etc/kubernetes/pki/ca.crt",
+    certificates: {
+      rotateCertificates: true,
+      serverTLSBootstrap: true,
+      tlsMinVersion: "VersionTLS12",
+    },
+    configuration: {},
+  });
+}
+
 /** https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/ */
 function kubeletConfiguration(args: {
   readonly clusterDomain: string;
   readonly dnsAddress: string;
   readonly cgroupVersion: 1 | 2;
   readonly container: boolean;
+  /** The authority that clients' certificates come from. */
+  readonly clientCa: string;
+  /** Fields that say where certificates come from. */
+  readonly certificates: Readonly<Record<string, unknown>>;
   readonly configuration: Readonly<Record<string, unknown>>;
 }): string {
   return stringify({
@@ -104,7 +222,7 @@ function kubeletConfiguration(args: {
     authentication: {
       anonymous: { enabled: false },
       webhook: { enabled: true },
-      x509: { clientCAFile: ca },
+      x509: { clientCAFile: args.clientCa },
     },
     authorization: { mode: "Webhook" },
     containerRuntimeEndpoint: "unix:///run/containerd/containerd.sock",
@@ -128,9 +246,7 @@ function kubeletConfiguration(args: {
     registerNode: true,
     seccompDefault: true,
     staticPodPath: manifests,
-    tlsCertFile: `${kubeletPki}/kubelet.crt`,
-    tlsPrivateKeyFile: `${kubeletPki}/kubelet.key`,
-    tlsMinVersion: "VersionTLS12",
+    ...args.certificates,
     ...args.configuration,
   });
 }

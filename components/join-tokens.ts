@@ -1,0 +1,54 @@
+import * as pulumi from "@pulumi/pulumi";
+import { bootstrapToken } from "./bootstrap-token.ts";
+import { once } from "./gate.ts";
+import { failingChecks } from "./render/kubeadm.ts";
+
+export interface JoinTokensArgs {
+  readonly tokens: readonly {
+    readonly name: string;
+    /** How long it can be used, from when it is made. */
+    readonly validityHours: number;
+    /** The token itself, a secret. @default made of random letters */
+    readonly token?: string | undefined;
+  }[];
+  /** The API's address as the machines reach it. */
+  readonly server: string;
+  readonly caCertHashes: pulumi.Input<string[]>;
+  /** Of the machines that join. */
+  readonly traits: { readonly container: boolean };
+  readonly provider: pulumi.ProviderResource;
+  /** The gates after which a machine can join. */
+  readonly dependsOn: readonly pulumi.Resource[];
+}
+
+/** Bootstrap tokens for machines that are not in the settings. */
+export class JoinTokens extends pulumi.ComponentResource {
+  /** The command line that joins a machine, once it does so, by the token's name: secrets. */
+  readonly commands: Readonly<Record<string, pulumi.Output<string>>>;
+
+  constructor(name: string, args: JoinTokensArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("kthw:index:JoinTokens", name, {}, opts);
+    const ignored = failingChecks(args.traits).join(",");
+    this.commands = Object.fromEntries(
+      args.tokens.map((token) => {
+        const { value, expires, ready } = bootstrapToken(
+          `${name}:${token.name}`,
+          { description: token.name, validityHours: token.validityHours, value: token.token },
+          { parent: this, provider: args.provider },
+        );
+        const command = pulumi
+          .all([value, args.caCertHashes, expires])
+          .apply(([value, hashes, expires]) =>
+            [
+              `kubeadm join ${new URL(args.server).host} --token ${value}`,
+              ...hashes.map((hash) => `--discovery-token-ca-cert-hash ${hash}`),
+              ...(ignored === "" ? [] : [`--ignore-preflight-errors=${ignored}`]),
+              `# until ${expires}`,
+            ].join(" "),
+          );
+        return [token.name, once([...args.dependsOn, ready], command)];
+      }),
+    );
+    this.registerOutputs({});
+  }
+}

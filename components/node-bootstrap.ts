@@ -1,0 +1,152 @@
+import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap.js";
+import { ClusterRole } from "@pulumi/kubernetes/rbac/v1/clusterRole.js";
+import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1/clusterRoleBinding.js";
+import { Role } from "@pulumi/kubernetes/rbac/v1/role.js";
+import { RoleBinding } from "@pulumi/kubernetes/rbac/v1/roleBinding.js";
+import * as pulumi from "@pulumi/pulumi";
+import { bootstrappers } from "./bootstrap-token.ts";
+import { clusterConfiguration, clusterInfo } from "./render/kubeadm.ts";
+import { kubeletConfigurationForAll } from "./render/kubelet.ts";
+
+export interface NodeBootstrapArgs {
+  readonly provider: pulumi.ProviderResource;
+  /** What `kubeadm join` is told about the cluster; undefined where nobody runs it. */
+  readonly published:
+    | {
+        readonly clusterName: string;
+        readonly clusterDomain: string;
+        readonly kubernetesVersion: string;
+        /** The API's address as the machines reach it. */
+        readonly server: string;
+        readonly serviceCidr: string;
+        readonly podCidr: string;
+        readonly dnsAddress: string;
+        /** Of the machines that join. */
+        readonly traits: { readonly cgroupVersion: 1 | 2; readonly container: boolean };
+        /** The authorities' certificates, PEM. */
+        readonly trustPem: pulumi.Input<string>;
+      }
+    | undefined;
+}
+
+const group = (name: string) => ({
+  apiGroup: "rbac.authorization.k8s.io",
+  kind: "Group",
+  name,
+});
+const tokenHolders = group(bootstrappers);
+const nodes = group("system:nodes");
+
+/**
+ * What the cluster offers to machines that join with a bootstrap token: a client certificate, and what `kubeadm join`
+ * asks for. Names are kubeadm's: https://kubernetes.io/docs/reference/setup-tools/kubeadm/implementation-details/
+ */
+export class NodeBootstrap extends pulumi.ComponentResource {
+  /** The gates after which a machine can join. */
+  readonly ready: readonly pulumi.Resource[];
+
+  constructor(name: string, args: NodeBootstrapArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("kthw:index:NodeBootstrap", name, {}, opts);
+    const options = { parent: this, provider: args.provider, deletedWith: args.provider };
+    const bind = (name: string, clusterRole: string, subject: ReturnType<typeof group>) =>
+      new ClusterRoleBinding(
+        name.slice("kubeadm:".length),
+        {
+          metadata: { name },
+          roleRef: {
+            apiGroup: "rbac.authorization.k8s.io",
+            kind: "ClusterRole",
+            name: clusterRole,
+          },
+          subjects: [subject],
+        },
+        options,
+      );
+    const requests = "system:certificates.k8s.io:certificatesigningrequests";
+    this.ready = [
+      bind("kubeadm:kubelet-bootstrap", "system:node-bootstrapper", tokenHolders),
+      bind("kubeadm:node-autoapprove-bootstrap", `${requests}:nodeclient`, tokenHolders),
+      bind("kubeadm:node-autoapprove-certificate-rotation", `${requests}:selfnodeclient`, nodes),
+    ];
+    const { published } = args;
+    if (published) {
+      const text = (namespace: string, name: string, data: Record<string, pulumi.Input<string>>) =>
+        new ConfigMap(name, { metadata: { name, namespace }, data }, options);
+      const readers = (
+        namespace: string,
+        name: string,
+        configMaps: string[],
+        subjects: ReturnType<typeof group>[],
+      ) => {
+        const metadata = { name, namespace };
+        const [, short = ""] = name.split(":");
+        return [
+          new Role(
+            short,
+            {
+              metadata,
+              rules: [
+                {
+                  apiGroups: [""],
+                  resources: ["configmaps"],
+                  resourceNames: configMaps,
+                  verbs: ["get"],
+                },
+              ],
+            },
+            options,
+          ),
+          new RoleBinding(
+            short,
+            {
+              metadata,
+              roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name },
+              subjects,
+            },
+            options,
+          ),
+        ];
+      };
+      const role = "kubeadm:get-nodes";
+      this.ready = [
+        ...this.ready,
+        text("kube-public", "cluster-info", {
+          kubeconfig: pulumi
+            .output(published.trustPem)
+            .apply((ca) => clusterInfo({ server: published.server, ca })),
+        }),
+        ...readers(
+          "kube-public",
+          "kubeadm:bootstrap-signer-clusterinfo",
+          ["cluster-info"],
+          [{ ...group("system:anonymous"), kind: "User" }],
+        ),
+        text("kube-system", "kubeadm-config", {
+          ClusterConfiguration: clusterConfiguration({
+            ...published,
+            endpoint: new URL(published.server).host,
+          }),
+        }),
+        text("kube-system", "kubelet-config", {
+          kubelet: kubeletConfigurationForAll({ ...published, ...published.traits }),
+        }),
+        ...readers(
+          "kube-system",
+          "kubeadm:nodes-kubeadm-config",
+          ["kubeadm-config", "kubelet-config", "kube-proxy"],
+          [tokenHolders, nodes],
+        ),
+        new ClusterRole(
+          "get-nodes",
+          {
+            metadata: { name: role },
+            rules: [{ apiGroups: [""], resources: ["nodes"], verbs: ["get"] }],
+          },
+          options,
+        ),
+        bind(role, role, tokenHolders),
+      ];
+    }
+    this.registerOutputs({});
+  }
+}
