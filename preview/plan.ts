@@ -1,5 +1,5 @@
 import { type Placed, type PlacedFile, placed } from "./placed.ts";
-import { effective, input, nameOf, type PreviewStep, unknown } from "./steps.ts";
+import { effective, input, nameOf, type PreviewStep, type ResourceState, unknown } from "./steps.ts";
 
 /** What an update does to a machine as a whole. */
 export type Fate = "made" | "rebuilt" | "started again" | "lost";
@@ -31,6 +31,8 @@ export interface ServiceChange {
 /** What an update makes of a machine. */
 export interface MachinePlan {
   readonly fate?: Fate;
+  /** Its Node is drained and leaves the cluster. */
+  readonly leaves: boolean;
   /** All that is on the machine afterwards, by path. */
   readonly files: ReadonlyMap<string, PlacedFile>;
   /** Packages, users and folders that it has afterwards, in the lines of a description. */
@@ -66,11 +68,31 @@ export function planOf(steps: readonly PreviewStep[]): Plan {
       .filter(({ op, urn }) => op !== "delete" && urn.includes("$tls:index/"))
       .map(({ urn }) => urn),
   );
+  const leaving = leavingNodes(steps);
   return new Map(
     [...commands]
       .sort(([one], [other]) => compare(one, other))
-      .map(([name, own]) => [name, machinePlan(own, fateOf(name, own, steps), renewed)]),
+      .map(([name, own]) => [
+        name,
+        {
+          ...machinePlan(own, fateOf(name, own, steps), renewed),
+          leaves: leaving.includes(name),
+        },
+      ]),
   );
+}
+
+/** Names of the Nodes that components/node/membership.sh drains. */
+function leavingNodes(steps: readonly PreviewStep[]): string[] {
+  return effective(steps).flatMap(({ oldState, newState }) => {
+    const [before, after] = [oldState, newState].map((state) => environment(state).NODES);
+    if (before === undefined || after === undefined) return [];
+    return before.split(" ").filter((node) => !after.split(" ").includes(node));
+  });
+}
+
+function environment(state: ResourceState | undefined): Readonly<Record<string, string>> {
+  return (state?.inputs?.environment ?? {}) as Record<string, string>;
 }
 
 /** The files that a plan adds, changes or removes, as `machine path`; not those of machines that are lost. */
@@ -85,7 +107,7 @@ function machinePlan(
   commands: readonly Command[],
   fate: Fate | undefined,
   renewed: ReadonlySet<string>,
-): MachinePlan {
+): Omit<MachinePlan, "leaves"> {
   const before = filesOf(commands.map((command) => command.before));
   const after = filesOf(commands.map((command) => command.after));
   const changes = fileChanges(commands, before, after);

@@ -6,14 +6,16 @@ export function summary(plan: Plan): string[] {
 }
 
 function machineLines(name: string, machine: MachinePlan): string[] {
-  const { fate, files } = machine;
+  const { fate, files, leaves } = machine;
+  const drained = leaves ? ["drained"] : [];
   // With a machine go all its files and services.
-  if (fate === "lost") return [`${name}: lost, with all that is on it`];
+  if (fate === "lost") return [`${name}: ${[...drained, "lost, with all that is on it"].join(", ")}`];
   const changes = machine.changes
     .filter(({ file }) => file.kind !== "record")
     .filter(({ sign }) => sign !== "?");
   const anew = [...files.values()].filter(({ kind }) => kind !== "record").length;
   const says = [
+    ...drained,
     ...(fate === undefined ? [] : [fate]),
     ...(fate === "rebuilt" ? [`its ${count(anew, "file")} placed anew`] : []),
     ...counts(changes, "file", ({ sign }) => signs[sign]),

@@ -120,7 +120,7 @@ describe("a plan", () => {
 
   it("has nothing of a machine that is lost, but what it means to the others", () => {
     const plan = planned("removed-machine");
-    assert.deepEqual(linesOf(plan, "worker2"), ["worker2: lost, with all that is on it"]);
+    assert.deepEqual(linesOf(plan, "worker2"), ["worker2: drained, lost, with all that is on it"]);
     assert.deepEqual(linesOf(plan, "worker1").slice(1), anotherRoute);
     assert.deepEqual(
       [...treeOf(plan).keys()].filter((path) => path.startsWith("worker2")),

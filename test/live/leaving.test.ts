@@ -1,0 +1,231 @@
+import assert from "node:assert/strict";
+import { changedPaths, planOf } from "../../preview/plan.ts";
+import { list, namespace, place, podSpec, readyNodes, startPod } from "./support/cluster.ts";
+import { LiveStack, type WrittenSettings } from "./support/live-stack.ts";
+import { changed, restarted } from "./support/machines.ts";
+import { bootMachines, createCluster } from "./support/measures.ts";
+import { Prober } from "./support/prober.ts";
+import { eventually, sleep, step } from "./support/run.ts";
+import { ServiceProber } from "./support/service-prober.ts";
+
+const controllers = ["cp1", "cp2", "cp3"];
+const labels = { app: "web" };
+
+describe("machines that leave a cluster", function () {
+  this.timeout(900_000);
+  let stack: LiveStack;
+  let settings: WrittenSettings;
+  let isUp = false;
+
+  const inNamespace = (...args: string[]) => stack.kubectl([`--namespace=${namespace}`, ...args]);
+  const withoutChange = () => stack.succeeding("preview", "--expect-no-changes");
+  const withoutWorker = (name: string) =>
+    stack.configure(({ workerPools }) => {
+      const [pool] = workerPools!;
+      pool!.machines = pool!.machines!.filter((machine) => machine.name !== name);
+    });
+  const podsOn = async (node: string) =>
+    (await list(stack, "pods", `--namespace=${namespace}`, "--selector=app=web"))
+      .filter(({ spec }) => spec.nodeName === node)
+      .map(({ metadata }) => metadata.name);
+  const etcd = async (command: string) =>
+    JSON.parse(await stack.machines.inside("cp1", `${etcdctl} ${command} --write-out=json`));
+
+  before(async () => {
+    stack = await step("remove what an earlier run left", () => LiveStack.create());
+    await stack.configure((written) => {
+      const worker = (number: number) => ({
+        name: `worker${number}`,
+        address: `10.240.0.2${number}`,
+        podCidr: `10.200.2${number}.0/24`,
+      });
+      written.workerPools = [{ name: "workers", machines: [1, 2, 3, 4].map(worker) }];
+    });
+    await bootMachines(stack);
+    await createCluster(stack);
+    await inNamespace("delete", "pod", "probe");
+    isUp = true;
+  });
+
+  beforeEach(function () {
+    console.log(`  ${this.currentTest?.title}`);
+    settings = stack.settings;
+  });
+
+  afterEach(async function () {
+    if (this.currentTest?.state !== "failed") return;
+    await stack.keepLogs(this.currentTest.title);
+    console.log(`\n  logs of what failed: ${stack.logs}`);
+    await stack.write(settings);
+    if (isUp) await stack.pulumi("up", "--yes", "--skip-preview");
+  });
+
+  after(async () => {
+    await stack.remove();
+  });
+
+  it("stay, and take pods again, when a disruption budget holds their pods back", async () => {
+    await step("a replica on each worker, all of which are needed", async () => {
+      await place(stack, deployment(4), service, budget(4));
+      await inNamespace("rollout", "status", "deployment/web", "--timeout=60s");
+    });
+    const before = await stack.machines.lookAll();
+    await stack.configure((written) => {
+      written.drainTimeoutSeconds = 3;
+    });
+    await withoutWorker("worker4");
+    const { code, stdout, stderr } = await step("pulumi up", () =>
+      stack.pulumi("up", "--yes", "--skip-preview"),
+    );
+    assert.notEqual(code, 0);
+    assert.match(stdout + stderr, /worker4: not drained within 3 s; these pods are still on it:/);
+    assert.match(stdout + stderr, /needed/);
+    const [node] = await list(stack, "nodes", "--selector=kubernetes.io/hostname=worker4");
+    assert.equal(Object(node?.spec).unschedulable, undefined);
+    assert.equal((await podsOn("worker4")).length, 1);
+    await stack.write(settings);
+    await step("pulumi preview", withoutChange);
+    assert.deepEqual(changed(before, await stack.machines.lookAll()), []);
+    await inNamespace("delete", "poddisruptionbudget", "needed");
+  });
+
+  it("leave while a Service with replicas elsewhere answers every request", async () => {
+    const [{ spec }] = (await list(stack, "services", `--namespace=${namespace}`)) as [
+      Awaited<ReturnType<typeof list>>[0],
+    ];
+    const before = await stack.machines.lookAll();
+    await withoutWorker("worker4");
+    const steps = await step("pulumi preview", () => stack.preview());
+    const plan = planOf(steps);
+    const prober = new ServiceProber(
+      `${stack.namespace}:worker1`,
+      `http://${spec.clusterIP}/hostname`,
+    );
+    await sleep(2);
+    const { seconds } = await step("pulumi up", () => stack.up());
+    await sleep(2);
+    const { requests, failures, maxMs, p99Ms } = await prober.stop();
+    console.log(
+      `      ${failures.length} of ${requests} requests failed, p99 ${p99Ms} ms, slowest ${maxMs} ms`,
+    );
+    console.log(`      ${seconds.toFixed(1)} s (bar: 30 s)`);
+    assert.deepEqual(failures, []);
+    assert.ok(requests >= 100, `only ${requests} requests`);
+    const after = await stack.machines.lookAll();
+    assert.ok(!after.has("worker4"));
+    assert.deepEqual(restarted(before, after), []);
+    assert.deepEqual(changed(before, after), changedPaths(plan));
+    assert.equal(plan.get("worker4")?.fate, "lost");
+    assert.ok(!(await nodes(stack)).includes("worker4"));
+    await step("pulumi preview", withoutChange);
+  });
+
+  it("leave when they are dead, and their pods start elsewhere", async () => {
+    await stack.machines.kill("worker3");
+    await withoutWorker("worker3");
+    await step("pulumi up", () => stack.up());
+    assert.deepEqual(await readyNodes(stack), [...controllers, "worker1", "worker2"]);
+    await step("all replicas on the others", () =>
+      inNamespace("rollout", "status", "deployment/web", "--timeout=60s"),
+    );
+    await step("pulumi preview", withoutChange);
+  });
+
+  it("stay when etcd would be left without a healthy member", async () => {
+    const before = await stack.machines.lookAll();
+    await stack.machines.inside("cp1", "systemctl stop etcd.service");
+    await stack.configure((written) => {
+      written.controllers = written.controllers!.slice(0, 1);
+    });
+    const { code, stdout, stderr } = await step("pulumi up", () =>
+      stack.pulumi("up", "--yes", "--skip-preview"),
+    );
+    assert.notEqual(code, 0);
+    assert.match(stdout + stderr, /etcd.service on cp1 is not healthy/);
+    await stack.machines.inside("cp1", "systemctl start etcd.service");
+    await eventually(async () => assert.deepEqual(await members(), controllers));
+    assert.deepEqual(await readyNodes(stack), [...controllers, "worker1", "worker2"]);
+    const units = restarted(before, await stack.machines.lookAll());
+    assert.ok(!units.some((unit) => unit.includes("kube-apiserver")), `${units}`);
+    await stack.write(settings);
+    await step("pulumi up with the former settings", () => stack.up());
+  });
+
+  it("leave as controllers, their members of etcd before them", async () => {
+    await inNamespace("create", "configmap", "survivor");
+    const path = `/api/v1/namespaces/${namespace}/configmaps/survivor`;
+    await stack.configure((written) => {
+      written.controllers = written.controllers!.slice(0, 1);
+    });
+    const prober = new Prober(await stack.takeKubeconfig(), path);
+    await step("pulumi up", () => stack.up());
+    const { requests, failures, maxMs } = await prober.stop();
+    console.log(`      ${failures.length} of ${requests} requests failed, slowest ${maxMs} ms`);
+    assert.deepEqual(await members(), ["cp1"]);
+    assert.deepEqual(await nodes(stack), ["cp1", "worker1", "worker2"]);
+    assert.deepEqual(await stack.machines.names(), ["cp1", "lb", "worker1", "worker2"]);
+    await inNamespace("get", "configmap", "survivor");
+    await startPod(stack, "afterwards", "worker1");
+    await step("pulumi preview", withoutChange);
+  });
+
+  async function members(): Promise<string[]> {
+    const { members } = await etcd("member list");
+    return members.map(({ name }: { name: string }) => name).sort();
+  }
+});
+
+const pki = "/etc/kubernetes/pki";
+const etcdctl = [
+  `/opt/kthw/etcd/*/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=${pki}/etcd/ca.crt`,
+  `--cert=${pki}/apiserver-etcd-client.crt --key=${pki}/apiserver-etcd-client.key`,
+].join(" ");
+
+/** Names of all Nodes, Ready or not. */
+async function nodes(stack: LiveStack): Promise<string[]> {
+  return (await list(stack, "nodes")).map(({ metadata }) => metadata.name).sort();
+}
+
+/** Replicas that are spread over the workers and go on answering while it is told that they go. */
+const deployment = (replicas: number) => ({
+  apiVersion: "apps/v1",
+  kind: "Deployment",
+  metadata: { name: "web" },
+  spec: {
+    replicas,
+    selector: { matchLabels: labels },
+    template: {
+      metadata: { labels },
+      spec: {
+        ...podSpec,
+        terminationGracePeriodSeconds: 10,
+        containers: podSpec.containers.map((container) => ({
+          ...container,
+          lifecycle: { preStop: { sleep: { seconds: 3 } } },
+        })),
+        topologySpreadConstraints: [
+          {
+            maxSkew: 1,
+            topologyKey: "kubernetes.io/hostname",
+            whenUnsatisfiable: "ScheduleAnyway",
+            labelSelector: { matchLabels: labels },
+          },
+        ],
+      },
+    },
+  },
+});
+
+const service = {
+  apiVersion: "v1",
+  kind: "Service",
+  metadata: { name: "web" },
+  spec: { selector: labels, ports: [{ port: 80, targetPort: 8080 }] },
+};
+
+const budget = (minAvailable: number) => ({
+  apiVersion: "policy/v1",
+  kind: "PodDisruptionBudget",
+  metadata: { name: "needed" },
+  spec: { minAvailable, selector: { matchLabels: labels } },
+});
