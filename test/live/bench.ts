@@ -9,8 +9,13 @@ import {
   commandsPerMachine,
   createCluster,
   destroy,
+  type Join,
+  joinWorker,
+  leaveWorkers,
+  type Move,
   updateWithoutChange,
 } from "./support/measures.ts";
+import { step } from "./support/run.ts";
 
 const stack = await LiveStack.create();
 const rows: [measure: string, bar: string, measured: string][] = [];
@@ -46,6 +51,25 @@ try {
       `${change.seconds.toFixed(1)} s`,
     ].join("; "),
   ]);
+  for (const [index, join] of (Object.keys(bars.joinSeconds) as Join[]).entries()) {
+    if (index === 1) {
+      await stack.configure((settings) => {
+        settings.joinTokens = [{ name: "bench" }];
+      });
+      await step("let others join", () => stack.up());
+    }
+    const joining = await joinWorker(stack, join, index + 3);
+    rows.push([
+      `a booted worker joins by \`${join}\``,
+      `<= ${bars.joinSeconds[join]} s, no restart elsewhere`,
+      moved(joining),
+    ]);
+  }
+  rows.push([
+    "a worker leaves",
+    `<= ${bars.leaveSeconds} s, no restart elsewhere`,
+    moved(await leaveWorkers(stack)),
+  ]);
   const destruction = await destroy(stack);
   const left = differences(computer, await lookAtComputer(stack.name));
   rows.push([
@@ -55,6 +79,10 @@ try {
   ]);
 } finally {
   await stack.remove();
+}
+
+function moved({ seconds, restarted }: Move): string {
+  return `${seconds.toFixed(1)} s, ${restarted.length === 0 ? "no" : restarted.join(", ")} restart elsewhere`;
 }
 
 const memory = Math.round(totalmem() / 2 ** 30);

@@ -99,9 +99,19 @@ describe("a cluster on this computer", function () {
 
   it("comes up from booted, empty machines, all nodes Ready and DNS answering from a pod", async () => {
     await bootMachines(stack);
-    emptyWorker = await stack.machines.look("worker1");
+    const before = await stack.machines.lookAll();
+    emptyWorker = before.get("worker1")!;
+    const plan = planOf(await step("pulumi preview", () => stack.preview()));
     const seconds = await createCluster(stack);
     isUp = true;
+    const made = changed(before, await stack.machines.lookAll());
+    assert.deepEqual(
+      made.filter((path) => !isOfEtcd(path)),
+      changedPaths(plan),
+    );
+    await step("the plan is what is on the machines", async () => {
+      assert.deepEqual(await differencesFromPlan(stack.machines, plan), []);
+    });
     kubeconfig = await stack.takeKubeconfig();
     await rememberSecrets();
     console.log(`      ${seconds.toFixed(1)} s (bar: ${bars.creationSeconds} s)`);
@@ -467,6 +477,11 @@ const etcdctl = [
 /** Files by which machines differ before anything is put on them. */
 function isIdentity(file: string): boolean {
   return ["/etc/hostname", "/etc/machine-id"].includes(file);
+}
+
+/** What etcd's start script writes down for itself. */
+function isOfEtcd(path: string): boolean {
+  return path.endsWith(" /etc/etcd/founded-1");
 }
 
 function sha256(text: string): string {

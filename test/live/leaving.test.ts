@@ -133,7 +133,14 @@ describe("machines that leave a cluster", function () {
 
   it("stay when etcd would be left without a healthy member", async () => {
     const before = await stack.machines.lookAll();
-    await stack.machines.inside("cp1", "systemctl stop etcd.service");
+    // Broken so that no restart heals it.
+    const dropIn = "/run/systemd/system/etcd.service.d";
+    const broken = "[Service]\nExecStart=\nExecStart=/bin/false\n";
+    await stack.machines.inside(
+      "cp1",
+      `mkdir ${dropIn} && cat >${dropIn}/broken.conf && systemctl daemon-reload && systemctl restart --no-block etcd.service`,
+      broken,
+    );
     await stack.configure((written) => {
       written.controllers = written.controllers!.slice(0, 1);
     });
@@ -142,7 +149,10 @@ describe("machines that leave a cluster", function () {
     );
     assert.notEqual(code, 0);
     assert.match(stdout + stderr, /etcd.service on cp1 is not healthy/);
-    await stack.machines.inside("cp1", "systemctl start etcd.service");
+    await stack.machines.inside(
+      "cp1",
+      `rm -r ${dropIn} && systemctl daemon-reload && systemctl restart etcd.service`,
+    );
     await eventually(async () => assert.deepEqual(await members(), controllers));
     assert.deepEqual(await readyNodes(stack), [...controllers, "worker1", "worker2"]);
     const units = restarted(before, await stack.machines.lookAll());

@@ -12,6 +12,8 @@ export const bars = {
   noChangeSeconds: 12,
   commandsPerController: 16,
   commandsPerWorker: 8,
+  joinSeconds: { certificates: 30, bootstrapToken: 45, kubeadm: 45 },
+  leaveSeconds: 30,
   destructionSeconds: 20,
 } as const;
 
@@ -93,6 +95,45 @@ export async function changeKubelet(stack: LiveStack, maxPods: number): Promise<
     changed: changed(before, after),
     seconds,
   };
+}
+
+/** Ways in which a worker joins. */
+export type Join = keyof typeof bars.joinSeconds;
+
+/** What it means to the others that a machine joins or leaves. */
+export interface Move {
+  readonly seconds: number;
+  /** Services of other machines that were started, stopped or restarted. */
+  readonly restarted: readonly string[];
+}
+
+/** Boots a machine, and lets it join in a pool of its own; how long the joining took. */
+export async function joinWorker(stack: LiveStack, join: Join, number: number): Promise<Move> {
+  const name = `worker${number}`;
+  await stack.configure(({ workerPools }) => {
+    workerPools!.push({
+      name,
+      join,
+      machines: [{ name, address: `10.240.0.2${number}`, podCidr: `10.200.2${number}.0/24` }],
+    });
+  });
+  await step(`boot ${name}`, () => stack.up("--target", `urn:**LocalMachines$**::${name}**`));
+  const before = await stack.machines.lookAll();
+  const { seconds } = await step(`${name} joins by ${join}`, () => stack.up());
+  const ready = await readyNodes(stack);
+  if (!ready.includes(name)) throw new Error(`only ${ready} are Ready`);
+  const units = restarted(before, await stack.machines.lookAll());
+  return { seconds, restarted: units.filter((unit) => !unit.startsWith(`${name} `)) };
+}
+
+/** Takes the last pool out of the settings; how long its Node's leaving took, with all that goes with it. */
+export async function leaveWorkers(stack: LiveStack): Promise<Move> {
+  await stack.configure(({ workerPools }) => {
+    workerPools!.pop();
+  });
+  const before = await stack.machines.lookAll();
+  const { seconds } = await step("the last pool leaves", () => stack.up());
+  return { seconds, restarted: restarted(before, await stack.machines.lookAll()) };
 }
 
 /** Destroys the stack; how long that took. */
