@@ -1,4 +1,3 @@
-import { ApiLoadBalancer } from "./components/api-load-balancer.ts";
 import { BridgeNetwork } from "./components/bridge-network.ts";
 import { CertificateAuthority } from "./components/certificate-authority.ts";
 import { ControlPlane, serverUrl } from "./components/control-plane.ts";
@@ -41,10 +40,6 @@ const ca = new CertificateAuthority("kubernetes-ca", settings.certificates);
 const etcdCa = new CertificateAuthority("etcd-ca", settings.certificates);
 const frontProxyCa = new CertificateAuthority("kubernetes-front-proxy-ca", settings.certificates);
 
-const loadBalancer = new ApiLoadBalancer("api", {
-  node: loadBalancers[0]!,
-  backends: settings.controllers,
-});
 const etcd = new EtcdCluster("etcd", {
   nodes: controllers,
   ca: etcdCa,
@@ -63,7 +58,7 @@ const controlPlane = new ControlPlane("control-plane", {
   ca,
   frontProxyCa,
   etcd: { endpoints: etcd.endpoints, ready: etcd.ready, ca: etcdCa, retire: etcd.retire },
-  loadBalancer,
+  loadBalancer: loadBalancers[0]!,
   binaries: versions.folders.kubernetes,
   publishesClusterInfo: kubeadmJoins,
   apiServerFlags: settings.apiServer.extraFlags,

@@ -6,6 +6,8 @@ export interface ApiLoadBalancerArgs {
   readonly node: Node;
   /** The controllers whose API servers it spreads connections over. */
   readonly backends: readonly { readonly name: string; readonly address: string }[];
+  /** The API servers, as they are after a change: it never spreads connections over those alone that are just restarted. */
+  readonly dependsOn: readonly pulumi.Resource[];
 }
 
 /** The load balancer of the Kubernetes API, on 6443 and 443. */
@@ -18,7 +20,7 @@ export class ApiLoadBalancer extends pulumi.ComponentResource {
     this.ready = [
       args.node.service(apiLoadBalancerService(args.backends), {
         parent: this,
-        dependsOn: [args.node.ready],
+        dependsOn: [args.node.ready, ...args.dependsOn],
       }),
     ];
     this.registerOutputs({});

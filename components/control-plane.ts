@@ -3,6 +3,7 @@ import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1/clusterRoleBindin
 import * as pulumi from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random";
 import * as tls from "@pulumi/tls";
+import { ApiLoadBalancer } from "./api-load-balancer.ts";
 import type { CertificateAuthority, Issuer } from "./certificate-authority.ts";
 import { once } from "./gate.ts";
 import type { Node } from "./node/node.ts";
@@ -65,7 +66,8 @@ export interface ControlPlaneArgs {
     /** Shell command on a controller, to be run once no API server names former members any more. */
     readonly retire: string;
   };
-  readonly loadBalancer: { readonly ready: readonly pulumi.Resource[] };
+  /** What becomes the load balancer of the API. */
+  readonly loadBalancer: Node;
   /** Folder of Kubernetes' binaries on the machines. */
   readonly binaries: string;
   /** Whether anybody may ask for the cluster's address and authority, as `kubeadm join` does. */
@@ -127,129 +129,137 @@ export class ControlPlane extends pulumi.ComponentResource {
     let previous:
       | { apiserver: pulumi.Resource; manager: pulumi.Resource; scheduler: pulumi.Resource }
       | undefined;
-    this.ready = args.nodes
-      .map((node) => {
-        const { machine } = node;
-        const server = args.ca.issue(apiserver(machine, names), { parent: this });
-        const pki = "/etc/kubernetes/pki";
-        const pair = (
-          path: string,
-          { certPem, keyPem }: { certPem: pulumi.Output<string>; keyPem: pulumi.Output<string> },
-        ) => [
-          { path: `${pki}/${path}.crt`, text: certPem },
-          { path: `${pki}/${path}.key`, text: keyPem, mode: "0600" },
-        ];
-        const bundle = node.bundle(
-          {
-            name: "control-plane",
-            files: [
-              ...pair("ca", { certPem: args.ca.trustPem, keyPem: args.ca.keyPem }),
-              ...pair("apiserver", server),
-              ...pair("apiserver-kubelet-client", kubeletClient),
-              ...pair("apiserver-etcd-client", etcdClient),
-              { path: `${pki}/front-proxy-ca.crt`, text: args.frontProxyCa.trustPem },
-              ...pair("front-proxy-client", proxyClient),
-              { path: `${pki}/sa.pub`, text: serviceAccounts.publicKeyPem },
-              { path: `${pki}/sa.key`, text: serviceAccounts.privateKeyPem, mode: "0600" },
-              ...pair("controller-manager", managerClient),
-              ...pair("scheduler", schedulerClient),
-              ...pair("admin", adminClient),
-              {
-                path: encryptionPath,
-                text: encryptionKey.result.apply((random) =>
-                  encryptionConfiguration([{ name: "key1", secret: aesKey(random) }]),
-                ),
-                mode: "0600",
-              },
-            ],
-          },
-          { parent: this },
-        );
-        const apiserverService = node.service(
-          kubeApiserverService({
-            address: machine.address,
-            etcdServers: args.etcd.endpoints,
-            binaries: args.binaries,
-            serviceCidr: args.serviceCidr,
-            serviceAccountIssuer: `https://kubernetes.default.svc.${args.clusterDomain}`,
-            publishesClusterInfo: args.publishesClusterInfo,
-            extraFlags: args.apiServerFlags,
-            adminKubeconfig: kubeconfigWithFiles(
-              {
-                cluster: args.clusterName,
-                server: "https://127.0.0.1:6443",
-                user: "kubernetes-admin",
-              },
-              { ca: `${pki}/ca.crt`, cert: `${pki}/admin.crt`, key: `${pki}/admin.key` },
-            ),
-          }),
-          {
-            parent: this,
-            dependsOn: [
-              ...args.etcd.ready,
-              node.ready,
-              bundle,
-              ...(previous ? [previous.apiserver] : []),
-            ],
-            certificates: [
-              args.ca.trustPem,
-              server.certPem,
-              kubeletClient.certPem,
-              etcdClient.certPem,
-              args.frontProxyCa.trustPem,
-              proxyClient.certPem,
-              serviceAccounts.publicKeyPem,
-            ],
-          },
-        );
-        const manager = node.service(
-          kubeControllerManagerService({
-            cluster: args.clusterName,
-            binaries: args.binaries,
-            serviceCidr: args.serviceCidr,
-            nodeCidrs: args.nodeCidrs,
-            extraFlags: args.controllerManagerFlags,
-          }),
-          {
-            parent: this,
-            dependsOn: [apiserverService, ...(previous ? [previous.manager] : [])],
-            certificates: [args.ca.trustPem, managerClient.certPem, serviceAccounts.publicKeyPem],
-          },
-        );
-        const schedulerService = node.service(
-          kubeSchedulerService({
-            cluster: args.clusterName,
-            binaries: args.binaries,
-            extraFlags: args.schedulerFlags,
-          }),
-          {
-            parent: this,
-            dependsOn: [apiserverService, ...(previous ? [previous.scheduler] : [])],
-            certificates: [args.ca.trustPem, schedulerClient.certPem],
-          },
-        );
-        previous = { apiserver: apiserverService, manager, scheduler: schedulerService };
-        return previous;
-      })
-      .map((services, index) =>
-        args.nodes[index]!.healthy(
-          "control-plane-healthy",
-          ["kube-apiserver", "kube-controller-manager", "kube-scheduler"],
-          {
-            parent: this,
-            dependsOn: [
-              ...args.loadBalancer.ready,
-              services.apiserver,
-              services.manager,
-              services.scheduler,
-            ],
-            until: [
-              `curl --fail --silent --show-error --max-time 5 --cacert /etc/kubernetes/pki/ca.crt ${serverUrl(fromMachines)}/readyz`,
-              ...(index === args.nodes.length - 1 ? [args.etcd.retire] : []),
-            ].join(" && "),
-          },
-        ),
+    const placed = args.nodes.map((node) => {
+      const { machine } = node;
+      const server = args.ca.issue(apiserver(machine, names), { parent: this });
+      const pki = "/etc/kubernetes/pki";
+      const pair = (
+        path: string,
+        { certPem, keyPem }: { certPem: pulumi.Output<string>; keyPem: pulumi.Output<string> },
+      ) => [
+        { path: `${pki}/${path}.crt`, text: certPem },
+        { path: `${pki}/${path}.key`, text: keyPem, mode: "0600" },
+      ];
+      const bundle = node.bundle(
+        {
+          name: "control-plane",
+          files: [
+            ...pair("ca", { certPem: args.ca.trustPem, keyPem: args.ca.keyPem }),
+            ...pair("apiserver", server),
+            ...pair("apiserver-kubelet-client", kubeletClient),
+            ...pair("apiserver-etcd-client", etcdClient),
+            { path: `${pki}/front-proxy-ca.crt`, text: args.frontProxyCa.trustPem },
+            ...pair("front-proxy-client", proxyClient),
+            { path: `${pki}/sa.pub`, text: serviceAccounts.publicKeyPem },
+            { path: `${pki}/sa.key`, text: serviceAccounts.privateKeyPem, mode: "0600" },
+            ...pair("controller-manager", managerClient),
+            ...pair("scheduler", schedulerClient),
+            ...pair("admin", adminClient),
+            {
+              path: encryptionPath,
+              text: encryptionKey.result.apply((random) =>
+                encryptionConfiguration([{ name: "key1", secret: aesKey(random) }]),
+              ),
+              mode: "0600",
+            },
+          ],
+        },
+        { parent: this },
       );
+      const apiserverService = node.service(
+        kubeApiserverService({
+          address: machine.address,
+          etcdServers: args.etcd.endpoints,
+          binaries: args.binaries,
+          serviceCidr: args.serviceCidr,
+          serviceAccountIssuer: `https://kubernetes.default.svc.${args.clusterDomain}`,
+          publishesClusterInfo: args.publishesClusterInfo,
+          extraFlags: args.apiServerFlags,
+          adminKubeconfig: kubeconfigWithFiles(
+            {
+              cluster: args.clusterName,
+              server: "https://127.0.0.1:6443",
+              user: "kubernetes-admin",
+            },
+            { ca: `${pki}/ca.crt`, cert: `${pki}/admin.crt`, key: `${pki}/admin.key` },
+          ),
+        }),
+        {
+          parent: this,
+          dependsOn: [
+            ...args.etcd.ready,
+            node.ready,
+            bundle,
+            ...(previous ? [previous.apiserver] : []),
+          ],
+          certificates: [
+            args.ca.trustPem,
+            server.certPem,
+            kubeletClient.certPem,
+            etcdClient.certPem,
+            args.frontProxyCa.trustPem,
+            proxyClient.certPem,
+            serviceAccounts.publicKeyPem,
+          ],
+        },
+      );
+      const manager = node.service(
+        kubeControllerManagerService({
+          cluster: args.clusterName,
+          binaries: args.binaries,
+          serviceCidr: args.serviceCidr,
+          nodeCidrs: args.nodeCidrs,
+          extraFlags: args.controllerManagerFlags,
+        }),
+        {
+          parent: this,
+          dependsOn: [apiserverService, ...(previous ? [previous.manager] : [])],
+          certificates: [args.ca.trustPem, managerClient.certPem, serviceAccounts.publicKeyPem],
+        },
+      );
+      const schedulerService = node.service(
+        kubeSchedulerService({
+          cluster: args.clusterName,
+          binaries: args.binaries,
+          extraFlags: args.schedulerFlags,
+        }),
+        {
+          parent: this,
+          dependsOn: [apiserverService, ...(previous ? [previous.scheduler] : [])],
+          certificates: [args.ca.trustPem, schedulerClient.certPem],
+        },
+      );
+      previous = { apiserver: apiserverService, manager, scheduler: schedulerService };
+      return previous;
+    });
+    const loadBalancer = new ApiLoadBalancer(
+      "api",
+      {
+        node: args.loadBalancer,
+        backends: args.nodes.map(({ machine }) => machine),
+        dependsOn: placed.map((services) => services.apiserver),
+      },
+      { parent: this, aliases: [{ parent: pulumi.rootStackResource }] },
+    );
+    this.ready = placed.map((services, index) =>
+      args.nodes[index]!.healthy(
+        "control-plane-healthy",
+        ["kube-apiserver", "kube-controller-manager", "kube-scheduler"],
+        {
+          parent: this,
+          dependsOn: [
+            ...loadBalancer.ready,
+            services.apiserver,
+            services.manager,
+            services.scheduler,
+          ],
+          until: [
+            `curl --fail --silent --show-error --max-time 5 --cacert /etc/kubernetes/pki/ca.crt ${serverUrl(fromMachines)}/readyz`,
+            ...(index === args.nodes.length - 1 ? [args.etcd.retire] : []),
+          ].join(" && "),
+        },
+      ),
+    );
 
     this.kubeconfigInAdvance = pulumi
       .all([args.ca.trustPem, adminClient.certPem, adminClient.keyPem])

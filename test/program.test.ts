@@ -17,7 +17,6 @@ const layers = [
   "kthw:index:LocalMachines",
   "kthw:index:Node",
   "kthw:index:CertificateAuthority",
-  "kthw:index:ApiLoadBalancer",
   "kthw:index:EtcdCluster",
   "kthw:index:ControlPlane",
   "kthw:index:NodeMembership",

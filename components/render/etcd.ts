@@ -183,18 +183,21 @@ promote() {
 }
 
 # Those that do not answer go first: so there are never fewer that do than are needed. etcd itself refuses what would break it.
+# None that leaves remains the leader: without an election, no request is lost.
 retire_others() {
-  local endpoint=https://127.0.0.1:2379 members id status name peer client dead=() alive=()
+  local endpoint=https://127.0.0.1:2379 members id status name peer client heir='' dead=() alive=()
   members=$(ctl member list)
-  while IFS=, read -r id status name peer client _; do
-    [[ " $* " != *" \${peer# } "* ]] || continue
-    if [[ \${status# } == started ]] && endpoint=\${client# } ctl endpoint health >/dev/null 2>&1; then
-      alive+=("$id")
+  while IFS=', ' read -r id status name peer client _; do
+    if [[ " $* " == *" $peer "* ]]; then
+      heir=$id
+    elif [[ $status == started ]] && endpoint=$client ctl endpoint health >/dev/null 2>&1; then
+      alive+=("$id $client")
     else
       dead+=("$id")
     fi
   done <<<"$members"
-  for id in "\${dead[@]}" "\${alive[@]}"; do ctl member remove "$id"; done
+  for id in "\${alive[@]}"; do endpoint=\${id#* } ctl move-leader "$heir" >/dev/null 2>&1 || true; done
+  for id in "\${dead[@]}" "\${alive[@]}"; do ctl member remove "\${id% *}"; done
 }
 
 case $1 in

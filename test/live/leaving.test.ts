@@ -171,6 +171,7 @@ describe("machines that leave a cluster", function () {
     await step("pulumi up", () => stack.up());
     const { requests, failures, maxMs } = await prober.stop();
     console.log(`      ${failures.length} of ${requests} requests failed, slowest ${maxMs} ms`);
+    assert.deepEqual(failures, []);
     assert.deepEqual(await members(), ["cp1"]);
     assert.deepEqual(await nodes(stack), ["cp1", "worker1", "worker2"]);
     assert.deepEqual(await stack.machines.names(), ["cp1", "lb", "worker1", "worker2"]);
