@@ -1,5 +1,12 @@
 import { type Placed, type PlacedFile, placed } from "./placed.ts";
-import { effective, input, nameOf, type PreviewStep, type ResourceState, unknown } from "./steps.ts";
+import {
+  effective,
+  input,
+  nameOf,
+  type PreviewStep,
+  type ResourceState,
+  unknown,
+} from "./steps.ts";
 
 /** What an update does to a machine as a whole. */
 export type Fate = "made" | "rebuilt" | "started again" | "lost";

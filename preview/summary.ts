@@ -9,7 +9,8 @@ function machineLines(name: string, machine: MachinePlan): string[] {
   const { fate, files, leaves } = machine;
   const drained = leaves ? ["drained"] : [];
   // With a machine go all its files and services.
-  if (fate === "lost") return [`${name}: ${[...drained, "lost, with all that is on it"].join(", ")}`];
+  if (fate === "lost")
+    return [`${name}: ${[...drained, "lost, with all that is on it"].join(", ")}`];
   const changes = machine.changes
     .filter(({ file }) => file.kind !== "record")
     .filter(({ sign }) => sign !== "?");
