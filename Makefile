@@ -17,7 +17,7 @@ things := debian-packages $(tools) artifacts kubectl rootfs
 # Without somebody at the terminal nothing can be confirmed.
 yes = $$([[ -t 0 && -t 1 && -z $${CI:-} ]] || echo --yes)
 
-.PHONY: help up preview plan down shell install test test-fast lint bench clean $(things)
+.PHONY: help up preview plan down shell smoke install test test-fast lint bench clean $(things)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do
@@ -55,6 +55,11 @@ shell: $(tools) ## a shell for pulumi and kubectl; CMD='…' runs one command in
 	export PULUMI_STACK=$$STACK
 	unset MAKEFLAGS MAKELEVEL
 	$(if $(CMD),eval "$$CMD",bash --rcfile <(echo '[ ! -r ~/.bashrc ] || . ~/.bashrc; . install/env.sh; PS1="($$STACK) $$PS1"') -i || true)
+
+smoke: $(tools) kubectl ## try the cluster: nodes, encryption, pods, services, DNS, logs, exec and so on
+	@. install/env.sh
+	install/kubeconfig
+	exec node --import tsx smoke/run-smoke.ts "$$STACK"
 
 install: $(things) ## install what is missing
 

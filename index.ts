@@ -158,6 +158,8 @@ export const caCertHashes = ca.certHashes;
 export const joinCommands = joinTokens?.commands;
 /** The same with the first token. */
 export const joinCommand = joinCommands?.[settings.joinTokens[0]!.name];
+/** Where machines find the mirror of binaries and images; nothing where they download them from upstream. */
+export const mirror = artifacts.mirrorUrl;
 /** Every machine: its address, its role, and how to open a shell on it. */
 export const machines = [
   { role: "load balancer", nodes: loadBalancers },

@@ -6,14 +6,11 @@ import { artifacts } from "../../components/versions.ts";
 import { changedPaths, planOf } from "../../preview/plan.ts";
 import { effective, nameOf, type ResourceState } from "../../preview/steps.ts";
 import {
+  agnhost,
   architecture,
-  ask,
-  askThroughPortForward,
   importTestImage,
   list,
   namespace,
-  place,
-  podSpec,
   readyNodes,
   startPod,
   version,
@@ -39,7 +36,7 @@ import {
 } from "./support/measures.ts";
 import { differencesFromPlan } from "./support/planned.ts";
 import { Prober } from "./support/prober.ts";
-import { eventually, output, sleep, step } from "./support/run.ts";
+import { eventually, sleep, step } from "./support/run.ts";
 import { leaks, type SecretTexts, secretTexts } from "./support/secrets.ts";
 
 const controllers = ["cp1", "cp2", "cp3"];
@@ -58,6 +55,10 @@ describe("a cluster on this computer", function () {
   const secrets: SecretTexts = new Map();
 
   const inNamespace = (...args: string[]) => stack.kubectl([`--namespace=${namespace}`, ...args]);
+  const smokeNamespaces = async () =>
+    (await list(stack, "namespaces"))
+      .map(({ metadata }) => metadata.name)
+      .filter((name) => name.startsWith("smoke-"));
   const rememberSecrets = async () => {
     for (const [text, secret] of secretTexts((await stack.export()).deployment.resources))
       secrets.set(text, secret);
@@ -135,99 +136,64 @@ describe("a cluster on this computer", function () {
     );
   });
 
-  itOnceUp("encrypts secrets in etcd", async () => {
-    await inNamespace(
-      "create",
-      "secret",
-      "generic",
-      "treasure",
-      "--from-literal=where=under-the-oak",
+  itOnceUp("passes its smoke test, and keeps nothing of it", async () => {
+    // One worker is to be given the image by the smoke test itself.
+    const forget = `crictl rmi ${agnhost.name} && rm /opt/kthw/${agnhost.file}*`;
+    await stack.machines.inside("worker2", forget);
+    const { code, stdout } = await step("make smoke", () => stack.script("smoke/run-smoke.ts"));
+    const ended = stdout.trimEnd().split("\n");
+    assert.deepEqual(
+      ended.filter((line) => !/^ok +\d+\.\d s {2}\S/.test(line)),
+      [],
     );
-    const machines = await stack.output<{ name: string; ssh: string }[]>("machines");
-    const { ssh } = machines.find(({ name }) => name === "cp1")!;
-    const key = `/registry/secrets/${namespace}/treasure`;
-    const command = `${etcdctl} get --print-value-only ${key} | tr -c '[:print:]' .`;
-    const stored = await output("bash", ["-c", `${ssh} "$0"`, command]);
-    assert.match(stored, /^k8s:enc:aescbc:v1:key1:/);
-    assert.doesNotMatch(stored, /under-the-oak/);
+    assert.ok(ended.length >= 18, stdout);
+    assert.equal(code, 0);
+    assert.deepEqual(await smokeNamespaces(), []);
+    const left = await stack.machines.inside("worker2", "ls /opt/kthw/images");
+    assert.ok(!left.includes("agnhost"), left);
   });
 
-  itOnceUp("runs a deployment on both workers, reached in every way", async () => {
-    const labels = { app: "web" };
-    const spread = {
-      maxSkew: 1,
-      topologyKey: "kubernetes.io/hostname",
-      whenUnsatisfiable: "DoNotSchedule",
-      labelSelector: { matchLabels: labels },
-    };
-    await step("deployment spread over both workers", async () => {
-      await place(
-        stack,
-        {
-          apiVersion: "apps/v1",
-          kind: "Deployment",
-          metadata: { name: "web" },
-          spec: {
-            replicas: 2,
-            selector: { matchLabels: labels },
-            template: {
-              metadata: { labels },
-              spec: { ...podSpec, topologySpreadConstraints: [spread] },
-            },
-          },
-        },
-        {
-          apiVersion: "v1",
-          kind: "Service",
-          metadata: { name: "web" },
-          spec: { type: "NodePort", selector: labels, ports: [{ port: 80, targetPort: 8080 }] },
-        },
-      );
-      await inNamespace("rollout", "status", "deployment/web", "--timeout=60s");
-    });
-    const pods = await list(stack, "pods", `--namespace=${namespace}`, "--selector=app=web");
-    assert.deepEqual(pods.map(({ spec }) => spec.nodeName).sort(), workers);
-    const [one, other] = pods as [(typeof pods)[0], (typeof pods)[0]];
-    const names = pods.map(({ metadata }) => metadata.name).sort();
-    const [service] = await list(stack, "services", `--namespace=${namespace}`);
-    const { clusterIP, ports } = service!.spec;
+  itOnceUp("says in its smoke test what fails and what to look at", async () => {
+    const scaleDns = (replicas: number) =>
+      stack.kubectl([
+        "--namespace=kube-system",
+        "scale",
+        "deployment/coredns",
+        `--replicas=${replicas}`,
+      ]);
+    await scaleDns(0);
+    const { code, stdout } = await step("make smoke without DNS servers", () =>
+      stack.script("smoke/run-smoke.ts"),
+    );
+    await scaleDns(2);
+    const failed = stdout.split("\n").filter((line) => line.startsWith("FAIL"));
+    assert.deepEqual(
+      failed.map((line) => line.replace(/^FAIL +\d+\.\d s +/, "")),
+      ["DNS finds a Service, from a pod on each node", "DNS denies a name that does not exist"],
+    );
+    assert.match(
+      stdout,
+      /^ +look at: make shell STACK=\S+ CMD='kubectl get pods.*--selector=k8s-app=kube-dns'$/m,
+    );
+    assert.equal(code, 1);
+    assert.deepEqual(await smokeNamespaces(), []);
+    await stack.kubectl([
+      "--namespace=kube-system",
+      "rollout",
+      "status",
+      "deployment/coredns",
+      "--timeout=60s",
+    ]);
+  });
 
-    await step("pod to pod across nodes", async () => {
-      const there = await ask(stack, one.metadata.name, other.status.podIP, 8080);
-      assert.equal(there, other.metadata.name);
-      const back = await ask(stack, other.metadata.name, one.status.podIP, 8080);
-      assert.equal(back, one.metadata.name);
-    });
-    await step("cluster address, from a pod on each node", async () => {
-      for (const { metadata } of pods)
-        assert.ok(names.includes(await eventually(() => ask(stack, metadata.name, clusterIP, 80))));
-    });
-    await step("node port of every node", async () => {
-      const inNetwork = ["netns", "exec", stack.namespace, "curl", "--silent", "--max-time", "5"];
-      for (const address of ["10.240.0.21", "10.240.0.22", "10.240.0.11"]) {
-        const url = `http://${address}:${ports[0]!.nodePort}/hostname`;
-        const name = await eventually(() => output("ip", [...inNetwork, "--fail", url]));
-        assert.ok(names.includes(name), `${address}: ${name}`);
-      }
-    });
-    await step("DNS of a service and of a name that does not exist", async () => {
-      for (const name of ["web", `web.${namespace}.svc.cluster.local`])
-        assert.ok(names.includes(await eventually(() => ask(stack, names[0]!, name, 80))), name);
-      const nobody = `nobody.${namespace}.svc.cluster.local:80`;
-      const connect = ["--", "/agnhost", "connect", nobody, "--timeout=5s"];
-      await assert.rejects(inNamespace("exec", names[0]!, ...connect), /no such host/);
-    });
-    await step("logs", async () => {
-      assert.match(await inNamespace("logs", names[0]!), /Started HTTP server on port 8080/);
-    });
-    await step("exec", async () => {
-      const text = await inNamespace("exec", names[0]!, "--", "/bin/cat", "/etc/hostname");
-      assert.equal(text.trim(), names[0]);
-      await assert.rejects(inNamespace("exec", names[0]!, "--", "/bin/cat", "/nowhere"), /nowhere/);
-    });
-    await step("port-forward", async () => {
-      assert.equal(await askThroughPortForward(stack, names[0]!), names[0]);
-    });
+  itOnceUp("cleans up after a smoke test that is interrupted", async () => {
+    const { code, stdout, stderr } = await step("make smoke, interrupted", () =>
+      stack.script("smoke/run-smoke.ts", (said) => said.includes("the test image")),
+    );
+    assert.match(stdout, /^ok +\d+\.\d s {2}what the checks made is removed$/m);
+    assert.match(stderr, /^interrupted$/m);
+    assert.equal(code, 130);
+    await eventually(async () => assert.deepEqual(await smokeNamespaces(), []));
   });
 
   itOnceUp("changes one kubelet setting on one worker, and nothing else", async () => {

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -123,28 +122,6 @@ export async function ask(
   const { responses = [], errors } = JSON.parse(await stack.kubectl(["get", "--raw", path]));
   if (responses.length === 0) throw new Error(`${pod} asked ${host}:${port}: ${errors}`);
   return responses[0];
-}
-
-/** Asks a pod for its host name through `kubectl port-forward`. */
-export async function askThroughPortForward(stack: LiveStack, pod: string): Promise<string> {
-  const args = ["port-forward", `--namespace=${namespace}`, "--address=127.0.0.1", `pod/${pod}`];
-  const forward = spawn("kubectl", [...args, ":8080"], { env: stack.environment });
-  try {
-    const port = await new Promise<string>((resolve, reject) => {
-      let said = "";
-      const hear = (text: string) => {
-        said += text;
-        const [, port] = /^Forwarding from 127\.0\.0\.1:(\d+)/m.exec(said) ?? [];
-        if (port !== undefined) resolve(port);
-      };
-      forward.stdout.setEncoding("utf8").on("data", hear);
-      forward.stderr.setEncoding("utf8").on("data", hear);
-      forward.on("close", () => reject(new Error(`kubectl port-forward: ${said}`)));
-    });
-    return await (await fetch(`http://127.0.0.1:${port}/hostname`)).text();
-  } finally {
-    forward.kill();
-  }
 }
 
 const namespaceManifest = JSON.stringify({

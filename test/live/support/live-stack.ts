@@ -167,6 +167,19 @@ export class LiveStack {
     return succeeded(result).stdout;
   }
 
+  /** Runs a script of this project on the stack, however it ends; it is interrupted once what it said is so. */
+  async script(file: string, enough: (said: string) => boolean = () => false): Promise<Result> {
+    const args = ["--import", "tsx", file, stack];
+    const result = await run(process.execPath, args, {
+      cwd: root,
+      env: this.#environment,
+      timeoutSeconds: 300,
+      interruptOnce: enough,
+    });
+    await this.#record(`node ${file}`, result);
+    return result;
+  }
+
   /** The environment of its commands. */
   get environment(): NodeJS.ProcessEnv {
     return this.#environment;
@@ -223,7 +236,8 @@ export class LiveStack {
     const text = stdout + stderr;
     this.said.push({ command, text });
     const number = `${this.said.length}`.padStart(3, "0");
-    const name = `${number}-${command.split(" ").slice(1, 3).join("-").replaceAll("--", "")}.log`;
+    const words = command.split(" ").slice(1, 3).join("-");
+    const name = `${number}-${words.replaceAll("--", "").replaceAll("/", "-")}.log`;
     const end = `status ${code} after ${seconds.toFixed(1)} s`;
     await writeFile(join(this.logs, name), `$ ${command}\n${text}\n${end}\n`);
   }

@@ -1,74 +1,12 @@
-import { spawn } from "node:child_process";
-
-/** What a command said, and how it ended. */
-export interface Result {
-  /** The command line, for messages. */
-  readonly command: string;
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly seconds: number;
-}
-
-/** How a command is run. */
-export interface RunOptions {
-  readonly cwd?: string;
-  readonly env?: NodeJS.ProcessEnv;
-  /** Its standard input. */
-  readonly input?: string;
-  /** It is killed when it takes longer. @default 120 */
-  readonly timeoutSeconds?: number;
-}
-
-/** Runs a command to its end, whatever that is. */
-export function run(
-  program: string,
-  args: readonly string[],
-  { cwd, env, input = "", timeoutSeconds = 120 }: RunOptions = {},
-): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const start = performance.now();
-    const child = spawn(program, args, { cwd, env });
-    const timer = setTimeout(() => child.kill("SIGKILL"), timeoutSeconds * 1000);
-    let stdout = "";
-    let stderr = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      stdout += text;
-    });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      stderr += text;
-    });
-    child.on("error", (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-    child.on("close", (code, signal) => {
-      clearTimeout(timer);
-      const seconds = (performance.now() - start) / 1000;
-      if (signal !== null) stderr += `\nended by ${signal} after ${seconds.toFixed(0)} s\n`;
-      const command = [program, ...args].join(" ");
-      resolve({ command, code: code ?? 1, stdout, stderr, seconds });
-    });
-    // Whatever does not read its input says by its exit status why.
-    child.stdin.on("error", () => {}).end(input);
-  });
-}
-
-/** Fails with all that a command said, unless it succeeded. */
-export function succeeded(result: Result): Result {
-  if (result.code === 0) return result;
-  const said = [result.stdout, result.stderr].join("\n").trim();
-  throw new Error(`${result.command} ended with status ${result.code}:\n${said}`);
-}
-
-/** Runs a command that must succeed; its standard output. */
-export async function output(
-  program: string,
-  args: readonly string[],
-  options?: RunOptions,
-): Promise<string> {
-  return succeeded(await run(program, args, options)).stdout;
-}
+export {
+  eventually,
+  output,
+  type Result,
+  type RunOptions,
+  run,
+  sleep,
+  succeeded,
+} from "../../../access/command.ts";
 
 /** Does one step of a test and prints how long it took. */
 export async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
@@ -81,23 +19,5 @@ export async function step<T>(name: string, work: () => Promise<T>): Promise<T> 
   } finally {
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     console.log(`    ${mark} ${seconds.padStart(6)} s  ${name}`);
-  }
-}
-
-/** Waits. */
-export function sleep(seconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-}
-
-/** Tries something again until it does not fail, for so long; fails as it failed last. */
-export async function eventually<T>(work: () => Promise<T>, timeoutSeconds = 30): Promise<T> {
-  const deadline = performance.now() + timeoutSeconds * 1000;
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-      await sleep(0.3);
-    }
   }
 }

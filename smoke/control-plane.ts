@@ -1,0 +1,168 @@
+import { eventually } from "../access/command.ts";
+import type { StackMachine } from "../access/stack.ts";
+import { type Check, Fault, failWith } from "./check.ts";
+import { type Cluster, isReady, type NodeObject } from "./cluster.ts";
+
+/** The API servers are ready, reached as the operator reaches them. */
+export const apiAnswers: Check<Cluster> = {
+  name: "the API answers through the load balancer",
+  async run(cluster) {
+    await cluster.kubectl(["get", "--raw", "/readyz?verbose"]);
+  },
+  lookAt: (cluster) => [
+    ...cluster.journals("api-load-balancer", [], cluster.of("load balancer")),
+    ...cluster.journals("kube-apiserver", [], cluster.of("controller")),
+  ],
+};
+
+/** Every machine but the load balancers is a node, and every node is Ready. */
+export const nodesReady: Check<Cluster> = {
+  name: "all nodes are Ready",
+  needs: [apiAnswers],
+  async run(cluster) {
+    await eventually(() => expectNodesReady(cluster), 10, cluster.signal);
+  },
+  lookAt: (cluster, machines) => [
+    cluster.line("describe nodes"),
+    ...cluster.journals("kubelet", machines, cluster.of("worker")),
+  ],
+};
+
+async function expectNodesReady(cluster: Cluster): Promise<void> {
+  cluster.nodes = (await cluster.get<{ items: NodeObject[] }>("nodes")).items;
+  const known = new Set(cluster.nodes.map(({ metadata }) => metadata.name));
+  const faults = new Map(
+    cluster.machines
+      .filter(({ name, role }) => role !== "load balancer" && !known.has(name))
+      .map(({ name }) => [name, `${name} is no node`]),
+  );
+  for (const node of cluster.nodes.filter((one) => !isReady(one))) {
+    const { name } = node.metadata;
+    const ready = node.status.conditions.find(({ type }) => type === "Ready");
+    faults.set(name, `${name} is not Ready: ${ready?.message ?? "it has not said anything"}`);
+  }
+  failWith(faults);
+}
+
+/** What kthw-node placed runs, on every machine. */
+export const servicesHealthy: Check<Cluster> = {
+  name: "the services of every machine are healthy",
+  async run(cluster) {
+    const faults = new Map<string, string>();
+    await Promise.all(
+      cluster.machines.map(async (machine) => {
+        const script = "cd /var/lib/kthw/services && exec kthw-node wait *";
+        const said = await cluster.try(machine, script, 30).then(
+          ({ code, stdout, stderr }) => (code === 0 ? undefined : `${stdout}\n${stderr}`),
+          (error) => String(error.message),
+        );
+        if (said !== undefined) faults.set(machine.name, said.trim());
+      }),
+    );
+    failWith(faults);
+  },
+  lookAt: (cluster, machines) =>
+    cluster.machines
+      .filter(({ name }) => machines.includes(name))
+      .map(({ ssh }) => `${ssh} systemctl list-units --failed`),
+};
+
+/** Every controller's member of etcd votes and is healthy. */
+export const etcdHealthy: Check<Cluster> = {
+  name: "every controller is a healthy member of etcd",
+  async run(cluster) {
+    const controllers = cluster.of("controller");
+    const ask = async (command: string) =>
+      JSON.parse(await onOne(cluster, controllers, `${etcdctl} --write-out=json ${command}`));
+    const { members }: { members: { name?: string; isLearner?: boolean }[] } =
+      await ask("member list");
+    const faults = new Map<string, string>();
+    for (const { name } of controllers) {
+      const member = members.find((one) => one.name === name);
+      if (member === undefined) faults.set(name, `${name} is no member of etcd that has started`);
+      else if (member.isLearner)
+        faults.set(name, `${name} is a learner of etcd, which does not vote`);
+    }
+    for (const { name } of members) {
+      if (!controllers.some((machine) => machine.name === name))
+        faults.set(
+          name ?? "",
+          `${name || "what has not started"} is a member of etcd, but no controller`,
+        );
+    }
+    const health: { endpoint: string; health: boolean; error?: string }[] =
+      // That one of them is not healthy is no reason to ask another controller.
+      await ask("endpoint health --cluster || [ $? = 1 ]");
+    for (const { endpoint, error } of health.filter((one) => !one.health)) {
+      const machine = controllers.find(({ address }) => new URL(endpoint).hostname === address);
+      const name = machine?.name ?? endpoint;
+      faults.set(name, `${name}'s member of etcd is not healthy: ${error}`);
+    }
+    failWith(faults);
+  },
+  lookAt: (cluster, machines) => cluster.journals("etcd", machines, cluster.of("controller")),
+};
+
+/** A namespace can be used: the controller managers are at work. */
+export const namespaceMade: Check<Cluster> = {
+  name: "a new namespace gets its service account",
+  needs: [apiAnswers],
+  async run(cluster) {
+    await cluster.kubectl(["create", "namespace", cluster.namespace]);
+    const account = ["get", "serviceaccount", "default"];
+    await eventually(() => cluster.inNamespace(account), 20, cluster.signal);
+  },
+  lookAt: (cluster) => cluster.journals("kube-controller-manager", [], cluster.of("controller")),
+};
+
+/** What etcd holds of a Secret is encrypted. */
+export const secretsEncrypted: Check<Cluster> = {
+  name: "a secret is encrypted in etcd",
+  needs: [namespaceMade],
+  async run(cluster) {
+    const text = "under-the-oak";
+    const secret = ["create", "secret", "generic", "treasure", `--from-literal=where=${text}`];
+    await cluster.inNamespace(secret);
+    const key = `/registry/secrets/${cluster.namespace}/treasure`;
+    const stored = await onOne(
+      cluster,
+      cluster.of("controller"),
+      `${etcdctl} get --print-value-only ${key} | tr -c '[:print:]' .`,
+    );
+    const start = stored.slice(0, 40);
+    if (!start.startsWith("k8s:enc:aescbc:v1:key1:"))
+      throw new Error(`it starts with ${start}, not with k8s:enc:aescbc:v1:key1:`);
+    if (stored.includes(text)) throw new Error("its text can be read there");
+  },
+  lookAt: (cluster) => [
+    ...cluster
+      .of("controller")
+      .map(({ ssh }) => `${ssh} grep encryption /etc/systemd/system/kube-apiserver.service`),
+    ...cluster.journals("kube-apiserver", [], cluster.of("controller")),
+  ],
+};
+
+const pki = "/etc/kubernetes/pki";
+const etcdctl = [
+  `"$(find /opt/kthw/etcd -name etcdctl | sort --version-sort | tail -n 1)"`,
+  `--endpoints=https://127.0.0.1:2379 --cacert=${pki}/etcd/ca.crt`,
+  `--cert=${pki}/apiserver-etcd-client.crt --key=${pki}/apiserver-etcd-client.key`,
+].join(" ");
+
+/** What a script says on the first of some machines on which it succeeds. */
+async function onOne(
+  cluster: Cluster,
+  machines: readonly StackMachine[],
+  script: string,
+): Promise<string> {
+  const errors: string[] = [];
+  for (const machine of machines) {
+    try {
+      return await cluster.on(machine, script);
+    } catch (error) {
+      if (cluster.signal.aborted) throw error;
+      errors.push((error as Error).message);
+    }
+  }
+  throw new Fault(errors.join("\n"), ...machines.map(({ name }) => name));
+}

@@ -1,0 +1,187 @@
+import { eventually } from "../access/command.ts";
+import { type Check, Fault, failWith } from "./check.ts";
+import {
+  type Cluster,
+  isReady,
+  type NodeObject,
+  type RunningPod,
+  type ServiceObject,
+} from "./cluster.ts";
+import { deploymentRuns, execWorks, inPod, port } from "./workload.ts";
+
+/** Seconds that the network has to take notice of what was made. */
+const patience = 15;
+
+/** Pods reach one another across nodes: each asks the one on the next node. */
+export const podsTalk: Check<Cluster> = {
+  name: "pods on different nodes talk to each other",
+  needs: [deploymentRuns],
+  async run(cluster) {
+    const { pods } = cluster;
+    if (pods.length < 2) throw new Error("there is only one node that takes pods");
+    for (const [index, pod] of pods.entries()) {
+      const other = pods[(index + 1) % pods.length]!;
+      await expectAnswer(cluster, pod, other.address, port, [other]);
+    }
+  },
+  lookAt: (cluster, machines) => [
+    ...cluster.machines
+      .filter(({ name }) => machines.includes(name))
+      .map(({ ssh }) => `${ssh} ip route`),
+    ...cluster.journals("pod-network", machines, []),
+  ],
+};
+
+/** A Service leads to its pods, by its address. */
+export const serviceAnswers: Check<Cluster> = {
+  name: "a Service answers at its address, from a pod on each node",
+  needs: [deploymentRuns],
+  async run(cluster) {
+    const { clusterIP } = cluster.service!.spec;
+    for (const pod of cluster.pods) await expectAnswer(cluster, pod, clusterIP, 80, cluster.pods);
+  },
+  lookAt: lookAtProxies,
+};
+
+/** A Service leads to its pods, by a port of any node. */
+export const nodePortAnswers: Check<Cluster> = {
+  name: "a Service answers at its port of every node",
+  needs: [deploymentRuns],
+  async run(cluster) {
+    // A load balancer is no node, so that what it asks comes from outside the cluster.
+    const [outside] = [...cluster.of("load balancer"), ...cluster.machines];
+    const { nodePort } = cluster.service!.spec.ports[0]!;
+    const faults = new Map<string, string>();
+    const ask = async ({ metadata: { name }, status }: NodeObject) => {
+      const address = status.addresses.find(({ type }) => type === "InternalIP")?.address;
+      const url = `http://${address}:${nodePort}/hostname`;
+      const curl = `curl --fail --silent --show-error --max-time 5 ${url}`;
+      const work = async () => expectOneOf(cluster.pods, await cluster.on(outside!, curl), url);
+      await eventually(work, patience, cluster.signal).catch((error: Error) => {
+        faults.set(name, `${name}: ${error.message}`);
+      });
+    };
+    await Promise.all(cluster.nodes.filter(isReady).map(ask));
+    failWith(faults);
+  },
+  lookAt: lookAtProxies,
+};
+
+/** Pods reach the API servers by the Service that Kubernetes makes for them. */
+export const apiFromPods: Check<Cluster> = {
+  name: "the API's own Service can be reached, from a pod on each node",
+  needs: [execWorks],
+  async run(cluster) {
+    const service: ServiceObject = await cluster.get(
+      "service",
+      "kubernetes",
+      "--namespace=default",
+    );
+    const target = `${service.spec.clusterIP}:443`;
+    for (const pod of cluster.pods) await expectConnection(cluster, pod, target);
+  },
+  lookAt: (cluster, machines) => [
+    cluster.line("get endpointslices --namespace=default"),
+    ...lookAtProxies(cluster, machines),
+  ],
+};
+
+/** Names of Services have their addresses. */
+export const dnsFinds: Check<Cluster> = {
+  name: "DNS finds a Service, from a pod on each node",
+  needs: [serviceAnswers, execWorks],
+  async run(cluster) {
+    for (const pod of cluster.pods)
+      for (const name of ["web", `web.${await domainOf(cluster, pod)}`])
+        await expectConnection(cluster, pod, `${name}:80`);
+  },
+  lookAt: lookAtDns,
+};
+
+/** The DNS server says of a name that does not exist that it does not, instead of nothing. */
+export const dnsDenies: Check<Cluster> = {
+  name: "DNS denies a name that does not exist",
+  needs: [execWorks],
+  async run(cluster) {
+    const pod = cluster.pods[0]!;
+    const nobody = `nobody.${await domainOf(cluster, pod)}:80`;
+    const said = await connect(cluster, pod, nobody).then(
+      () => `${nobody} was found`,
+      ({ message }: Error) => message,
+    );
+    if (!said.includes("no such host")) throw new Fault(said, pod.node);
+  },
+  lookAt: lookAtDns,
+};
+
+/** Fails unless a pod can open a connection to a name or an address with a port. */
+async function expectConnection(cluster: Cluster, pod: RunningPod, target: string): Promise<void> {
+  const work = () => connect(cluster, pod, target);
+  await eventually(work, patience, cluster.signal).catch((error: Error) => {
+    throw new Fault(`${pod.node}: ${error.message}`, pod.node);
+  });
+}
+
+async function connect(cluster: Cluster, pod: RunningPod, target: string): Promise<void> {
+  await inPod(cluster, pod.name, "/agnhost", "connect", target, "--timeout=5s");
+}
+
+/** The domain of the Services beside a pod, such as default.svc.cluster.local, which it searches first. */
+async function domainOf(cluster: Cluster, { name, node }: RunningPod): Promise<string> {
+  const text = await inPod(cluster, name, "/bin/cat", "/etc/resolv.conf");
+  const [, domain] = /^search (\S+)/m.exec(text) ?? [];
+  if (domain?.startsWith(`${cluster.namespace}.svc.`)) return domain;
+  throw new Fault(`the pod's resolv.conf does not search its own namespace first: ${text}`, node);
+}
+
+/** Fails unless a pod that asks an address over HTTP for a host name is given that of one of some pods. */
+async function expectAnswer(
+  cluster: Cluster,
+  { name, node }: RunningPod,
+  host: string,
+  port: number,
+  from: readonly RunningPod[],
+): Promise<void> {
+  const what = `from ${name} on ${node} to ${host}:${port}`;
+  const ask = async () => expectOneOf(from, await dial(cluster, name, host, port), what);
+  await eventually(ask, patience, cluster.signal).catch((error: Error) => {
+    const others = from.length === 1 ? [from[0]!.node] : [];
+    throw new Fault(error.message, node, ...others);
+  });
+}
+
+function expectOneOf(pods: readonly RunningPod[], answer: string, what: string): void {
+  if (pods.some(({ name }) => name === answer)) return;
+  throw new Error(`${what}: not one of the pods answered, but ${JSON.stringify(answer)}`);
+}
+
+/** Lets a pod ask over HTTP for a host name; the test image does so on behalf of whoever asks it, here the API server. */
+async function dial(cluster: Cluster, pod: string, host: string, to: number): Promise<string> {
+  const query = new URLSearchParams({
+    host,
+    port: `${to}`,
+    protocol: "http",
+    request: "hostname",
+    tries: "1",
+  });
+  const path = `/api/v1/namespaces/${cluster.namespace}/pods/${pod}:${port}/proxy/dial?${query}`;
+  const { responses = [], errors } = JSON.parse(await cluster.kubectl(["get", "--raw", path]));
+  if (responses.length === 0) throw new Error(`${pod} asked ${host}:${to}: ${errors}`);
+  return responses[0];
+}
+
+/** What leads from a Service's address to its pods. */
+function lookAtProxies(cluster: Cluster, machines: readonly string[]): readonly string[] {
+  return [
+    cluster.line("get services,endpointslices --all-namespaces"),
+    ...cluster.journals("kube-proxy", machines, cluster.of("worker")),
+  ];
+}
+
+/** What answers questions for names. */
+function lookAtDns(cluster: Cluster): readonly string[] {
+  return [
+    cluster.line("get pods,endpointslices --namespace=kube-system --selector=k8s-app=kube-dns"),
+    cluster.line("logs --namespace=kube-system --selector=k8s-app=kube-dns"),
+  ];
+}

@@ -1,0 +1,67 @@
+/** Tries whether a stack's cluster does what a cluster does, and says of each check how it ended: `run-smoke.ts <stack>`. */
+import { argv, exit } from "node:process";
+import { output } from "../access/command.ts";
+import { outputsOf } from "../access/stack.ts";
+import { type Check, runChecks } from "./check.ts";
+import { Cluster } from "./cluster.ts";
+import * as controlPlane from "./control-plane.ts";
+import * as network from "./network.ts";
+import * as workload from "./workload.ts";
+
+/** In the order in which they run. */
+const checks: readonly Check<Cluster>[] = [
+  controlPlane.apiAnswers,
+  controlPlane.nodesReady,
+  controlPlane.servicesHealthy,
+  controlPlane.etcdHealthy,
+  controlPlane.namespaceMade,
+  controlPlane.secretsEncrypted,
+  workload.imageThere,
+  workload.deploymentRuns,
+  workload.execWorks,
+  workload.logsShown,
+  workload.portForwarded,
+  network.podsTalk,
+  network.serviceAnswers,
+  network.nodePortAnswers,
+  network.apiFromPods,
+  network.dnsFinds,
+  network.dnsDenies,
+];
+
+const [stack] = argv.slice(2);
+if (stack === undefined) {
+  console.error("usage: run-smoke.ts <stack>");
+  exit(2);
+}
+
+const interrupted = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.once(signal, () => interrupted.abort());
+
+const outputs = await outputsOf(stack).catch((error: Error) => {
+  console.error(error.message);
+  exit(1);
+});
+const cluster = new Cluster(stack, outputs, interrupted.signal);
+const say = (line: string) => console.log(line);
+const passed = await runChecks(checks, cluster, say, interrupted.signal);
+
+const { namespace } = cluster;
+/** Not by the cluster's own means, which an interruption has ended. */
+const removed: Check<undefined> = {
+  name: "what the checks made is removed",
+  async run() {
+    const wait = interrupted.signal.aborted ? "--wait=false" : "--timeout=60s";
+    const args = ["delete", "namespace", namespace, "--ignore-not-found", wait];
+    await output("kubectl", args, { timeoutSeconds: 70 });
+  },
+  lookAt: () => [cluster.line(`delete namespace ${namespace}`)],
+};
+const never = new AbortController().signal;
+const clean = await runChecks([removed], undefined, say, never);
+if (interrupted.signal.aborted) {
+  console.error("interrupted");
+  exit(130);
+}
+exit(passed && clean ? 0 : 1);

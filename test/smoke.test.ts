@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { type Check, Fault, runChecks } from "../smoke/check.ts";
+
+/** A check that does nothing, or what it is given. */
+function check(
+  name: string,
+  run: () => Promise<void> = async () => {},
+  ...needs: readonly Check<string>[]
+): Check<string> {
+  return {
+    name,
+    needs,
+    run,
+    lookAt: (stack, machines) => [`${stack} at ${machines.length === 0 ? "all" : machines}`],
+  };
+}
+
+const fails = (error: Error) => async () => {
+  throw error;
+};
+
+describe("the checks of the smoke test", () => {
+  const run = async (checks: readonly Check<string>[], controller = new AbortController()) => {
+    const said: string[] = [];
+    const passed = await runChecks(checks, "dev", (line) => said.push(line), controller.signal);
+    return { passed, said: said.map((line) => line.replace(/^(\w+ +)\d+\.\d s/, "$1_ s")) };
+  };
+
+  it("are told one by one, each with its time", async () => {
+    const { passed, said } = await run([check("one"), check("other")]);
+    assert.deepEqual(said, ["ok    _ s  one", "ok    _ s  other"]);
+    assert.equal(passed, true);
+  });
+
+  it("tell of a failure what it was and what to look at, and go on", async () => {
+    const { passed, said } = await run([
+      check("one", fails(new Error("it is\nbroken"))),
+      check("other", fails(new Fault("no", "worker1"))),
+      check("last"),
+    ]);
+    assert.deepEqual(said, [
+      "FAIL  _ s  one",
+      "      it is",
+      "      broken",
+      "      look at: dev at all",
+      "FAIL  _ s  other",
+      "      no",
+      "      look at: dev at worker1",
+      "ok    _ s  last",
+    ]);
+    assert.equal(passed, false);
+  });
+
+  it("are left out where one that they need has failed, or was left out itself", async () => {
+    const one = check("one", fails(new Error("no")));
+    const other = check("other", undefined, one);
+    const { passed, said } = await run([one, other, check("last", undefined, other)]);
+    assert.deepEqual(said.slice(3), [
+      'skip         other: only after "one"',
+      'skip         last: only after "other"',
+    ]);
+    assert.equal(passed, false);
+  });
+
+  it("end without a word once they are interrupted", async () => {
+    const controller = new AbortController();
+    const interrupted = check("one", async () => {
+      controller.abort();
+      throw new Error("killed");
+    });
+    const { passed, said } = await run([interrupted, check("other")], controller);
+    assert.deepEqual([passed, said], [false, []]);
+  });
+});
