@@ -5,6 +5,7 @@ import { CoreDns } from "./components/core-dns.ts";
 import { downloadsFor, versionsOf } from "./components/downloads.ts";
 import { EtcdCluster } from "./components/etcd-cluster.ts";
 import { once } from "./components/gate.ts";
+import { GuestNodes } from "./components/guest-nodes.ts";
 import { JoinTokens } from "./components/join-tokens.ts";
 import { NodeMembership } from "./components/node/membership.ts";
 import { Node } from "./components/node/node.ts";
@@ -128,17 +129,31 @@ const workerPools = groups.map(
       pauseImage: versions.images.pause,
     }),
 );
-const joinTokens =
+const guests =
   settings.joinTokens.length > 0
-    ? new JoinTokens("join-token", {
-        tokens: settings.joinTokens,
+    ? new GuestNodes("guests", {
+        nodes: groups.flatMap(({ nodes }) => nodes),
+        clusterName: settings.clusterName,
         server,
-        caCertHashes: ca.certHashes,
+        podCidr: settings.podCidr,
+        kubeProxyMode: settings.kubeProxy.mode,
+        binaries: versions.folders.kubernetes,
+        images: versions.images,
         traits,
         provider: controlPlane.provider,
-        dependsOn: bootstrap.ready,
+        dependsOn: workerPools.flatMap((pool) => pool.ready),
       })
     : undefined;
+const joinTokens =
+  guests &&
+  new JoinTokens("join-token", {
+    tokens: settings.joinTokens,
+    server,
+    caCertHashes: ca.certHashes,
+    traits,
+    provider: controlPlane.provider,
+    dependsOn: [...bootstrap.ready, ...guests.ready],
+  });
 const dns = new CoreDns("dns", {
   image: versions.images.coredns,
   clusterDomain: settings.clusterDomain,

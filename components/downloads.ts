@@ -4,6 +4,7 @@ import {
   type Artifact,
   type ArtifactName,
   artifacts,
+  guestImages,
   type Image,
   images,
   type KubernetesVersion,
@@ -52,6 +53,7 @@ function folder({ name, version }: { readonly name: string; readonly version: st
 export function versionsOf(version: KubernetesVersion) {
   const versions = kubernetesVersions[version];
   const { coredns, pause } = images(version, "amd64");
+  const { kubeProxy } = guestImages(version, "amd64");
   return {
     folders: {
       kubernetes: folder({ name: "kubernetes", version }),
@@ -60,7 +62,7 @@ export function versionsOf(version: KubernetesVersion) {
       runc: folder({ name: "runc", version: versions.runc }),
       cniPlugins: folder({ name: "cni-plugins", version: versions.cniPlugins }),
     },
-    images: { coredns: coredns.name, pause: pause.name },
+    images: { coredns: coredns.name, kubeProxy: kubeProxy.name, pause: pause.name },
   };
 }
 

@@ -175,6 +175,13 @@ export function images(kubernetesVersion: KubernetesVersion, architecture: Archi
   } satisfies Record<string, Image>;
 }
 
+/** The container images that only machines run which are not in the settings; these pull them themselves. */
+export function guestImages(kubernetesVersion: KubernetesVersion, architecture: Architecture) {
+  return {
+    kubeProxy: image("kube-proxy", `v${kubernetesVersion}`, architecture),
+  } satisfies Record<string, Image>;
+}
+
 /** Kubernetes' own test image, which only our tests run. */
 export function testImages(kubernetesVersion: KubernetesVersion, architecture: Architecture) {
   const { agnhost } = kubernetesVersions[kubernetesVersion];

@@ -5,6 +5,7 @@ import { kubeletCredentials } from "./kubelet-credentials.ts";
 import type { Node } from "./node/node.ts";
 import { kubeletServer, kubeProxy } from "./pki.ts";
 import { containerdService } from "./render/containerd.ts";
+import { managedLabel } from "./render/guest-nodes.ts";
 import { type KubeProxyMode, kubeProxyService } from "./render/kube-proxy.ts";
 import { joinCommand } from "./render/kubeadm.ts";
 import {
@@ -70,9 +71,6 @@ export interface WorkerPoolArgs {
   };
   readonly pauseImage: string;
 }
-
-/** The label of every Node whose machine is in the settings, which no kubelet can give itself. */
-export const managedLabel = { "app.kubernetes.io/managed-by": "pulumi" } as const;
 
 /** Nodes that run pods: containerd, kubelet and kube-proxy on each machine. */
 export class WorkerPool extends pulumi.ComponentResource {

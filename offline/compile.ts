@@ -87,6 +87,8 @@ export function missingBuildTools(): string[] {
     { what: "Go (https://go.dev/dl/)", command: ["go", "version"] },
     { what: "gcc", command: ["gcc", "--version"] },
     { what: "pkg-config and libseccomp-dev", command: ["pkg-config", "--exists", "libseccomp"] },
+    { what: "iptables", command: ["/usr/sbin/xtables-nft-multi", "iptables", "--version"] },
+    { what: "nftables", command: ["/usr/sbin/nft", "--version"] },
     { what: "busybox-static", command: ["/bin/busybox", "true"] },
   ];
   const works = ([program, ...args]: string[]) => spawnSync(program!, args).status === 0;

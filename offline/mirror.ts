@@ -20,7 +20,15 @@ import { DownloadError, reachableHosts, sha256 } from "./download.ts";
 import { type Piece, type Product, products } from "./products.ts";
 
 /** The Debian packages that building needs, beside Go. */
-export const buildPackages = ["busybox-static", "gcc", "libc6-dev", "libseccomp-dev", "pkg-config"];
+export const buildPackages = [
+  "busybox-static",
+  "gcc",
+  "iptables",
+  "libc6-dev",
+  "libseccomp-dev",
+  "nftables",
+  "pkg-config",
+];
 
 /**
  * Fills a mirror with what a version of Kubernetes needs: what is missing or damaged is downloaded,

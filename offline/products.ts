@@ -5,6 +5,7 @@ import {
   type Architecture,
   type Artifact,
   artifacts,
+  guestImages,
   type Image,
   images,
   type KubernetesVersion,
@@ -12,6 +13,7 @@ import {
   testImages,
 } from "../components/versions.ts";
 import { compile, compilePause } from "./compile.ts";
+import { filesOfPrograms } from "./debian.ts";
 import { downloadArtifact } from "./download.ts";
 import { type ImageConfig, makeImage, pullImage } from "./image.ts";
 import { type TarEntry, tar } from "./tar.ts";
@@ -50,6 +52,7 @@ export function products(version: KubernetesVersion, architecture: Architecture)
   const all: Artifact[] = Object.values(artifacts(version, architecture));
   const names = new Set(all.map(({ name }) => name));
   const { coredns, pause } = images(version, architecture);
+  const { kubeProxy } = guestImages(version, architecture);
   const { agnhost } = testImages(version, architecture);
   const versions = kubernetesVersions[version];
   const image = (of: Image, recipe: Recipe, build: Product["compile"]): Product => ({
@@ -63,6 +66,7 @@ export function products(version: KubernetesVersion, architecture: Architecture)
     image(coredns, corednsRecipe, (...to) =>
       compile({ name: "coredns", version: versions.coredns }, ...to),
     ),
+    image(kubeProxy, kubeProxyRecipe, (...to) => compile({ name: "kubernetes", version }, ...to)),
     image(agnhost, agnhostRecipe, (...to) => compile({ name: "kubernetes", version }, ...to)),
   ];
 }
@@ -133,6 +137,23 @@ const corednsRecipe: Recipe = {
         "security.capability": Buffer.from("0100000200040000000000000000000000000000", "hex"),
       },
     },
+  ],
+};
+
+/** As upstream's: kube-proxy with Debian's iptables and nft, all of which use nftables. */
+const kubeProxyRecipe: Recipe = {
+  binaries: ["kube-proxy"],
+  config: { Entrypoint: ["/usr/local/bin/kube-proxy"] },
+  layer: (binary) => [
+    { path: "usr/local/bin/kube-proxy", content: binary("kube-proxy") },
+    ...filesOfPrograms(["/usr/sbin/xtables-nft-multi", "/usr/sbin/nft"]),
+    ...["iptables", "ip6tables"].flatMap((name) =>
+      ["", "-save", "-restore"].map((suffix) => ({
+        path: `usr/sbin/${name}${suffix}`,
+        target: "xtables-nft-multi",
+      })),
+    ),
+    { path: "tmp/", mode: 0o1777 },
   ],
 };
 

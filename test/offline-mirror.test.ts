@@ -7,6 +7,7 @@ import {
   type Architecture,
   type Artifact,
   artifacts,
+  guestImages,
   images,
   type KubernetesVersion,
   kubernetesVersions,
@@ -25,6 +26,7 @@ describe("table of versions", () => {
       const all: Artifact[] = Object.values(artifacts(version, architecture));
       const allImages = Object.values({
         ...images(version, architecture),
+        ...guestImages(version, architecture),
         ...testImages(version, architecture),
       });
 

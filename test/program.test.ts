@@ -415,6 +415,43 @@ describe("the program", () => {
         assert.equal(node!.retainOnDelete, true);
       }
     });
+    it("guests have a kube-proxy and a pod network only where tokens invite them", async () => {
+      assert.deepEqual(graph.ofType("kubernetes:apps/v1:DaemonSet"), []);
+      for (const { name } of graph.commands()) assert.doesNotMatch(name, /:guest-routes$/);
+      assert.match(
+        stdinOf(graph.command("cp1:kube-controller-manager")),
+        /--allocate-node-cidrs=false/,
+      );
+      const { graph: open } = await runProgram({
+        settings: (settings) => {
+          settings.joinTokens = [{ name: "guests" }];
+        },
+      });
+      const daemonSets = open.ofType("kubernetes:apps/v1:DaemonSet");
+      assert.deepEqual(daemonSets.map(({ name }) => name).sort(), ["kube-proxy", "pod-network"]);
+      const nodes = open.ofType("kubernetes:core/v1:NodePatch");
+      for (const { inputs } of daemonSets) {
+        const [{ key, operator, values }] =
+          // biome-ignore lint/suspicious/noExplicitAny: any Kubernetes object
+          (inputs.spec as any).template.spec.affinity.nodeAffinity
+            .requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions;
+        assert.equal(operator, "NotIn");
+        for (const node of nodes) {
+          const { labels } = node.inputs.metadata as { labels: Record<string, string> };
+          assert.ok(values.includes(labels[key]), node.name);
+        }
+      }
+      for (const machine of [...controllers, ...workers])
+        assert.match(
+          stdinOf(open.command(`${machine}:guest-routes`)),
+          /NODES=app\.kubernetes\.io\/managed-by!=pulumi/,
+        );
+      for (const machine of controllers)
+        assert.match(
+          stdinOf(open.command(`${machine}:kube-controller-manager`)),
+          /--cluster-cidr=10\.200\.0\.0\/16/,
+        );
+    });
     it("API servers may use the kubelets' API under the name in their certificate", () => {
       const [request] = graph.resources.filter(
         ({ name }) => name === "apiserver-kubelet-client-request",

@@ -10,6 +10,13 @@ import { describeService, type Service } from "../components/render/description.
 import { describeDownloads } from "../components/render/downloads.ts";
 import { etcdService, initialCluster } from "../components/render/etcd.ts";
 import {
+  guestKubeProxyFiles,
+  guestKubeProxyPodSpec,
+  guestNetworkFiles,
+  guestNetworkPodSpec,
+  guestRoutesService,
+} from "../components/render/guest-nodes.ts";
+import {
   encryptionConfiguration,
   kubeApiserverService,
 } from "../components/render/kube-apiserver.ts";
@@ -188,6 +195,25 @@ const texts: Readonly<Record<string, string>> = {
   ...files(kubeProxy(true), "kube-proxy-in-container"),
   ...files(kubeProxy(false, "nftables"), "kube-proxy-nftables"),
   ...files(kubeProxy(false, "ipvs"), "kube-proxy-ipvs"),
+  ...files(guestRoutesService({ binaries: kubernetes })),
+  ...inFolder("guest-kube-proxy", {
+    ...guestKubeProxyFiles({
+      cluster: "kubernetes",
+      server,
+      podCidr: "10.200.0.0/16",
+      mode: "iptables",
+      container: false,
+    }),
+    "pod-spec.yaml": stringify(
+      guestKubeProxyPodSpec({ image: "registry.k8s.io/kube-proxy:v1.36.4" }),
+    ),
+  }),
+  ...inFolder("guest-pod-network", {
+    ...guestNetworkFiles(),
+    "pod-spec.yaml": stringify(
+      guestNetworkPodSpec({ image: "registry.k8s.io/pause:3.10.2", podCidr: "10.200.0.0/16" }),
+    ),
+  }),
   "core-dns/Corefile": corefile("cluster.local", []),
   "core-dns/Corefile-with-forwarders": corefile("cluster.local", ["192.0.2.1", "192.0.2.2"]),
   "core-dns/pod-spec.yaml": stringify(
@@ -341,6 +367,12 @@ describe("a kubelet's configuration", () => {
     );
   });
 });
+
+function inFolder(folder: string, texts: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(texts).map(([name, text]) => [`${folder}/${name}`, text]),
+  );
+}
 
 /** A service's files by their names, and the lines above them. */
 function files(service: Service, folder = service.name): Record<string, string> {

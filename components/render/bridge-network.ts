@@ -59,7 +59,7 @@ export function bridgeNetworkService(args: {
 }
 
 /** https://www.cni.dev/plugins/current/main/bridge/; what leaves the pods' range is masqueraded by pod-network.service. */
-function bridgeConflist(podCidr: string): string {
+export function bridgeConflist(podCidr: string): string {
   const list = {
     cniVersion: "1.0.0",
     name: "bridge",

@@ -63,16 +63,7 @@ export function kubeProxyService(args: {
       },
       {
         path: configPath,
-        text: stringify({
-          apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
-          kind: "KubeProxyConfiguration",
-          clientConnection: { kubeconfig: kubeconfigPath },
-          clusterCIDR: args.podCidr,
-          ...(args.container && { conntrack: { maxPerCore: 0, min: 0 } }),
-          healthzBindAddress: "0.0.0.0:10256",
-          metricsBindAddress: "127.0.0.1:10249",
-          mode: args.mode,
-        }),
+        text: kubeProxyConfiguration({ ...args, kubeconfig: kubeconfigPath }),
       },
       {
         path: kubeconfigPath,
@@ -84,6 +75,26 @@ export function kubeProxyService(args: {
       },
     ],
   };
+}
+
+/** https://kubernetes.io/docs/reference/config-api/kube-proxy-config.v1alpha1/ */
+export function kubeProxyConfiguration(args: {
+  /** Path of its kubeconfig. */
+  readonly kubeconfig: string;
+  readonly podCidr: string;
+  readonly mode: KubeProxyMode;
+  readonly container: boolean;
+}): string {
+  return stringify({
+    apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
+    kind: "KubeProxyConfiguration",
+    clientConnection: { kubeconfig: args.kubeconfig },
+    clusterCIDR: args.podCidr,
+    ...(args.container && { conntrack: { maxPerCore: 0, min: 0 } }),
+    healthzBindAddress: "0.0.0.0:10256",
+    metricsBindAddress: "127.0.0.1:10249",
+    mode: args.mode,
+  });
 }
 
 const loadIpvs = "-/sbin/modprobe --all ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh nf_conntrack";

@@ -41,6 +41,14 @@ export function kubeconfigWithToken(
   return kubeconfig(to, { "certificate-authority": ca }, { token });
 }
 
+/** A kubeconfig that names the files of its CA and its token. */
+export function kubeconfigWithTokenFile(
+  to: Kubeconfig,
+  files: { readonly ca: string; readonly token: string },
+): string {
+  return kubeconfig(to, { "certificate-authority": files.ca }, { tokenFile: files.token });
+}
+
 function kubeconfig(
   { cluster, server, user }: Kubeconfig,
   ca: object,

@@ -1,0 +1,105 @@
+import { createHash } from "node:crypto";
+import { DaemonSet } from "@pulumi/kubernetes/apps/v1/daemonSet.js";
+import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap.js";
+import { ServiceAccount } from "@pulumi/kubernetes/core/v1/serviceAccount.js";
+import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1/clusterRoleBinding.js";
+import * as pulumi from "@pulumi/pulumi";
+import type { Node } from "./node/node.ts";
+import {
+  guestKubeProxyFiles,
+  guestKubeProxyPodSpec,
+  guestNetworkFiles,
+  guestNetworkPodSpec,
+  guestRoutesService,
+} from "./render/guest-nodes.ts";
+import type { KubeProxyMode } from "./render/kube-proxy.ts";
+
+export interface GuestNodesArgs {
+  /** The machines of the settings. */
+  readonly nodes: readonly Node[];
+  readonly clusterName: string;
+  /** The API's address as machines reach it. */
+  readonly server: string;
+  readonly podCidr: string;
+  readonly kubeProxyMode: KubeProxyMode;
+  /** Folder of Kubernetes' binaries on the machines. */
+  readonly binaries: string;
+  readonly images: { readonly kubeProxy: string; readonly pause: string };
+  /** Of the machines that join. */
+  readonly traits: { readonly container: boolean };
+  readonly provider: pulumi.ProviderResource;
+  /** The gates after which the machines of the settings are nodes. */
+  readonly dependsOn: readonly pulumi.Resource[];
+}
+
+/** What guests, nodes that joined by themselves, need of the cluster, so that their pods and all others reach each other. */
+export class GuestNodes extends pulumi.ComponentResource {
+  /** The gates after which a machine that joins gets Ready. */
+  readonly ready: readonly pulumi.Resource[];
+
+  constructor(name: string, args: GuestNodesArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("kthw:index:GuestNodes", name, {}, opts);
+    const options = { parent: this, provider: args.provider, deletedWith: args.provider };
+    const namespace = "kube-system";
+    const account = new ServiceAccount(
+      "kube-proxy",
+      { metadata: { name: "kube-proxy", namespace } },
+      options,
+    );
+    const binding = new ClusterRoleBinding(
+      "node-proxier",
+      {
+        metadata: { name: "kubeadm:node-proxier" },
+        roleRef: {
+          apiGroup: "rbac.authorization.k8s.io",
+          kind: "ClusterRole",
+          name: "system:node-proxier",
+        },
+        subjects: [{ kind: "ServiceAccount", name: "kube-proxy", namespace }],
+      },
+      options,
+    );
+    const daemonSet = (name: string, spec: object, data: Record<string, string>) => {
+      const labels = { "k8s-app": name };
+      const config = new ConfigMap(name, { metadata: { name, namespace, labels }, data }, options);
+      const digest = createHash("sha256").update(JSON.stringify(data)).digest("hex").slice(0, 12);
+      return new DaemonSet(
+        name,
+        {
+          // What runs on machines that are not ours holds no update up.
+          metadata: { name, namespace, labels, annotations: { "pulumi.com/skipAwait": "true" } },
+          spec: {
+            selector: { matchLabels: labels },
+            template: { metadata: { labels, annotations: { "checksum/config": digest } }, spec },
+          },
+        } as ConstructorParameters<typeof DaemonSet>[1],
+        { ...options, dependsOn: [account, binding, config] },
+      );
+    };
+    this.ready = [
+      daemonSet(
+        "kube-proxy",
+        guestKubeProxyPodSpec({ image: args.images.kubeProxy }),
+        guestKubeProxyFiles({
+          cluster: args.clusterName,
+          server: args.server,
+          podCidr: args.podCidr,
+          mode: args.kubeProxyMode,
+          container: args.traits.container,
+        }),
+      ),
+      daemonSet(
+        "pod-network",
+        guestNetworkPodSpec({ image: args.images.pause, podCidr: args.podCidr }),
+        guestNetworkFiles(),
+      ),
+      ...args.nodes.map((node) =>
+        node.service(guestRoutesService({ binaries: args.binaries }), {
+          parent: this,
+          dependsOn: args.dependsOn,
+        }),
+      ),
+    ];
+    this.registerOutputs({});
+  }
+}

@@ -1,0 +1,126 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { artifacts, guestImages, images } from "../../../components/versions.ts";
+import { agnhost, architecture, version } from "./cluster.ts";
+import type { LiveStack } from "./live-stack.ts";
+import { ownPorts } from "./own.ts";
+import { output } from "./run.ts";
+
+const machineScript = fileURLToPath(new URL("../../../stacks/local/machine.sh", import.meta.url));
+const mirror = "/opt/kthw-mirror";
+
+/** A machine in a stack's network that Pulumi does not know. */
+export class GuestMachine {
+  readonly name = "guest1";
+  readonly address = "10.240.0.50";
+  readonly #stack: LiveStack;
+
+  private constructor(stack: LiveStack) {
+    this.#stack = stack;
+  }
+
+  /** A machine just booted, with nothing on it; it goes with the stack. */
+  static async create(stack: LiveStack): Promise<GuestMachine> {
+    const guest = new GuestMachine(stack);
+    const keys = await mkdtemp(join(tmpdir(), "kthw-guest-"));
+    try {
+      for (const name of ["operator", "host"])
+        await output("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(keys, name)]);
+      const key = (name: string) => readFile(join(keys, name), "utf8");
+      await output(machineScript, ["create"], {
+        input: (await key("operator.pub")) + (await key("host")),
+        env: {
+          ...process.env,
+          KTHW_STACK: stack.name,
+          KTHW_NAME: guest.name,
+          KTHW_ADDRESS: `${guest.address}/24`,
+          KTHW_GATEWAY: "10.240.0.1/24",
+          KTHW_SSH_PORT: `${ownPorts + 50}`,
+          KTHW_MIRROR: stack.mirror,
+          KTHW_DISK: randomUUID().replaceAll("-", ""),
+          KTHW_BOOT: randomUUID(),
+        },
+      });
+    } finally {
+      await rm(keys, { recursive: true });
+    }
+    return guest;
+  }
+
+  /** Puts on it what kubernetes.io's instructions for kubeadm ask for, and the images that it cannot pull here. */
+  async prepare(): Promise<void> {
+    const all = artifacts(version, architecture);
+    const { pause, coredns } = images(version, architecture);
+    const { kubeProxy } = guestImages(version, architecture);
+    const at = (name: keyof typeof all) => `${mirror}/${all[name].file}`;
+    await this.inside(`set -e
+      mkdir -p /opt/cni/bin /etc/containerd /etc/cni/net.d /usr/lib/systemd/system/kubelet.service.d
+      tar -C /usr/local -xzf ${at("containerd")}
+      tar -C /opt/cni/bin -xzf ${at("cni-plugins")}
+      tar -C /usr/local/bin -xzf ${at("crictl")}
+      install -m 0755 ${at("runc")} /usr/local/sbin/runc
+      install -m 0755 ${at("kubelet")} ${at("kubeadm")} ${at("kubectl")} /usr/bin/
+      sysctl --quiet --write net.ipv4.ip_forward=1`);
+    // What the kernel allows, which all machines share with this computer, is the same.
+    const config = await this.#stack.machines.inside("worker1", "cat /etc/containerd/config.toml");
+    await this.#place("/etc/containerd/config.toml", config);
+    await this.#place("/etc/systemd/system/containerd.service", containerdUnit);
+    await this.#place("/usr/lib/systemd/system/kubelet.service", kubeletUnit);
+    await this.#place("/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf", kubeletDropIn);
+    await this.inside("systemctl daemon-reload && systemctl enable --now containerd kubelet");
+    for (const { file } of [pause, coredns, kubeProxy, agnhost])
+      await this.inside(`ctr --namespace k8s.io images import --local ${mirror}/${file}`);
+  }
+
+  /** Runs a shell script on it; its standard output. */
+  inside(script: string, input = ""): Promise<string> {
+    return this.#stack.machines.inside(this.name, script, input);
+  }
+
+  async #place(path: string, text: string): Promise<void> {
+    await this.inside(`cat >${path}`, text);
+  }
+}
+
+/** https://github.com/containerd/containerd/blob/main/containerd.service */
+const containerdUnit = `[Unit]
+Description=containerd container runtime
+After=network.target
+
+[Service]
+ExecStart=/usr/local/bin/containerd
+Type=notify
+Delegate=yes
+KillMode=process
+Restart=always
+
+[Install]
+WantedBy=multi-user.target
+`;
+
+/** https://github.com/kubernetes/release/tree/master/cmd/krel/templates/latest */
+const kubeletUnit = `[Unit]
+Description=kubelet: The Kubernetes Node Agent
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+ExecStart=/usr/bin/kubelet
+Restart=always
+StartLimitInterval=0
+RestartSec=10
+
+[Install]
+WantedBy=multi-user.target
+`;
+const kubeletDropIn = `[Service]
+Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf"
+Environment="KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml"
+EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
+EnvironmentFile=-/etc/default/kubelet
+ExecStart=
+ExecStart=/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
+`;
