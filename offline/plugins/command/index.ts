@@ -86,7 +86,7 @@ const command = (run: Run, shape: Shape): Omit<Resource, "check"> => ({
   },
 });
 
-const connection = object({
+const base = {
   host: required(text),
   port: whole(1, 65_535),
   user: text,
@@ -96,17 +96,24 @@ const connection = object({
   hostKey: text,
   dialErrorLimit: whole(-1),
   perDialTimeout: whole(0),
-});
+};
+
+const connection = object({ ...base, proxy: object(base) });
 
 const defaults = { dialErrorLimit: 10, perDialTimeout: 15, port: 22, user: "root" };
 
-/** A connection with its defaults, and its credentials secret each. */
+/** A connection with its defaults, and its credentials secret each; the same for what it goes through. */
 function fill(to: Value): Value {
   if (!isObject(to)) return to;
   const credentials = ["password", "privateKey", "privateKeyPassword"]
     .filter((key) => to[key] !== undefined)
     .map((key) => [key, secret(reveal(to[key] ?? null))]);
-  return { ...defaults, ...to, ...Object.fromEntries(credentials) };
+  return {
+    ...defaults,
+    ...to,
+    ...Object.fromEntries(credentials),
+    ...(to.proxy !== undefined && { proxy: within(to.proxy, fill) }),
+  };
 }
 
 /** The plugin command 1.2.1. */

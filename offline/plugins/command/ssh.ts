@@ -4,7 +4,13 @@ import ssh2, { type ClientChannel } from "ssh2";
 import { type Call, type Outcome, Output, quote } from "./output.ts";
 
 /** Where a machine is and how to get in. */
-export interface Connection {
+export interface Connection extends Entrance {
+  /** The machine through which this one is reached. */
+  readonly proxy?: Entrance;
+}
+
+/** A machine that is dialled. */
+export interface Entrance {
   readonly host: string;
   readonly port: number;
   readonly user: string;
@@ -49,7 +55,7 @@ const refusals: Record<string, string> = {
 
 type DialError = Error & { level?: string; code?: string };
 
-function explain(to: Connection, error: DialError): string {
+function explain(to: Entrance, error: DialError): string {
   const address = `${to.host}:${to.port}`;
   switch (error.level) {
     case "client-timeout":
@@ -64,7 +70,7 @@ function explain(to: Connection, error: DialError): string {
 }
 
 /** The settings of the SSH client; a key that cannot be read is an error here, before anything is dialled. */
-function settings(to: Connection): ssh2.ConnectConfig {
+function settings(to: Entrance): ssh2.ConnectConfig {
   const { privateKey, privateKeyPassword, password, hostKey } = to;
   if (privateKey !== undefined) {
     const parsed = ssh2.utils.parseKey(privateKey, privateKeyPassword);
@@ -92,7 +98,11 @@ function settings(to: Connection): ssh2.ConnectConfig {
   };
 }
 
-const dialOnce = (to: Connection, config: ssh2.ConnectConfig): Promise<ssh2.Client> =>
+const dialOnce = (
+  to: Entrance,
+  config: ssh2.ConnectConfig,
+  sock?: ClientChannel,
+): Promise<ssh2.Client> =>
   new Promise((resolve, reject) => {
     const client = new ssh2.Client();
     client
@@ -105,24 +115,93 @@ const dialOnce = (to: Connection, config: ssh2.ConnectConfig): Promise<ssh2.Clie
         reject(new Error(explain(to, error)));
       })
       .once("close", () => reject(new Error("ssh: handshake failed: EOF")))
-      .connect(config);
+      .connect({ ...config, ...(sock && { sock }) });
   });
 
-async function dial(to: Connection, call: Call): Promise<ssh2.Client> {
-  const config = settings(to);
-  const limit = to.dialErrorLimit;
+/** Tries again until it succeeds or has failed too often. */
+async function insisting<T>(
+  what: string,
+  limit: number,
+  call: Call,
+  attempt: () => Promise<T>,
+): Promise<T> {
   for (let failed = 1, delay = 100; ; failed++, delay = Math.min(delay * 1.5, 5_000)) {
     try {
-      return await dialOnce(to, config);
+      return await attempt();
     } catch (error) {
       if (limit > -1 && failed > limit)
         throw new Error(`after ${failed - 1} failed attempts: ${(error as Error).message}`);
-      call.log(`Dial ${failed}/${limit === -1 ? "inf" : limit} failed: retrying`);
+      call.log(`${what} ${failed}/${limit === -1 ? "inf" : limit} failed: retrying`);
       await sleep(delay, undefined, { signal: call.signal }).catch(() => {});
       call.signal.throwIfAborted();
     }
   }
 }
+
+async function dial(to: Connection, call: Call): Promise<ssh2.Client> {
+  const config = settings(to);
+  const { proxy } = to;
+  if (proxy === undefined)
+    return insisting("Dial", to.dialErrorLimit, call, () => dialOnce(to, config));
+  try {
+    return await dialThrough(proxy, to, config, call);
+  } catch (error) {
+    throw new Error(`proxy: ${(error as Error).message}`);
+  }
+}
+
+/** A connection of its own to the proxy, which ends with the one that goes through it. */
+async function dialThrough(
+  proxy: Entrance,
+  to: Entrance,
+  config: ssh2.ConnectConfig,
+  call: Call,
+): Promise<ssh2.Client> {
+  const proxyConfig = settings(proxy);
+  const between = await insisting("Dial proxy", proxy.dialErrorLimit, call, () =>
+    dialOnce(proxy, proxyConfig),
+  );
+  between.on("error", () => {});
+  try {
+    const sock = await insisting("Dial from proxy", to.dialErrorLimit, call, () =>
+      forward(between, to),
+    );
+    // A socket closes when the other end does; a channel stays half open.
+    sock.once("end", () => sock.end());
+    // The plugin tries again over the same connection, which has ended with the first attempt.
+    const client = await insisting("Dial", 0, call, () => dialOnce(to, config, sock));
+    client.once("close", () => between.end());
+    between.once("close", () => client.end());
+    return client;
+  } catch (error) {
+    between.end();
+    throw error;
+  }
+}
+
+const reasons: Record<number, string> = {
+  1: "administratively prohibited",
+  2: "connect failed",
+  3: "unknown channel type",
+  4: "resource shortage",
+};
+
+const forward = (between: ssh2.Client, to: Entrance): Promise<ClientChannel> =>
+  new Promise((resolve, reject) => {
+    const fail = (error: Error & { reason?: number }) => {
+      const said = error.message.replace(/^\(SSH\) Channel open failure: /, "");
+      const reason = reasons[error.reason ?? 0];
+      reject(new Error(reason === undefined ? said : `ssh: rejected: ${reason} (${said})`));
+    };
+    try {
+      between.forwardOut("127.0.0.1", 0, to.host, to.port, (error, channel) =>
+        error === undefined ? resolve(channel) : fail(error),
+      );
+    } catch (error) {
+      // A connection that is gone already throws instead of calling back.
+      fail(error as Error);
+    }
+  });
 
 /** The command has certainly not been started, so that it may be tried once more. */
 class NotStarted extends Error {}

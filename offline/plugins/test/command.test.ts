@@ -23,7 +23,24 @@ describe("inputs that are refused", () => {
     [remote, { create: "true" }, "connection", /Missing required field/],
     [remote, { connection: {} }, "connection.host", /Missing required field/],
     [remote, { connection: { ...connection, port: "22" } }, "connection.port", /whole number/],
-    [remote, { connection: { ...connection, proxy: {} } }, "connection.proxy", /not implemented/],
+    [
+      remote,
+      { connection: { ...connection, proxy: {} } },
+      "connection.proxy.host",
+      /Missing required field/,
+    ],
+    [
+      remote,
+      { connection: { ...connection, proxy: { host: "p", proxy: { host: "q" } } } },
+      "connection.proxy.proxy",
+      /not implemented/,
+    ],
+    [
+      remote,
+      { connection: { ...connection, proxy: { host: "p", agentSocketPath: "x" } } },
+      "connection.proxy.agentSocketPath",
+      /not implemented/,
+    ],
     [
       remote,
       { connection: secret({ ...connection, agentSocketPath: "x" }) },
@@ -47,6 +64,21 @@ it("a connection has its defaults, and is secret with its credentials", () => {
       dialErrorLimit: 10,
       perDialTimeout: 15,
       privateKey: secret("k"),
+    }),
+  );
+});
+
+it("so is what it goes through", () => {
+  const proxy = { host: "p", user: "u", password: "w" };
+  const { connection } = checked(remote, { connection: { host: "h", proxy } });
+  const defaults = { port: 22, dialErrorLimit: 10, perDialTimeout: 15 };
+  assert.deepEqual(
+    connection,
+    secret({
+      ...defaults,
+      host: "h",
+      user: "root",
+      proxy: { ...defaults, host: "p", user: "u", password: secret("w") },
     }),
   );
 });
@@ -264,5 +296,74 @@ describe("remote commands", { skip: !existsSync(sshd) || process.getuid?.() !== 
       /after 2 failed attempts: dial tcp 127.0.0.1:\d+: connect: connection refused/,
     );
     assert.deepEqual(lines, ["Dial 1/2 failed: retrying", "Dial 2/2 failed: retrying"]);
+  });
+
+  describe("through a proxy", () => {
+    it("run on the machine behind it", async () => {
+      const before = log().match(/Accepted publickey/g)?.length ?? 0;
+      const lines: string[] = [];
+      const { stdout } = await run({ create: "cat", stdin: "x" }, { proxy: connection }, lines);
+      assert.equal(stdout, "x");
+      // One connection to the proxy, and one through it.
+      assert.equal(log().match(/Accepted publickey/g)?.length, before + 2);
+    });
+    it("share its connection, many at once", async () => {
+      await run({ create: "true" }, { proxy: connection });
+      const before = log().match(/Accepted publickey/g)?.length ?? 0;
+      const all = await Promise.all(
+        Array.from({ length: 30 }, (_, i) =>
+          run({ create: `sleep 0.0${i % 10}; echo ${i}` }, { proxy: connection }),
+        ),
+      );
+      assert.deepEqual(
+        all.map(({ stdout }) => stdout),
+        Array.from({ length: 30 }, (_, i) => String(i)),
+      );
+      assert.equal(log().match(/Accepted publickey/g)?.length, before);
+    });
+    it("dial anew when the connection is gone", async () => {
+      const through = { proxy: connection };
+      await assert.rejects(
+        run({ create: "kill -9 $PPID; sleep 5" }, through),
+        /without exit status/,
+      );
+      assert.equal((await run({ create: "echo back" }, through)).stdout, "back");
+    });
+    it("wait for a proxy that does not answer yet", async () => {
+      const lines: string[] = [];
+      const proxy = { ...connection, port: await freePort(), dialErrorLimit: 2 };
+      await assert.rejects(
+        run({ create: "true" }, { proxy }, lines),
+        /^Error: proxy: after 2 failed attempts: dial tcp 127.0.0.1:\d+: connect: connection refused$/,
+      );
+      assert.deepEqual(lines, [
+        "Dial proxy 1/2 failed: retrying",
+        "Dial proxy 2/2 failed: retrying",
+      ]);
+    });
+    it("wait for a machine behind it that does not answer yet", async () => {
+      const lines: string[] = [];
+      const to = { proxy: connection, port: await freePort(), dialErrorLimit: 1 };
+      await assert.rejects(
+        run({ create: "true" }, to, lines),
+        /^Error: proxy: after 1 failed attempts: ssh: rejected: connect failed \(Connection refused\)$/,
+      );
+      assert.deepEqual(lines, ["Dial from proxy 1/1 failed: retrying"]);
+    });
+    it("are not run for who may not come in, on either", async () => {
+      const privateKey = readFileSync(path("other"), "utf8");
+      const proxy = { ...connection, privateKey, dialErrorLimit: 0 };
+      const message = /proxy: after 0 failed attempts: ssh: handshake failed: ssh: unable to auth/;
+      await assert.rejects(run({ create: "true" }, { proxy }), message);
+      await assert.rejects(run({ create: "true" }, { proxy: connection, privateKey }), message);
+    });
+    it("are not run where the proxy shows another host key", () => {
+      const hostKey = readFileSync(path("other.pub"), "utf8");
+      const proxy = { ...connection, hostKey, dialErrorLimit: 0 };
+      return assert.rejects(
+        run({ create: "true" }, { proxy }),
+        /proxy: after 0 failed attempts: ssh: handshake failed: ssh: host key mismatch/,
+      );
+    });
   });
 });
