@@ -61,6 +61,7 @@ export function versionsOf(version: KubernetesVersion) {
       containerd: folder({ name: "containerd", version: versions.containerd }),
       runc: folder({ name: "runc", version: versions.runc }),
       cniPlugins: folder({ name: "cni-plugins", version: versions.cniPlugins }),
+      crictl: folder({ name: "crictl", version: versions.crictl }),
     },
     images: { coredns: coredns.name, kubeProxy: kubeProxy.name, pause: pause.name },
   };

@@ -68,6 +68,7 @@ export interface WorkerPoolArgs {
     readonly containerd: string;
     readonly runc: string;
     readonly cniPlugins: string;
+    readonly crictl: string;
   };
   readonly pauseImage: string;
 }
@@ -103,6 +104,7 @@ export class WorkerPool extends pulumi.ComponentResource {
             { path: "/etc/kubernetes/pki", mode: "0711", owner: "root:root" },
             { path: "/etc/kubernetes/manifests", mode: "0700", owner: "root:root" },
           ],
+          data: ["/var/lib/kubelet"],
           files: [
             { path: `${kubeletPki}/ca.crt`, text: args.ca.trustPem },
             { path: `${kubeletPki}/kubelet.crt`, text: server.certPem },
@@ -165,6 +167,7 @@ export class WorkerPool extends pulumi.ComponentResource {
           address: machine.address,
           join: args.join,
           binaries: binaries.kubernetes,
+          crictl: binaries.crictl,
           clusterDomain: args.clusterDomain,
           dnsAddress: args.dnsAddress,
           cgroupVersion: traits.cgroupVersion,
@@ -216,7 +219,8 @@ export class WorkerPool extends pulumi.ComponentResource {
       const healthy = node.healthy("node-healthy", ["containerd", "kubelet", "kube-proxy"], {
         parent: this,
         dependsOn: [kubelet, ...joined, kubeProxyPlaced],
-        until: `${binaries.kubernetes}/kubectl --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=100s node/${machine.name}`,
+        // A cache would stay on the machine.
+        until: `${binaries.kubernetes}/kubectl --cache-dir=/dev/null --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=100s node/${machine.name}`,
       });
       ready.push(healthy);
     }

@@ -105,6 +105,7 @@ const kubelet = (
     address: "10.240.0.21",
     join,
     binaries: kubernetes,
+    crictl: "/opt/kthw/crictl/1.36.0",
     clusterDomain: "cluster.local",
     dnsAddress: "10.32.0.10",
     cgroupVersion: container ? 1 : 2,

@@ -3,7 +3,9 @@
 #
 #   kthw-node apply [--wait]   make the machine as described; with --wait until healthy, else what was applied before is put back
 #   kthw-node check            name what differs from the description; exit status 1 if anything does
-#   kthw-node remove           stop the service and remove what it placed; its data, users and packages stay
+#   kthw-node remove           stop the service and remove what it placed and what it made itself; its users and packages stay
+#   kthw-node uninstall        once all services and bundles are removed: the rest that was placed goes, this program included
+#   kthw-node drop-chains NAME remove the packet filter's chains whose names begin so, and the rules that lead to them
 #   kthw-node fetch            download, verify and unpack binaries and images
 #   kthw-node import-images    give containerd the images that were fetched
 #   kthw-node wait NAME...     until these services are healthy [--until COMMAND, until that succeeds too]
@@ -13,6 +15,7 @@
 #   service NAME | bundle NAME      first: what this is. A bundle's files (keys, certificates) change all at the same instant.
 #   requires COMMAND                succeeds on a machine that can run the service, else says why not; asked before anything is changed
 #   package NAME                    a Debian package that must be installed
+#   mask UNIT                       a unit that comes with one of the packages and is not wanted: masked, unless it was there before
 #   user NAME                       a system user that must exist, and a group of that name
 #   directory PATH MODE OWNER:GROUP
 #   file PATH MODE OWNER:GROUP [live]     live: read anew at each use, so that a change restarts nothing
@@ -21,6 +24,8 @@
 #   health COMMAND                  succeeds when the service is healthy
 #   reload COMMAND                  checks the new files; where it succeeds they are reloaded, without a restart
 #   timeout SECONDS                 how long health may take
+#   teardown COMMAND                run when the service is removed, once its unit has stopped
+#   data PATH                       what it makes itself when it runs, and nobody needs once it is removed
 #
 # What is read from a description stays in memory: it may hold keys. Nearly all that is asked of the machine is asked at once:
 # starting programs is what takes time here.
@@ -44,7 +49,8 @@ parse() {
   mapfile -t lines
   printf -v description '%s\n' "${lines[@]}"
   kind='' name='' unit='' health='' reload='' timeout=60
-  requires=() packages=() users=() reads=() paths=() modes=() owners=() live=() texts=()
+  requires=() packages=() masks=() users=() teardowns=() data=()
+  reads=() paths=() modes=() owners=() live=() texts=()
   directories=() directory_modes=() directory_owners=()
   for line in "${lines[@]}"; do
     case $line in
@@ -56,7 +62,10 @@ parse() {
           service | bundle) kind=$word name=$rest ;;
           requires) requires+=("$rest") ;;
           package) packages+=("$rest") ;;
+          mask) masks+=("$rest") ;;
           user) users+=("$rest") ;;
+          teardown) teardowns+=("$rest") ;;
+          data) data+=("$rest") ;;
           unit) unit=$rest ;;
           reads) reads+=("$rest") ;;
           health) health=$rest ;;
@@ -245,7 +254,13 @@ alone() { # COMMAND...: while no other service does the like
 
 # A machine that has just booted may be busy with updates of its own, and an earlier run may have been cut off in the middle.
 install_packages() { # NAME...
-  local log give_up=$((SECONDS + 300))
+  local log one give_up=$((SECONDS + 300))
+  for one in "${masks[@]}"; do
+    [[ -z $(systemctl show --property=FragmentPath --value "$one") ]] || continue
+    remember masked "$one"
+    systemctl mask --quiet "$one" 2>/dev/null
+  done
+  for one; do remember packages "$one"; done
   umask 022
   until log=$({ dpkg --configure -a; apt-get update -qq; apt-get install -y -qq --no-install-recommends "$@"; } 2>&1); do
     if [[ $log != *'Could not get lock'* ]] || ((SECONDS >= give_up)); then
@@ -255,10 +270,16 @@ install_packages() { # NAME...
   done
 }
 
+# Writes down what was not there before, so that it can go in the end.
+remember() { # LIST WORD
+  grep -qxF "$2" "$state/$1" 2>/dev/null || echo "$2" >>"$state/$1"
+}
+
 make_user() { # NAME, of the user and its group
   getent group "$1" >/dev/null || groupadd --system "$1"
-  id -u "$1" >/dev/null 2>&1 ||
-    useradd --system --gid "$1" --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$1"
+  ! id -u "$1" >/dev/null 2>&1 || return 0
+  remember users "$1"
+  useradd --system --gid "$1" --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$1"
 }
 
 # Makes the machine's files as described, and forgets what the service was started with where that is not what it reads now.
@@ -474,17 +495,100 @@ check() {
 }
 
 remove() {
-  local path
+  local path command
   parse
   lock
   reload_systemd=
   [[ -z $unit ]] || claimed "$units/$unit" || stop "$unit"
+  for command in "${teardowns[@]}"; do tear_down "$command"; done
   find_superfluous
   for path in "${paths[@]}" "${directories[@]}" "${superfluous[@]}"; do unplace "$path"; done
+  for path in "${data[@]}"; do empty "$path"; done
+  # What is a service's own and not listed as data outlives it: it may be worth something.
+  for path in "${directories[@]}"; do
+    [[ ! -d $path || -z $(find "$path" -mindepth 1 -print -quit) ]] || claimed "$path" || remember kept "$path"
+  done
   rm -rf "$record"
   [[ -n $reload_systemd ]] || return 0
   systemctl daemon-reload
   systemctl reset-failed "$unit" 2>/dev/null || true
+}
+
+# What it stops may take its time, and may be busy.
+tear_down() { # COMMAND
+  local said attempt
+  for attempt in 1 2 3; do
+    ! said=$(timeout -k 1 60 bash -c "$1" 2>&1) || return 0
+    sleep "$attempt"
+  done
+  fail "kthw-node: still failing on $(hostname): $1"$'\n'"$(tail -n 20 <<<"$said")"
+}
+
+# Removes a folder with all that is in it, but not what is mounted there; a folder that others list, or are mounted on, stays.
+empty() { # PATH
+  local mounts=() mount index
+  [[ -e $1 || -L $1 ]] || return 0
+  mapfile -t mounts < <(cut -d' ' -f2 /proc/self/mounts | grep -F "$1/" | grep "^$1/" | sort)
+  for ((index = ${#mounts[@]} - 1; index >= 0; index--)); do
+    printf -v mount %b "${mounts[index]}"
+    umount "$mount" 2>/dev/null || umount --lazy "$mount"
+  done
+  if [[ -d $1 && ! -L $1 ]] && { mountpoint -q "$1" || claimed "$1"; }; then
+    find "$1" -xdev -mindepth 1 -delete
+  else
+    rm -rf --one-file-system "$1"
+  fi
+}
+
+# Sets an array to the words that were remembered.
+recall() { # LIST
+  mapfile -t "$1" < <(cat "$state/$1" 2>/dev/null)
+}
+
+# Removes what all services had in common. Its standard input is of no use to it, but who writes it wants it to be read.
+uninstall() {
+  local left one file masked=() users=() kept=() packages=()
+  cat >/dev/null
+  left=$(find "$state/services" "$state/bundles" -mindepth 1 -maxdepth 1 -printf ' %f')
+  [[ -z $left ]] || fail "kthw-node: still on $(hostname):$left"
+  for one in masked users kept packages; do recall "$one"; done
+  for one in "${masked[@]}"; do
+    systemctl unmask --quiet "$one" 2>/dev/null || true
+    systemctl disable --quiet "$one" 2>/dev/null || true
+  done
+  for one in "${kept[@]}"; do
+    [[ ! -e $one ]] || echo "kept on $(hostname): $one"
+  done
+  for one in "${users[@]}"; do
+    file=
+    ((${#kept[@]} == 0)) || file=$(find "${kept[@]}" -user "$one" -print -quit 2>/dev/null)
+    if [[ -z $file ]]; then userdel "$one" || true; else echo "kept on $(hostname): the user $one, to whom $file belongs"; fi
+  done
+  if ((${#packages[@]})); then
+    apt-mark auto "${packages[@]}" >/dev/null || true
+    echo "kept on $(hostname): the packages ${packages[*]}, which apt-get autoremove removes unless something else needs them"
+  fi
+  find /usr/local/bin -lname "$binaries/*" -delete
+  rm -rf --one-file-system "$binaries" "$state" /usr/local/bin/kthw-node
+}
+
+drop_chains() { # NAME
+  local family
+  for family in iptables ip6tables; do
+    ! command -v "$family" >/dev/null || "$family-save" 2>/dev/null | awk -v name="$1" '
+      /^\*/ { print; count = 0 }
+      /^:/ { chain = substr($1, 2); if (index(chain, name) == 1) chains[++count] = chain }
+      /^-A/ && index($2, name) != 1 {
+        rule = $0
+        gsub(/"(\\.|[^"\\])*"/, "", rule) # comments
+        if (index(rule, " -j " name) || index(rule, " -g " name)) { sub(/^-A/, "-D"); print }
+      }
+      /^COMMIT/ {
+        for (i = 1; i <= count; i++) print "-F", chains[i]
+        for (i = 1; i <= count; i++) print "-X", chains[i]
+        print
+      }' | "$family-restore" --noflush
+  done
 }
 
 await() { # NAME... [--until COMMAND]
@@ -586,7 +690,10 @@ fetch() {
     case $line in
       'artifact '* | 'image '*) wanted+=("$line") ;;
       '  '*) wanted[-1]+=$line ;;
-      'link '*) ln -sfn "${words[2]}" "${words[1]}" ;;
+      'link '*)
+        # A program of the host's own stays what it is.
+        [[ -e ${words[1]} && $(readlink "${words[1]}") != "$binaries"/* ]] || ln -sfn "${words[2]}" "${words[1]}"
+        ;;
       '') ;;
       *) fail "kthw-node: unknown line: $line" ;;
     esac
@@ -619,8 +726,10 @@ case $verb in
   apply) apply "$@" ;;
   check) check ;;
   remove) remove ;;
+  uninstall) uninstall ;;
+  drop-chains) drop_chains "$@" ;;
   fetch) fetch ;;
   import-images) import_images ;;
   wait) await "$@" ;;
-  *) fail "usage: kthw-node apply [--wait] | check | remove | fetch | import-images | wait NAME..." ;;
+  *) fail "usage: kthw-node apply [--wait] | check | remove | uninstall | drop-chains NAME | fetch | import-images | wait NAME..." ;;
 esac

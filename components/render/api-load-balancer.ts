@@ -10,6 +10,8 @@ export function apiLoadBalancerService(
   return {
     name: "api-load-balancer",
     packages: ["nginx", "libnginx-mod-stream"],
+    // Debian's own site, on port 80.
+    masks: ["nginx.service"],
     unit: "api-load-balancer.service",
     health: "bash -c '</dev/tcp/127.0.0.1/6443'",
     reload: `/usr/sbin/nginx -t -q -c ${configPath}`,

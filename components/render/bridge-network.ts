@@ -26,6 +26,12 @@ export function bridgeNetworkService(args: {
     packages: ["iptables"],
     unit: "pod-network.service",
     reload: `test -r ${routesPath}`,
+    teardown: [
+      "! ip link show cni0 || ip link delete cni0",
+      // Those of the plugin portmap.
+      "kthw-node drop-chains CNI-",
+    ],
+    data: ["/var/lib/cni"],
     files: [
       {
         path: "/etc/systemd/system/pod-network.service",

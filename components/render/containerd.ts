@@ -33,6 +33,7 @@ export function containerdService(args: {
     ],
     unit: "containerd.service",
     health: `test -S ${socket}`,
+    data: ["/opt/containerd", "/run/containerd", "/var/lib/containerd"],
     files: [
       {
         path: "/etc/systemd/system/containerd.service",

@@ -36,6 +36,12 @@ export interface Service {
   readonly requires?: readonly string[];
   /** Debian packages that it needs. */
   readonly packages?: readonly string[];
+  /** Units that come with them and are not wanted: masked, unless they were there before. */
+  readonly masks?: readonly string[];
+  /** Shell commands that are run when it is removed, once its unit has stopped. */
+  readonly teardown?: readonly string[];
+  /** Files and folders that it makes itself when it runs, and that nobody needs once it is removed. */
+  readonly data?: readonly string[];
   /** System users that it needs. */
   readonly users?: readonly string[];
   readonly directories?: readonly Directory[];
@@ -48,6 +54,8 @@ export interface Bundle {
   /** System users that own some of them. */
   readonly users?: readonly string[];
   readonly directories?: readonly Directory[];
+  /** Files and folders that go with it, whoever has made them. */
+  readonly data?: readonly string[];
 }
 
 /** What `kthw-node apply` reads to put a service on a machine: the format is described at the top of node.sh. */
@@ -55,6 +63,7 @@ export function describeService(service: Service): string {
   return describe("service", service, [
     ...(service.requires ?? []).map((command) => `requires ${command}`),
     ...(service.packages ?? []).map((name) => `package ${name}`),
+    ...(service.masks ?? []).map((unit) => `mask ${unit}`),
     ...(service.users ?? []).map((name) => `user ${name}`),
     ...(service.directories ?? []).map(describeDirectory),
     `unit ${service.unit}`,
@@ -62,6 +71,8 @@ export function describeService(service: Service): string {
     ...(service.health === undefined ? [] : [`health ${service.health}`]),
     ...(service.reload === undefined ? [] : [`reload ${service.reload}`]),
     ...(service.timeoutSeconds === undefined ? [] : [`timeout ${service.timeoutSeconds}`]),
+    ...(service.teardown ?? []).map((command) => `teardown ${command}`),
+    ...(service.data ?? []).map((path) => `data ${path}`),
   ]);
 }
 
@@ -70,6 +81,7 @@ export function describeBundle(bundle: Bundle): string {
   return describe("bundle", bundle, [
     ...(bundle.users ?? []).map((name) => `user ${name}`),
     ...(bundle.directories ?? []).map(describeDirectory),
+    ...(bundle.data ?? []).map((path) => `data ${path}`),
   ]);
 }
 

@@ -65,6 +65,8 @@ export function etcdService(args: {
       `${pki}/peer.key`,
     ],
     health: "curl --fail --silent --max-time 5 http://127.0.0.1:2381/health",
+    // What it stores is no such data: it stays.
+    data: ["/etc/etcd"],
     timeoutSeconds: 180,
     files: [
       { path: "/etc/systemd/system/etcd.service", text: etcdUnit(member, binaries, generation) },

@@ -77,6 +77,7 @@ export function kubeApiserverService(args: {
     name: "kube-apiserver",
     packages: ["iptables"],
     directories: [{ path: "/var/log/kubernetes", mode: "0700", owner: "root:root" }],
+    data: ["/var/log/kubernetes"],
     unit: "kube-apiserver.service",
     reads: [
       `${pki}/ca.crt`,

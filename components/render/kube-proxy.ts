@@ -42,6 +42,7 @@ export function kubeProxyService(args: {
     unit: "kube-proxy.service",
     reads: [ca, `${pki}/kube-proxy.crt`, `${pki}/kube-proxy.key`],
     health: "curl --fail --silent --max-time 5 http://127.0.0.1:10256/healthz",
+    teardown: [`${args.binaries}/kube-proxy --cleanup`, "kthw-node drop-chains KUBE-"],
     files: [
       {
         path: "/etc/systemd/system/kube-proxy.service",

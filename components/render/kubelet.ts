@@ -38,6 +38,8 @@ export function kubeletService(args: {
   readonly join: JoinMode;
   /** Folder of the binaries. */
   readonly binaries: string;
+  /** Folder of crictl. */
+  readonly crictl: string;
   readonly clusterDomain: string;
   readonly dnsAddress: string;
   readonly cgroupVersion: 1 | 2;
@@ -59,6 +61,13 @@ export function kubeletService(args: {
         : []),
     ],
     health: "curl --fail --silent --max-time 5 http://127.0.0.1:10248/healthz",
+    teardown: [
+      // Pods run on without a kubelet.
+      `! systemctl is-active --quiet containerd.service || ${args.crictl}/crictl rmp --all --force`,
+      "kthw-node drop-chains KUBE-",
+      "systemctl stop kubepods.slice; find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {} + || true",
+    ],
+    data: ["/usr/libexec/kubernetes", "/var/log/containers", "/var/log/pods"],
     files: [
       {
         path: "/etc/systemd/system/kubelet.service",

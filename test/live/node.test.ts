@@ -311,6 +311,22 @@ describe("kthw-node on a machine", function () {
       assert.deepEqual((await text("/run/apt-get")).trimEnd().split("\n"), [...once, ...once]);
     });
 
+    it("brings no service of its own, unless that was there before", async () => {
+      const one = service("masking", [], {
+        packages: ["nowhere"],
+        masks: ["nowhere.service", "cron-like.service"],
+      });
+      await machine.output(
+        "printf '[Service]\\nExecStart=true\\n' >/etc/systemd/system/cron-like.service",
+      );
+      await instead("apt-get", "exit 0", () => done(node("apply", one)));
+      assert.equal(await machine.output("systemctl is-enabled nowhere.service || true"), "masked");
+      assert.equal(
+        await machine.output("systemctl is-enabled cron-like.service || true"),
+        "static",
+      );
+    });
+
     it("that cannot be installed is told, with the reason", async () => {
       await fails(
         installing("echo E: Unable to locate package nowhere; exit 100"),
@@ -676,11 +692,48 @@ describe("kthw-node on a machine", function () {
         await done(node("remove", one));
         assert.equal(
           await machine.output(`comm -13 /run/traces <(${traces})`),
-          "/var/lib/kthw/folders/%var%lib%passing\n/var/lib/passing\n/var/lib/passing/data",
+          "/var/lib/kthw/folders/%var%lib%passing\n/var/lib/kthw/kept\n/var/lib/passing\n/var/lib/passing/data",
         );
         assert.equal(await exists(`/proc/${process}`), false);
         assert.equal(await show("LoadState", "passing"), "not-found");
       }
+    });
+
+    it("takes away what it made itself, but neither what is mounted there nor what was listed as its own", async () => {
+      const one = service("maker", [], {
+        users: ["maker"],
+        directories: [
+          { path: "/var/lib/maker", mode: "0700", owner: "maker:maker" },
+          { path: "/etc/maker", mode: "0755", owner: "maker:maker" },
+        ],
+        teardown: ["systemctl is-active --quiet maker && exit 1; echo down >>/run/maker-teardown"],
+        data: ["/etc/maker", "/srv/maker", "/srv/mounted", "/srv/never"],
+      });
+      await apply(one);
+      await machine.output(`touch /var/lib/maker/worth /etc/maker/marker
+        mkdir -p /srv/maker/a/b /srv/mounted /srv/elsewhere
+        touch /srv/maker/a/b/c /srv/elsewhere/kept
+        mount --bind /srv/elsewhere /srv/mounted
+        mkdir /srv/maker/volume && mount -t tmpfs none /srv/maker/volume`);
+      await done(node("remove", one));
+      assert.equal(await text("/run/maker-teardown"), "down\n");
+      assert.deepEqual(
+        await Promise.all(["/etc/maker", "/srv/maker", "/var/lib/maker/worth"].map(exists)),
+        [false, false, true],
+      );
+      assert.equal(await exists("/srv/mounted"), true);
+      await machine.output("umount /srv/mounted");
+    });
+
+    it("fails with what a teardown says that does not succeed, and may be repeated", async () => {
+      const one = service("stuck", [], {
+        teardown: ["test -e /run/unstuck || { echo busy; false; }"],
+      });
+      await apply(one);
+      await fails(node("remove", one), /still failing on m1: test -e .*\nbusy/);
+      await machine.output("touch /run/unstuck");
+      await done(node("remove", one));
+      assert.equal(await exists(unitPath("stuck")), false);
     });
 
     it("stops what runs although its files are gone", async () => {
@@ -1116,6 +1169,24 @@ http { access_log /run/requests; server { listen 127.0.0.1:7080; root /srv; } }
     });
   });
 
+  it("drops chains of the packet filter, and nothing else of it", async () => {
+    await machine.output(`
+      iptables -N KUBE-A && iptables -N KUBE-B && iptables -A KUBE-A -j KUBE-B
+      iptables -A INPUT -m comment --comment "to KUBE" -j KUBE-A
+      iptables -A INPUT -s 192.0.2.1 -j DROP -m comment --comment "not -j KUBE-A"
+      iptables -t nat -N KUBE-C && iptables -t nat -A POSTROUTING -j KUBE-C
+      iptables -N OTHER-KUBE-D && iptables -A OTHER-KUBE-D -j KUBE-B`);
+    await done(machine.run("kthw-node drop-chains KUBE-"));
+    assert.deepEqual(
+      (await machine.output("iptables-save | grep -e '^-A' -e '^:.* - '")).split("\n"),
+      [
+        ":OTHER-KUBE-D - [0:0]",
+        '-A INPUT -s 192.0.2.1/32 -m comment --comment "not -j KUBE-A" -j DROP',
+      ],
+    );
+    await machine.output("iptables -F INPUT; iptables -X OTHER-KUBE-D");
+  });
+
   it("takes little of the processor for what has not changed", async () => {
     const one = service(
       "measured",
@@ -1141,5 +1212,60 @@ http { access_log /run/requests; server { listen 127.0.0.1:7080; root /srv; } }
       console.log(`      ${words}: ${taken.toFixed(3)} s of processor time`);
       assert.ok(taken < 0.15);
     }
+  });
+
+  describe("uninstall", () => {
+    it("refuses while anything is left", async () => {
+      await apply(service("last"));
+      await fails(machine.run("kthw-node uninstall"), /still on m1:.* last/);
+      await done(node("remove", service("last")));
+    });
+
+    it("leaves nothing but what is worth something, and says so", async () => {
+      const script = await text("/usr/local/bin/kthw-node");
+      await machine.output(
+        "rm -rf /var/lib/kthw/{services,bundles}/* /var/lib/kthw/{masked,users,kept,packages}",
+      );
+      await machine.output(
+        "mkdir -p /opt/kthw/x/1 && ln -s /opt/kthw/x/1/x /usr/local/bin/x && ln -s /bin/true /usr/local/bin/y",
+      );
+      const one = service("going", [], {
+        users: ["going", "gone"],
+        packages: ["nowhere"],
+        masks: ["nothing.service"],
+        directories: [{ path: "/var/lib/going", mode: "0700", owner: "going:going" }],
+      });
+      await instead("apt-get", "exit 0", () => apply(one));
+      await machine.output("install -o going /dev/null /var/lib/going/worth");
+      await done(node("remove", one));
+      const { code, stdout } = await instead("apt-mark", "echo $* >/run/apt-mark", () =>
+        machine.run("kthw-node uninstall", script),
+      );
+      assert.equal(code, 0);
+      assert.equal(
+        stdout,
+        [
+          "kept on m1: /var/lib/going",
+          "kept on m1: the user going, to whom /var/lib/going belongs",
+          "kept on m1: the packages nowhere, which apt-get autoremove removes unless something else needs them",
+          "",
+        ].join("\n"),
+      );
+      assert.equal(await text("/run/apt-mark"), "auto nowhere\n");
+      for (const path of [
+        "/var/lib/kthw",
+        "/opt/kthw",
+        "/usr/local/bin/x",
+        "/usr/local/bin/kthw-node",
+      ])
+        assert.equal(await exists(path), false, path);
+      assert.equal(await exists("/usr/local/bin/y"), true);
+      assert.notEqual((await machine.run("id gone")).code, 0);
+      assert.equal((await machine.run("id going")).code, 0);
+      assert.notEqual(
+        await machine.output("systemctl is-enabled nothing.service || true"),
+        "masked",
+      );
+    });
   });
 });
