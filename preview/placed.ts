@@ -34,7 +34,7 @@ const secretText = "(secret: shown only on the machine)\n";
 /** What a command to a machine puts there, read from its inputs; nothing for one that only waits, or no such command. */
 export function placed(state: ResourceState | undefined): Placed | undefined {
   if (state?.type !== "command:remote:Command") return undefined;
-  const create = input(state, "create");
+  const create = input(state, "create").replace(/^sudo -n /, "");
   const script = /^install -D -m (\d+) \/dev\/stdin (\S+)$/.exec(create);
   if (script) {
     const file = text(input(state, "stdin"), script[1]);

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
@@ -6,6 +7,7 @@ import type { KubeProxyMode } from "../components/render/kube-proxy.ts";
 import type { StaticPod } from "../components/render/kubelet.ts";
 import type { Architecture, KubernetesVersion } from "../components/versions.ts";
 import { type Context, check } from "./config/checks.ts";
+import { expanded } from "./config/hosts.ts";
 import { thisKernel } from "./config/kernel.ts";
 import { parseTaint, type Taint } from "./config/label.ts";
 import { isServer, type MirrorSettings, readMirror } from "./config/mirror.ts";
@@ -69,7 +71,7 @@ export interface ServiceSettings {
 /** What a stack's settings say, checked, with every default filled in and deeply frozen. */
 export interface Settings {
   /** Where the machines come from. */
-  readonly platform: "local";
+  readonly platform: "local" | "hosts";
   readonly clusterName: string;
   readonly clusterDomain: string;
   /** A key of the table of versions. */
@@ -122,6 +124,35 @@ export interface Settings {
     /** A machine's SSH port on 127.0.0.1 less its place in `machineCidr`. */
     readonly sshPortBase: number;
   };
+  readonly hosts: HostsSettings;
+}
+
+/** How a machine is reached by SSH. */
+export interface EntranceSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** Absolute path on this computer. */
+  readonly privateKeyFile: string;
+  /** Its public key as known_hosts has it; undefined: not verified. */
+  readonly hostKey: string | undefined;
+}
+
+/** Existing hosts, and what they are like. */
+export interface HostsSettings {
+  /** How each machine is reached, by its name. */
+  readonly entrances: Readonly<Record<string, EntranceSettings>>;
+  /** Raised when a host has been installed anew, by its machine's name. */
+  readonly generations: Readonly<Record<string, number>>;
+  /** The host through which all others are reached. */
+  readonly jumpBox: EntranceSettings | undefined;
+  /** The API as the operator reaches it. */
+  readonly endpoint: { readonly host: string; readonly port: number };
+  readonly traits: {
+    readonly cgroupVersion: 1 | 2;
+    readonly container: boolean;
+    readonly restrictOomScoreAdj: boolean;
+  };
 }
 
 /**
@@ -165,6 +196,42 @@ function mistakesIn(written: unknown, context: Context): string[] {
       ];
 }
 
+/** Lays what all hosts have in common under what each has of its own. */
+function hostsSettings(parsed: Parsed, context: Context): HostsSettings {
+  const { user, port, privateKeyFile, jumpBox, endpoint, machines, traits } = parsed.hosts;
+  const file = (path = privateKeyFile) => expanded(path, context);
+  const own = new Map(machines.map((machine) => [machine.name, machine]));
+  const all = [
+    ...parsed.loadBalancers,
+    ...parsed.controllers,
+    ...parsed.workerPools.flatMap((pool) => pool.machines),
+  ];
+  const entrances = all.map(({ name, address }) => {
+    const machine = own.get(name);
+    const entrance = {
+      host: machine?.host ?? address,
+      port: machine?.port ?? port,
+      user: machine?.user ?? user,
+      privateKeyFile: file(),
+      hostKey: machine?.hostKey,
+    };
+    return [name, entrance] as const;
+  });
+  return {
+    entrances: Object.fromEntries(entrances),
+    generations: Object.fromEntries(all.map(({ name }) => [name, own.get(name)?.generation ?? 1])),
+    jumpBox: jumpBox && {
+      host: jumpBox.host,
+      port: jumpBox.port,
+      user: jumpBox.user ?? user,
+      privateKeyFile: file(jumpBox.privateKeyFile),
+      hostKey: jumpBox.hostKey,
+    },
+    endpoint: endpoint ?? { host: parsed.loadBalancers[0]!.address, port: 6443 },
+    traits: { ...traits, cgroupVersion: traits.cgroupVersion === 1 ? 1 : 2 },
+  };
+}
+
 function settingsFrom(parsed: Parsed, context: Context): Settings {
   const machines = (list: Parsed["controllers"], pool: Readonly<Record<string, unknown>>) =>
     list.map((machine) => ({ ...machine, kubelet: { ...pool, ...machine.kubelet } }));
@@ -172,6 +239,7 @@ function settingsFrom(parsed: Parsed, context: Context): Settings {
   return {
     ...parsed,
     ...mirrorSettings(parsed, context)!,
+    hosts: hostsSettings(parsed, context),
     dnsAddress: parsed.dnsAddress ?? nthAddress(parseCidr(parsed.serviceCidr)!, 10),
     controllers: machines(parsed.controllers, {}),
     controllerTaints: taints(parsed.controllerTaints),
@@ -186,11 +254,12 @@ function settingsFrom(parsed: Parsed, context: Context): Settings {
 
 /** What the mirror has to hold; undefined while that does not parse. */
 function mirrorSettings(draft: Draft, context: Context): MirrorSettings | undefined {
-  const { kubernetesVersion, artifacts, architecture = context.arch } = draft;
+  const { platform, kubernetesVersion, artifacts, architecture = context.arch } = draft;
   if (!kubernetesVersion || !artifacts) return undefined;
   if (architecture !== "amd64" && architecture !== "arm64") return undefined;
-  const mirror = artifacts.mirror ?? path.join(context.cacheDir, "mirror");
-  if (!path.isAbsolute(mirror) && !isServer(mirror)) return undefined;
+  const none = platform === "hosts" ? undefined : path.join(context.cacheDir, "mirror");
+  const mirror = artifacts.mirror ?? none;
+  if (mirror !== undefined && !path.isAbsolute(mirror) && !isServer(mirror)) return undefined;
   return { kubernetesVersion, architecture, artifacts: { mirror } };
 }
 
@@ -231,6 +300,8 @@ export async function loadSettings(): Promise<Settings> {
     arch: arch === "x64" ? "amd64" : arch,
     cacheDir: env.KTHW_CACHE || path.join(cache, "kthw"),
     kernel: thisKernel(),
+    home: os.homedir(),
+    read: (file: string) => readFileSync(file, "utf8"),
   };
   const result = parseSettings(raw, context);
   if ("settings" in result) {
@@ -245,12 +316,15 @@ export async function loadSettings(): Promise<Settings> {
 }
 
 /** Where machines download from, with the mirror's checksums; if it lacks what this stack needs, shows that and ends the program. */
-export async function loadArtifactSource(settings: MirrorSettings): Promise<ArtifactSource> {
+export async function loadArtifactSource(
+  settings: MirrorSettings & Pick<Settings, "platform">,
+): Promise<ArtifactSource> {
   const result = await readMirror(settings);
   if ("mistakes" in result) return await refuse(result.mistakes);
   const { mirror } = settings.artifacts;
-  const mirrorUrl =
-    mirror && (isServer(mirror) ? mirror.replace(/\/+$/, "") : `file://${mirrorOnMachines}`);
+  // Existing hosts have the folder, too, at the same path.
+  const folder = settings.platform === "local" ? mirrorOnMachines : mirror;
+  const mirrorUrl = mirror && (isServer(mirror) ? mirror.replace(/\/+$/, "") : `file://${folder}`);
   return { mirrorUrl, sums: result.sums };
 }
 

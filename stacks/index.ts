@@ -1,6 +1,7 @@
 import type { Endpoint } from "../components/control-plane.ts";
 import type { Machine } from "../components/node/machine.ts";
 import type { Settings } from "./config.ts";
+import { existingHosts } from "./hosts.ts";
 import { localMachines } from "./local.ts";
 
 /** The machines of a stack, by name, and where its API is reached. */
@@ -14,5 +15,7 @@ export function makeMachines(settings: Settings): Machines {
   switch (settings.platform) {
     case "local":
       return localMachines(settings);
+    case "hosts":
+      return existingHosts(settings);
   }
 }

@@ -116,8 +116,10 @@ class LocalMachines extends pulumi.ComponentResource {
           dialErrorLimit: 60,
           perDialTimeout: 5,
         },
+        sudo: false,
         id: resource.id,
         resource,
+        ready: [resource],
         ssh: `ssh -F ${state}/ssh_config ${name}`,
         traits,
       };
@@ -164,7 +166,8 @@ function inodeOf(file: string): number | undefined {
 const cgroup2Magic = 0x63677270;
 const capSysResource = 24n;
 
-function traitsOfThisComputer(): MachineTraits {
+/** What machines on this computer are like. */
+export function traitsOfThisComputer(): MachineTraits {
   const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"));
   return {
     cgroupVersion: statfsSync("/sys/fs/cgroup").type === cgroup2Magic ? 2 : 1,

@@ -11,7 +11,7 @@ export interface MachineTraits {
   readonly restrictOomScoreAdj: boolean;
 }
 
-/** A machine that can be reached over SSH as root: the one seam between where machines come from and what runs on them. */
+/** A machine that can be reached over SSH, as root or by sudo: the one seam between where machines come from and what runs on them. */
 export interface Machine {
   /** Host name, a DNS label; names every resource of the machine. */
   readonly name: string;
@@ -19,10 +19,14 @@ export interface Machine {
   readonly address: string;
   /** How Pulumi reaches it. */
   readonly connection: pulumi.Input<types.input.remote.ConnectionArgs>;
+  /** The connection's user is not root, and may become root by sudo without a password. */
+  readonly sudo: boolean;
   /** Another one once the machine has been made anew, with nothing left on its disk. */
   readonly id: pulumi.Input<string>;
   /** The resource that owns its life; undefined for a machine that outlives the stack. */
   readonly resource: pulumi.Resource | undefined;
+  /** What must have happened before anything is put on it. */
+  readonly ready: readonly pulumi.Resource[];
   /** The command line with which the operator opens a shell on it. */
   readonly ssh: pulumi.Input<string>;
   readonly traits: MachineTraits;

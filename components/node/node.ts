@@ -50,9 +50,12 @@ export class Node extends pulumi.ComponentResource {
       {
         create: "install -D -m 0755 /dev/stdin /usr/local/bin/kthw-node",
         update: this.#again("install -D -m 0755 /dev/stdin /usr/local/bin/kthw-node"),
+        delete: "kthw-node uninstall",
         stdin: script,
+        // What it keeps when it goes it says; before, it says nothing.
+        ...(args.machine.resource === undefined && { logging: "stdout" }),
       },
-      { parent: this, dependsOn: args.machine.resource ? [args.machine.resource] : [] },
+      { parent: this, dependsOn: args.machine.ready },
     );
     this.ready =
       args.downloads.length === 0
@@ -153,10 +156,17 @@ export class Node extends pulumi.ComponentResource {
 
   #command(
     name: string,
-    args: Pick<remote.CommandArgs, "create" | "update" | "delete" | "stdin">,
+    args: {
+      readonly create: string;
+      readonly update?: pulumi.Output<string>;
+      readonly delete?: string;
+      readonly stdin?: pulumi.Input<string>;
+      readonly logging?: remote.Logging;
+    },
     opts: { readonly parent: pulumi.Resource; readonly dependsOn: readonly pulumi.Resource[] },
   ): pulumi.Resource {
     const { machine } = this;
+    const asRoot = machine.sudo ? "sudo -n " : "";
     return new remote.Command(
       `${machine.name}:${name}`,
       {
@@ -164,6 +174,9 @@ export class Node extends pulumi.ComponentResource {
         addPreviousOutputInEnv: false,
         logging: "none",
         ...args,
+        create: asRoot + args.create,
+        ...(args.update && { update: pulumi.interpolate`${asRoot}${args.update}` }),
+        ...(args.delete !== undefined && { delete: asRoot + args.delete }),
       },
       {
         parent: opts.parent,

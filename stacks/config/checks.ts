@@ -13,6 +13,7 @@ import {
   parseCidr,
   sizeOf,
 } from "../ipv4.ts";
+import { checkHosts } from "./hosts.ts";
 import { isAtLeast, type Kernel } from "./kernel.ts";
 import { isDnsLabel, parseTaint } from "./label.ts";
 import { isServer } from "./mirror.ts";
@@ -28,6 +29,10 @@ export interface Context {
   readonly cacheDir: string;
   /** This computer's. */
   readonly kernel: Kernel;
+  /** The user's home folder. */
+  readonly home: string;
+  /** The text of a file; throws where it cannot be read. */
+  readonly read: (file: string) => string;
 }
 
 /** A setting that parsed, and where it stands. */
@@ -98,6 +103,7 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   kubeProxyMode,
   certificateTimes,
   sshPorts,
+  existingHosts,
 ];
 
 interface Machine {
@@ -155,7 +161,8 @@ function conflicts<T>(
 }
 
 /** A stack's machines live in a network namespace of its name. */
-function stackName({ context: { stack } }: Subject): string[] {
+function stackName({ draft, context: { stack } }: Subject): string[] {
+  if (draft.platform === "hosts") return [];
   if (isDnsLabel(stack) && stack.length <= 40) return [];
   const wrong = "not usable as the name of a network namespace";
   const todo = "name the stack with up to 40 small letters, digits and inner dashes, like local";
@@ -164,6 +171,7 @@ function stackName({ context: { stack } }: Subject): string[] {
 
 function architecture({ draft, context: { arch } }: Subject): string[] {
   const where = "architecture";
+  if (draft.platform === "hosts" && draft.architecture !== undefined) return [];
   if (arch !== "amd64" && arch !== "arm64") {
     return [mistakeAt(where, "not supported", arch, "use a computer of amd64 or arm64")];
   }
@@ -177,6 +185,7 @@ function architecture({ draft, context: { arch } }: Subject): string[] {
 function mirrorFolder({ draft, context: { cacheDir } }: Subject): string[] {
   const mirror = draft.artifacts?.mirror;
   if (mirror === undefined) {
+    if (draft.platform === "hosts") return [];
     if (path.isAbsolute(cacheDir)) return [];
     return [mistakeAt("KTHW_CACHE", "not an absolute folder", cacheDir, "start it with a slash")];
   }
@@ -236,7 +245,7 @@ function dnsAddress({ draft, serviceCidr }: Subject): string[] {
 }
 
 /** Whose address it is already, when it is one of the first two of its network or the last. */
-function reserved(cidr: Cidr, address: number, second: string): string | undefined {
+function reserved(cidr: Cidr, address: number, second: string | undefined): string | undefined {
   if (address === cidr.first) return "the address of the network itself";
   if (address === cidr.first + 1) return second;
   return address === lastOf(cidr) ? "the network's broadcast address" : undefined;
@@ -342,7 +351,7 @@ function machineNames({ names }: Subject): string[] {
   );
 }
 
-function machineAddresses({ machineCidr, machines, addresses }: Subject): string[] {
+function machineAddresses({ draft, machineCidr, machines, addresses }: Subject): string[] {
   const twice = conflicts(addresses).map(({ where, value, earlier }) => {
     const wrong = `the same as ${earlier.where}`;
     return mistakeAt(where, wrong, formatAddress(value), "give each machine an address of its own");
@@ -350,7 +359,8 @@ function machineAddresses({ machineCidr, machines, addresses }: Subject): string
   if (!machineCidr || !hasRoom(machineCidr, machines.length)) return twice;
   const [inside, outside] = parted(addresses, (address) => holds(machineCidr, address));
   const taken = inside.flatMap(({ where, value }) => {
-    const wrong = reserved(machineCidr, value, "the address of the machines' gateway");
+    const gateway = draft.platform === "local" ? "the address of the machines' gateway" : undefined;
+    const wrong = reserved(machineCidr, value, gateway);
     const todo = `choose a free one in machineCidr ${formatCidr(machineCidr)}`;
     return wrong ? [mistakeAt(where, wrong, formatAddress(value), todo)] : [];
   });
@@ -486,9 +496,9 @@ function certificateTimes({ draft: { certificates = {} } }: Subject): string[] {
 }
 
 /** Each machine's SSH port is `local.sshPortBase` and its place in `machineCidr`. */
-function sshPorts({ draft: { local }, machineCidr, addresses }: Subject): string[] {
+function sshPorts({ draft: { platform, local }, machineCidr, addresses }: Subject): string[] {
   const base = local?.sshPortBase;
-  if (base === undefined || !machineCidr) return [];
+  if (platform === "hosts" || base === undefined || !machineCidr) return [];
   const places = addresses
     .map(({ value }) => value)
     .filter((address) => holds(machineCidr, address))
@@ -503,4 +513,8 @@ function sshPorts({ draft: { local }, machineCidr, addresses }: Subject): string
   if (clash === undefined) return [];
   const wrong = `also the SSH port of ${nthAddress(machineCidr, clash)}`;
   return [mistakeAt("local.apiPort", wrong, local?.apiPort, "choose another port")];
+}
+
+function existingHosts({ draft, context, machines }: Subject): string[] {
+  return draft.platform === "hosts" ? checkHosts(draft, machines, context) : [];
 }

@@ -104,6 +104,33 @@ const count = whole(1, Number.MAX_SAFE_INTEGER, "not a positive whole number", "
 const hours = whole(1, 876_000, "not a number of hours", "use a whole number from 1 to 876000");
 const port = whole(1, 65_535, "not a port", "use a whole number from 1 to 65535");
 
+const flag = z.preprocess(
+  (value) => (value === "true" ? true : value === "false" ? false : value),
+  z.boolean({ error: saying("neither true nor false", "write one of them") }),
+);
+
+const user = text(
+  (text) => /^[a-z_][a-z0-9_-]{0,31}$/.test(text),
+  "not the name of a user",
+  "write it as it stands in /etc/passwd, like admin",
+);
+const host = (example: string) =>
+  text(
+    (text) => (/^[\d.]+$/.test(text) ? parseAddress(text) !== undefined : isDnsName(text)),
+    "neither an IPv4 address nor a DNS name",
+    `write it like ${example}`,
+  );
+const privateKeyFile = text(
+  (text) => /^(\/|~\/)./.test(text),
+  "not the path of a file",
+  "start it with / or ~/, like ~/.ssh/id_ed25519",
+);
+const hostKey = text(
+  (text) => /^(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]{40,}=*( .*)?$/.test(text),
+  "not a host's public key",
+  "write it in one line, as /etc/ssh/ssh_host_ed25519_key.pub has it on the host",
+);
+
 const taints = list(
   text(
     (text) => parseTaint(text) !== undefined,
@@ -178,7 +205,7 @@ const machine = group({
 
 /** The settings of a stack as they are written, each alone: docs/settings.md in code. */
 export const schema = group({
-  platform: oneOf(["local"], "not a platform").default("local"),
+  platform: oneOf(["local", "hosts"], "not a platform").default("local"),
   clusterName: name("kubernetes").default("kubernetes"),
   clusterDomain: text(
     isDnsName,
@@ -256,6 +283,37 @@ export const schema = group({
   local: group({
     apiPort: port.default(16_443),
     sshPortBase: port.default(22_000),
+  }).prefault({}),
+  hosts: group({
+    user: user.default("root"),
+    port: port.default(22),
+    privateKeyFile: privateKeyFile.default("~/.ssh/id_ed25519"),
+    jumpBox: group({
+      host: host("192.0.2.1 or bastion.example.com"),
+      user: user.optional(),
+      port: port.default(22),
+      privateKeyFile: privateKeyFile.optional(),
+      hostKey: hostKey.optional(),
+    }).optional(),
+    endpoint: group({
+      host: host("192.0.2.10 or api.example.com"),
+      port: port.default(6_443),
+    }).optional(),
+    machines: list(
+      group({
+        name: name("worker1"),
+        host: host("192.0.2.21 or worker1.example.com").optional(),
+        port: port.optional(),
+        user: user.optional(),
+        hostKey: hostKey.optional(),
+        generation: count.default(1),
+      }),
+    ).default([]),
+    traits: group({
+      cgroupVersion: whole(1, 2, "not a version of cgroups", "use 1 or 2").default(2),
+      container: flag.default(false),
+      restrictOomScoreAdj: flag.default(false),
+    }).prefault({}),
   }).prefault({}),
 });
 

@@ -1,0 +1,214 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { local, remote, type types } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { Role } from "../components/downloads.ts";
+import type { Machine } from "../components/node/machine.ts";
+import type { EntranceSettings, Settings } from "./config.ts";
+import type { Machines } from "./index.ts";
+
+/** Machines that exist already: nothing makes or removes them, and nothing is put on any before all of them have been looked at. */
+export function existingHosts(settings: Settings): Machines {
+  const { machines } = new ExistingHosts("machines", settings);
+  return {
+    machines,
+    endpoint: {
+      fromMachines: { host: settings.loadBalancers[0]!.address, port: 6443 },
+      fromOperator: settings.hosts.endpoint,
+    },
+  };
+}
+
+const check = readFileSync(new URL("./hosts/check.sh", import.meta.url), "utf8");
+const checked = "stacks/hosts/checked.sh";
+
+class ExistingHosts extends pulumi.ComponentResource {
+  readonly machines: ReadonlyMap<string, Machine>;
+
+  constructor(name: string, settings: Settings, opts?: pulumi.ComponentResourceOptions) {
+    super("kthw:index:ExistingHosts", name, {}, opts);
+    const { jumpBox, entrances, generations, traits } = settings.hosts;
+    const record = `.state/${pulumi.getStack()}/hosts-checked`;
+    const passed = passedChecks(record);
+    const lines: string[] = [];
+    const checks: remote.Command[] = [];
+    const all = machinesOf(settings).map(({ role, name, address }) => {
+      const entrance = entrances[name]!;
+      const connection = {
+        ...connectionTo(entrance),
+        ...(jumpBox && { proxy: connectionTo(jumpBox) }),
+      };
+      const expected = expectations(role, address, settings);
+      const digest = createHash("sha256")
+        .update(expected + check)
+        .digest("hex")
+        .slice(0, 12);
+      const time = passed.get(`${name} ${digest}`) ?? `${Math.round(Date.now() / 1000)}`;
+      lines.push(`${name} ${digest} ${time}`);
+      checks.push(
+        new remote.Command(
+          `${name}:host-check`,
+          {
+            connection,
+            create: `sh -s -- ${name} now=${time} ${expected}`,
+            stdin: check,
+            addPreviousOutputInEnv: false,
+            logging: "none",
+          },
+          // A jump box that does not answer is told once: the others wait for the first.
+          { parent: this, dependsOn: jumpBox ? checks.slice(0, 1) : [] },
+        ),
+      );
+      return { name, address, entrance, connection };
+    });
+    const gate = new local.Command(
+      // No machine's name holds a colon.
+      `${name}:checked`,
+      {
+        create: `${checked} judge`,
+        update: `${checked} judge`,
+        delete: `${checked} forget`,
+        environment: { KTHW_RECORD: record, KTHW_CHECKED: lines.join("\n") },
+        stdin: pulumi
+          .all(checks.map(({ stdout }) => stdout))
+          .apply((findings) => findings.map((text) => (text === "" ? "" : `${text}\n`)).join("")),
+        addPreviousOutputInEnv: false,
+        logging: "none",
+      },
+      { parent: this },
+    );
+    this.machines = new Map(
+      all.map(({ name, address, entrance, connection }) => [
+        name,
+        {
+          name,
+          address,
+          connection,
+          sudo: entrance.user !== "root",
+          id: `${address} generation ${generations[name]}`,
+          resource: undefined,
+          ready: [gate],
+          ssh: commandLine(entrance, jumpBox),
+          traits,
+        },
+      ]),
+    );
+    this.registerOutputs({});
+  }
+}
+
+function connectionTo({
+  host,
+  port,
+  user,
+  privateKeyFile,
+  hostKey,
+}: EntranceSettings): types.input.remote.ConnectionArgs {
+  const privateKey = pulumi.secret(readFileSync(privateKeyFile, "utf8"));
+  return { host, port, user, privateKey, ...(hostKey !== undefined && { hostKey }) };
+}
+
+function commandLine(to: EntranceSettings, through: EntranceSettings | undefined): string {
+  const ssh = ({ port, privateKeyFile }: EntranceSettings) => `ssh -p ${port} -i ${privateKeyFile}`;
+  const proxy =
+    through && `-o ProxyCommand="${ssh(through)} -W %h:%p ${through.user}@${through.host}" `;
+  return `${ssh(to)} ${proxy ?? ""}${to.user}@${to.host}`;
+}
+
+function machinesOf({ loadBalancers, controllers, workerPools }: Settings) {
+  const as = (role: Role) => (machine: { readonly name: string; readonly address: string }) => ({
+    ...machine,
+    role,
+  });
+  return [
+    ...loadBalancers.map(as("loadBalancer")),
+    ...controllers.map(as("controller")),
+    ...workerPools.flatMap(({ machines }) => machines.map(as("worker"))),
+  ];
+}
+
+/** What a role needs of a host, and what is its own there. */
+interface Needs {
+  readonly memoryMiB: number;
+  readonly diskMiB: number;
+  readonly ports: readonly number[];
+  readonly units: readonly string[];
+  readonly folders: readonly string[];
+}
+
+const worker: Needs = {
+  memoryMiB: 900,
+  diskMiB: 3_072,
+  ports: [10_248, 10_249, 10_250, 10_256],
+  units: ["containerd", "kubelet", "kube-proxy", "pod-network"],
+  folders: [
+    "/etc/kubernetes",
+    "/opt/kthw",
+    "/var/lib/cni",
+    "/var/lib/containerd",
+    "/var/lib/kubelet",
+  ],
+};
+const needs: Readonly<Record<Role, Needs>> = {
+  loadBalancer: {
+    memoryMiB: 200,
+    diskMiB: 256,
+    ports: [443, 6_443],
+    units: ["api-load-balancer"],
+    folders: [],
+  },
+  controller: {
+    memoryMiB: 1_700,
+    diskMiB: 4_096,
+    ports: [2_379, 2_380, 2_381, 6_443, 10_257, 10_259, ...worker.ports],
+    units: ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", ...worker.units],
+    folders: ["/var/lib/etcd", ...worker.folders],
+  },
+  worker,
+};
+
+/** What check.sh is told, as words of a shell. */
+function expectations(role: Role, address: string, settings: Settings): string {
+  const { memoryMiB, diskMiB, ports, units, folders } = needs[role];
+  const { cgroupVersion, container } = settings.hosts.traits;
+  const { mirror } = settings.artifacts;
+  const words = {
+    address,
+    node: role === "loadBalancer" ? "no" : "yes",
+    architecture: settings.architecture,
+    memory: memoryMiB,
+    disk: diskMiB,
+    cgroup: cgroupVersion,
+    container: container ? "yes" : "no",
+    ports: ports.join(" "),
+    units: units.join(" "),
+    folders: folders.join(" "),
+    ...(mirror?.startsWith("/") && { mirror }),
+  };
+  return Object.entries(words)
+    .map(([name, value]) => `${name}=${/^[\w./-]*$/.test(`${value}`) ? value : quoted(`${value}`)}`)
+    .join(" ");
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/**
+ * When each host passed its check, by name and digest of the check. Whether a check passed is seen by nobody before the next
+ * update, so that it is written down here: without that it is made again, with today's time.
+ */
+function passedChecks(record: string): ReadonlyMap<string, string> {
+  let text = "";
+  try {
+    text = readFileSync(record, "utf8");
+  } catch {
+    // None has passed.
+  }
+  return new Map(
+    text.split("\n").flatMap((line) => {
+      const [name, digest, time] = line.split(" ");
+      return time === undefined ? [] : [[`${name} ${digest}`, time] as const];
+    }),
+  );
+}

@@ -1,0 +1,166 @@
+#!/bin/sh
+# Looks whether a host can be given its part of a cluster, and prints a line for each thing that is in the way. It changes nothing.
+#   sh -s -- NAME now=SECONDS address=ADDRESS node=yes|no architecture=amd64 memory=MIB disk=MIB cgroup=1|2 container=yes|no
+#     ports='PORT…' units='UNIT…' folders='FOLDER…' [mirror=FOLDER]
+# A host that already has services of ours may go on with them: their ports, units and folders are in nobody's way.
+set -u
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+state=/var/lib/kthw
+name=$1
+shift
+now='' address='' node='' architecture='' memory='' disk='' cgroup='' container='' ports='' units='' folders='' mirror=''
+for word in "$@"; do
+  value=${word#*=}
+  case $word in
+    now=*) now=$value ;;
+    address=*) address=$value ;;
+    node=*) node=$value ;;
+    architecture=*) architecture=$value ;;
+    memory=*) memory=$value ;;
+    disk=*) disk=$value ;;
+    cgroup=*) cgroup=$value ;;
+    container=*) container=$value ;;
+    ports=*) ports=$value ;;
+    units=*) units=$value ;;
+    folders=*) folders=$value ;;
+    mirror=*) mirror=$value ;;
+  esac
+done
+
+wrong() { # WHAT VALUE TODO
+  printf '%s: %s, got %s; %s\n' "$name" "$1" "$2" "$3"
+}
+
+has() {
+  command -v "$1" >/dev/null 2>&1
+}
+
+sudo=
+may=yes
+root() {
+  # shellcheck disable=SC2086 # sudo and its option, or nothing
+  $sudo "$@" 2>/dev/null
+}
+
+check_sudo() {
+  [ "$(id -u)" != 0 ] || return 0
+  user=$(id -un)
+  if ! has sudo; then
+    may=no
+    wrong "no sudo, with which $user could become root" "nothing" "apt-get install sudo, or set hosts.user to root"
+  elif ! sudo -n true >/dev/null 2>&1; then
+    may=no
+    wrong "no right to sudo without a password" "$user" "add the line $user ALL=(ALL) NOPASSWD: ALL by visudo"
+  else
+    sudo='sudo -n'
+  fi
+}
+
+check_system() {
+  # shellcheck source=/dev/null
+  system=$(. /etc/os-release 2>/dev/null && echo "${PRETTY_NAME:-}")
+  [ -d /run/systemd/system ] ||
+    wrong "systemd is not its first process" "$(cat /proc/1/comm)" "use a host that was booted by systemd"
+  { has apt-get && has dpkg-query; } ||
+    wrong "not Debian or the like, where packages come by apt-get" "${system:-an unknown system}" "use such a host"
+  missing=
+  for program in curl flock ip ss tar; do
+    has "$program" || missing="$missing $program"
+  done
+  [ -z "$missing" ] ||
+    wrong "programs that are missing" "no${missing}" "apt-get install curl iproute2 tar util-linux"
+  machine=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+  [ "$machine" = "$architecture" ] ||
+    wrong "not of architecture $architecture" "$machine" "set architecture, which all machines have in common"
+  version=1
+  [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ] || version=2
+  [ "$version" = "$cgroup" ] ||
+    wrong "not of cgroup version $cgroup" "$version" "set hosts.traits.cgroupVersion, which all machines have in common"
+  if [ "$container" = no ] && has systemd-detect-virt && kind=$(systemd-detect-virt --container); then
+    wrong "a container, where kernel settings are not its own" "$kind" "set hosts.traits.container to true"
+  fi
+}
+
+check_identity() {
+  host=$(uname -n)
+  [ "$node" = no ] || [ "$host" = "$name" ] ||
+    wrong "another host name, by which its Node would be called" "$host" "hostnamectl set-hostname $name, or name the machine so"
+  ! has ip || ip -4 -o address | grep -q " inet $address/" ||
+    wrong "without the address $address" "$(ip -4 -o address show scope global | awk '{ print $4 }' | xargs)" \
+      "write in the settings where the other machines reach it"
+  # Certificates are valid from the second on in which they were made; a little ahead is no harm.
+  ahead=$(($(date +%s) - now))
+  if [ "$ahead" -lt -10 ] || [ "$ahead" -gt 300 ]; then
+    wrong "its clock is far from this computer's" "${ahead} s" "let both follow a time server, such as by systemd-timesyncd"
+  fi
+}
+
+check_room() {
+  total=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)
+  [ "$total" -ge "$memory" ] || wrong "too little memory" "$total MiB" "give it $memory MiB"
+  if [ "$container" = no ] && swaps=$(awk 'NR > 1 { print $1 }' /proc/swaps | xargs) && [ -n "$swaps" ]; then
+    wrong "swap is on, which the kubelet refuses" "$swaps" "swapoff --all, and take it out of /etc/fstab"
+  fi
+  [ "$ours" = no ] || return 0
+  for folder in /opt /var/lib; do
+    [ -d "$folder" ] || folder=/
+    free=$(df -Pm "$folder" | awk 'NR == 2 { print $4 }')
+    [ "$free" -ge "$disk" ] || wrong "too little free space for $folder" "$free MiB" "make room for $disk MiB"
+  done
+}
+
+# Whether a unit was placed here by us.
+is_ours() { # UNIT
+  root grep -qrxF --include=placed "/etc/systemd/system/$1" "$state/services"
+}
+
+# The unit that a process belongs to.
+unit_of() { # PROCESS
+  sed -n 's|.*/\([^/]*\.service\)$|\1|p' "/proc/$1/cgroup" | head -n 1
+}
+
+check_ports() {
+  has ss || return 0
+  for port in $ports; do
+    [ -n "$(ss -Hltn "sport = :$port")" ] || continue
+    process=$(root ss -Hltnp "sport = :$port" | sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\),.*/\2 \1/p' | head -n 1)
+    unit=$(unit_of "${process%% *}" 2>/dev/null)
+    [ -n "$unit" ] && is_ours "$unit" && continue
+    wrong "port $port is taken" "${unit:-${process#* }}" "stop what listens there, or use another host"
+  done
+}
+
+check_own() {
+  for unit in $units; do
+    unit=$unit.service
+    file=$(systemctl show --property=FragmentPath --value "$unit" 2>/dev/null)
+    if [ -n "$file" ] && ! is_ours "$unit"; then
+      wrong "a $unit of its own" "$file" "remove what brought it, or use another host"
+    fi
+  done
+  [ "$ours" = no ] || return 0
+  for folder in $folders; do
+    content=$(root ls -A "$folder" | xargs)
+    [ -n "$content" ] || continue
+    case $folder in
+      /var/lib/etcd) wrong "data of an earlier etcd in $folder" "$content" "move it away, or to where it is to be restored from" ;;
+      *) wrong "$folder is not empty" "$content" "move what is in it away, or use another host" ;;
+    esac
+  done
+}
+
+look() {
+  check_sudo
+  ours=no
+  ! root test -d "$state/folders" || ours=yes
+  check_system
+  check_identity
+  check_room
+  check_ports
+  [ "$may" = no ] || check_own
+  [ -z "$mirror" ] || [ -r "$mirror/SHA256SUMS" ] ||
+    wrong "without the mirror of artifacts" "no $mirror/SHA256SUMS" "copy or mount the folder there"
+}
+
+# The script itself comes on standard input.
+look </dev/null

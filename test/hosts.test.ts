@@ -1,0 +1,133 @@
+import { strict as assert } from "node:assert";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Graph, machineOf, runProgram } from "./support/program.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const machines = ["lb", "cp1", "cp2", "cp3", "worker1", "worker2"];
+
+describe("the program on existing hosts", () => {
+  let folder: string;
+  let graph: Graph;
+  const onHosts = (hosts: object = {}) =>
+    runProgram({
+      settings: (settings) => {
+        settings.platform = "hosts";
+        settings.hosts = {
+          privateKeyFile: path.join(folder, "key"),
+          user: "admin",
+          jumpBox: { host: "bastion.example.com", port: 2222, user: "hop" },
+          machines: [{ name: "cp2", user: "root", generation: 3 }],
+          ...hosts,
+        };
+      },
+    });
+
+  before(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), "kthw-hosts-"));
+    const key = ["-q", "-t", "ed25519", "-N", "", "-f", path.join(folder, "key")];
+    execFileSync("ssh-keygen", key);
+    ({ graph } = await onHosts());
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  const inputs = (name: string) => graph.command(name).inputs as Record<string, string>;
+
+  it("makes no machines, so that nothing goes without being removed", () => {
+    for (const command of graph.commands()) assert.equal(command.deletedWith, "", command.name);
+  });
+  it("puts nothing anywhere before all hosts have passed their checks", () => {
+    const [gate] = graph
+      .ofType("command:local:Command")
+      .filter(({ name }) => /^machines:/.test(name));
+    const checks = graph.commands().filter(({ name }) => name.endsWith(":host-check"));
+    assert.deepEqual(checks.map(({ name }) => machineOf(name)).sort(), machines.toSorted());
+    for (const check of checks) {
+      assert.ok(graph.awaited(gate!).has(check), check.name);
+      assert.equal(check.inputs.delete, undefined, check.name);
+    }
+    for (const command of graph.commands())
+      if (!checks.includes(command)) assert.ok(graph.awaited(command).has(gate!), command.name);
+  });
+  it("lets the first host tell that the jump box does not answer", () => {
+    for (const machine of machines.slice(1))
+      assert.ok(graph.waits(`${machine}:host-check`, "lb:host-check"), machine);
+    assert.ok(!graph.waits("worker1:host-check", "cp1:host-check"));
+  });
+  it("goes through the jump box", () => {
+    const { connection } = graph.command("cp1:node").inputs as {
+      connection: { secret: Record<string, unknown> };
+    };
+    const key = readFileSync(path.join(folder, "key"), "utf8");
+    const { proxy, ...to } = connection.secret;
+    const shown = ({ host, port, user, privateKey }: Record<string, unknown>) => [
+      host,
+      port,
+      user,
+      (privateKey as { secret?: string }).secret ?? privateKey,
+    ];
+    assert.deepEqual(shown(to), ["10.240.0.11", 22, "admin", key]);
+    assert.deepEqual(shown(proxy as typeof to), ["bastion.example.com", 2222, "hop", key]);
+  });
+  it("becomes root by sudo, but for root", () => {
+    for (const { name, inputs } of graph.commands()) {
+      if (name.endsWith(":host-check")) continue;
+      const expected =
+        machineOf(name) === "cp2" ? /^(kthw-node|install) / : /^sudo -n (kthw-node|install) /;
+      for (const verb of ["create", "update", "delete"])
+        if (inputs[verb] !== undefined)
+          assert.match(String(inputs[verb]), expected, `${name} ${verb}`);
+    }
+  });
+  it("says what it keeps when it goes", () => {
+    for (const { name, inputs } of graph.commands())
+      assert.equal(inputs.logging, name.endsWith(":node") ? "stdout" : "none", name);
+    assert.equal(inputs("cp2:node").delete, "kthw-node uninstall");
+  });
+  it("tells another host by its address and its generation", () => {
+    assert.match(inputs("cp1:etcd").update!, /# machine 10.240.0.11 generation 1, /);
+    assert.match(inputs("cp2:etcd").update!, /# machine 10.240.0.12 generation 3, /);
+  });
+  it("asks of each host what its role needs", () => {
+    const words = (machine: string) => inputs(`${machine}:host-check`).create!;
+    assert.match(words("lb"), /^sh -s -- lb now=\d+ address=10.240.0.10 node=no /);
+    assert.match(words("lb"), / ports='443 6443' /);
+    assert.match(words("worker1"), / ports='10248 10249 10250 10256' /);
+    assert.match(words("cp1"), / units='etcd kube-apiserver .* kubelet kube-proxy pod-network' /);
+  });
+});
+
+describe("the gate of hosts", () => {
+  let folder: string;
+  let record: string;
+  before(() => {
+    folder = mkdtempSync(path.join(tmpdir(), "kthw-hosts-"));
+    record = path.join(folder, "state/hosts-checked");
+  });
+  after(() => rmSync(folder, { recursive: true }));
+  const run = (verb: string, input: string) =>
+    spawnSync("stacks/hosts/checked.sh", [verb], {
+      cwd: root,
+      input,
+      encoding: "utf8",
+      env: { ...process.env, KTHW_RECORD: record, KTHW_CHECKED: "cp1 abc 17\ncp2 def 18" },
+    });
+
+  it("writes down that all have passed", () => {
+    assert.equal(run("judge", "").status, 0);
+    assert.equal(readFileSync(record, "utf8"), "cp1 abc 17\ncp2 def 18\n");
+  });
+  it("fails with all that is wrong, and has them checked again", () => {
+    const { status, stderr } = run("judge", "cp1: this\ncp2: that\n");
+    assert.deepEqual([status, stderr], [1, "cp1: this\ncp2: that\n"]);
+    assert.throws(() => readFileSync(record));
+  });
+  it("forgets", () => {
+    run("judge", "");
+    assert.equal(run("forget", "").status, 0);
+    assert.throws(() => readFileSync(record));
+  });
+});

@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
+import { traitsOfThisComputer } from "../../stacks/local.ts";
+import { importTestImage, readyNodes, startPod } from "./support/cluster.ts";
+import {
+  apiPort,
+  hostKey,
+  keyFile,
+  lookAtHost,
+  makeHosts,
+  sshPort,
+  user,
+} from "./support/host-machines.ts";
+import { LiveStack } from "./support/live-stack.ts";
+import { commandsPerMachine, destroy, updateWithoutChange } from "./support/measures.ts";
+import { step } from "./support/run.ts";
+
+const jumpBox = "10.240.0.9";
+const addresses = { lb: "10.240.0.10", cp1: "10.240.0.11", worker1: "10.240.0.21" };
+const hosts = Object.keys(addresses) as (keyof typeof addresses)[];
+
+describe("existing hosts", function () {
+  this.timeout(900_000);
+  let stack: LiveStack;
+  let hasFailed = false;
+  let isUp = false;
+  const empty = new Map<string, ReadonlySet<string>>();
+
+  const inside = (name: string, script: string) => stack.machines.inside(name, script);
+  /** What is otherwise on a host than when it was empty. */
+  const differences = async (name: string) => {
+    const before = empty.get(name)!;
+    const after = await lookAtHost(stack, name);
+    return [
+      ...[...before].filter((line) => !after.has(line)).map((line) => `- ${line}`),
+      ...[...after].filter((line) => !before.has(line)).map((line) => `+ ${line}`),
+    ];
+  };
+  const remember = async () => {
+    for (const name of hosts) empty.set(name, await lookAtHost(stack, name));
+  };
+  const assertUntouched = async () => {
+    for (const name of hosts) assert.deepEqual(await differences(name), [], name);
+  };
+
+  before(async () => {
+    stack = await step("remove what an earlier run left", () => LiveStack.create());
+    await step("make the hosts", () =>
+      makeHosts(stack, { jump: jumpBox, ...addresses }, `${addresses.lb}:6443`),
+    );
+    const worker = { name: "worker1", address: addresses.worker1, podCidr: "10.200.21.0/24" };
+    await stack.write({
+      platform: "hosts",
+      loadBalancers: [{ name: "lb", address: addresses.lb }],
+      controllers: [{ name: "cp1", address: addresses.cp1, podCidr: "10.200.11.0/24" }],
+      workerPools: [{ name: "workers", machines: [worker] }],
+      artifacts: { mirror: stack.mirror },
+      hosts: {
+        user,
+        privateKeyFile: keyFile(stack),
+        jumpBox: {
+          host: "127.0.0.1",
+          port: sshPort(jumpBox),
+          hostKey: await hostKey(stack, "jump"),
+        },
+        endpoint: { host: "127.0.0.1", port: apiPort },
+        machines: [{ name: "cp1", hostKey: await hostKey(stack, "cp1") }],
+        traits: traitsOfThisComputer(),
+      },
+    });
+  });
+
+  beforeEach(function () {
+    console.log(`  ${this.currentTest?.title}`);
+  });
+  afterEach(async function () {
+    if (this.currentTest?.state !== "failed") return;
+    hasFailed = true;
+    await stack.keepLogs(this.currentTest.title);
+  });
+  after(async () => {
+    await stack.remove();
+    if (hasFailed) console.log(`\n  logs of what failed: ${stack.logs}`);
+    else await rm(stack.logs, { recursive: true });
+  });
+
+  it("are left alone when the jump box cannot be reached, which is told once", async () => {
+    const settings = stack.settings;
+    await stack.configure(({ hosts }) => {
+      hosts!.jumpBox!.port = 9;
+    });
+    const { code, stdout, stderr } = await step("pulumi up", () =>
+      stack.pulumi("up", "--yes", "--skip-preview"),
+    );
+    await stack.write(settings);
+    assert.notEqual(code, 0);
+    const errors = (stdout + stderr).match(/^ +error: .*(?:refused|failed attempts).*$/gm) ?? [];
+    assert.equal(errors.length, 1, stdout);
+    assert.match(errors[0]!, /proxy: after 10 failed attempts: dial tcp 127.0.0.1:9: .*refused/);
+  });
+
+  it("are told all that is wrong with them at once, and not changed before", async () => {
+    await inside("lb", `mv /etc/sudoers.d/${user} /root/`);
+    await inside(
+      "cp1",
+      `printf '#!/bin/sh\\nexec /usr/bin/date --date="1 hour ago" "$@"\\n' >/usr/local/bin/date
+       chmod 755 /usr/local/bin/date
+       mkdir -p /var/lib/etcd/member`,
+    );
+    await inside(
+      "worker1",
+      `systemd-run --quiet --unit=squatter socat TCP-LISTEN:10250,fork,reuseaddr /dev/null
+       printf 'MemTotal: 512000 kB\\n' >/tmp/meminfo && mount --bind /tmp/meminfo /proc/meminfo`,
+    );
+    await remember();
+    const { code, stdout } = await step("pulumi up", () =>
+      stack.pulumi("up", "--yes", "--skip-preview"),
+    );
+    assert.notEqual(code, 0);
+    const told = stdout.match(/^ +(?:lb|cp1|worker1): .*, got .*; .*$/gm) ?? [];
+    const expected = [
+      /^lb: no right to sudo without a password, got ada; add the line ada ALL=/,
+      /^cp1: its clock is far from this computer's, got -3[56]\d\d s; let both follow/,
+      /^cp1: data of an earlier etcd in \/var\/lib\/etcd, got member; move it away/,
+      /^worker1: too little memory, got 500 MiB; give it 900 MiB/,
+      /^worker1: port 10250 is taken, got squatter.service; stop what listens there/,
+    ];
+    const lines = [...new Set(told.map((line) => line.trim()))];
+    assert.equal(lines.length, expected.length, stdout);
+    for (const [index, line] of lines.entries()) assert.match(line, expected[index]!);
+    await assertUntouched();
+    await inside("lb", `mv /root/${user} /etc/sudoers.d/`);
+    await inside("cp1", "rm /usr/local/bin/date; rmdir /var/lib/etcd/member");
+    await inside("worker1", "systemctl stop squatter; umount /proc/meminfo; rm /tmp/meminfo");
+  });
+
+  it("become a cluster, by a user with sudo and through the jump box", async () => {
+    await remember();
+    await step("pulumi up", () => stack.up());
+    isUp = true;
+    await stack.takeKubeconfig();
+    assert.deepEqual(await readyNodes(stack), ["cp1", "worker1"]);
+    await step("import the test image", () => importTestImage(stack, ["worker1"]));
+    await step("start a pod", () => startPod(stack, "probe", "worker1"));
+    const counts = await commandsPerMachine(stack);
+    assert.ok(counts.cp1! <= 17 && counts.worker1! <= 9, JSON.stringify(counts));
+  });
+
+  it("are not even asked when nothing changed", async function () {
+    if (!isUp) this.skip();
+    const { logins, said } = await updateWithoutChange(stack);
+    assert.match(said, /^ +\d+ unchanged$/m);
+    assert.doesNotMatch(said, /^ +[-+~]/m);
+    assert.equal(logins, 0);
+  });
+
+  it("are as they were once the cluster is destroyed, but for what etcd has stored", async function () {
+    if (!isUp) this.skip();
+    await destroy(stack);
+    const { text } = stack.said.at(-1)!;
+    assert.match(text, /kept on cp1: \/var\/lib\/etcd$/m);
+    assert.match(text, /kept on cp1: the user etcd, to whom \/var\/lib\/etcd\S* belongs/);
+    await inside("cp1", "test -d /var/lib/etcd/member");
+    for (const name of hosts) {
+      const users = /^. file \/etc\/(passwd|shadow|group|gshadow|subuid|subgid)-? /;
+      const found = await differences(name);
+      const unexpected = found.filter((line) => !(name === "cp1" && users.test(line)));
+      assert.equal(unexpected.join("\n"), "", name);
+    }
+  });
+});

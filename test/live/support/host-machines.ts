@@ -1,0 +1,109 @@
+import { randomUUID } from "node:crypto";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { LiveStack } from "./live-stack.ts";
+import { ownPorts } from "./own.ts";
+import { output } from "./run.ts";
+
+const scripts = fileURLToPath(new URL("../../../stacks/local", import.meta.url));
+
+/** Who logs in to hosts. */
+export const user = "ada";
+
+/** Port on 127.0.0.1 of the API. */
+export const apiPort = ownPorts + 643;
+
+/** Machines of this computer that no stack has made, by name and address; each lets the user in, who may become root. */
+export async function makeHosts(
+  stack: LiveStack,
+  addresses: Readonly<Record<string, string>>,
+  apiTarget: string,
+): Promise<void> {
+  const local = (script: string, environment: NodeJS.ProcessEnv, input: string) =>
+    output(join(scripts, script), ["create"], {
+      input,
+      env: {
+        ...process.env,
+        KTHW_STACK: stack.name,
+        KTHW_GATEWAY: "10.240.0.1/24",
+        KTHW_BOOT: randomUUID(),
+        ...environment,
+      },
+      timeoutSeconds: 300,
+    });
+  const keys = await mkdtemp(join(tmpdir(), "kthw-hosts-test-"));
+  const key = async (name: string) => {
+    await output("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(keys, name)]);
+    return readFile(join(keys, name), "utf8");
+  };
+  try {
+    const operator = await key("operator");
+    const publicKey = await readFile(join(keys, "operator.pub"), "utf8");
+    const network = { KTHW_API_PORT: `${apiPort}`, KTHW_API_TARGET: apiTarget };
+    await local("network.sh", network, operator);
+    for (const [name, address] of Object.entries(addresses)) {
+      const machine = {
+        KTHW_NAME: name,
+        KTHW_ADDRESS: `${address}/24`,
+        KTHW_SSH_PORT: `${sshPort(address)}`,
+        KTHW_MIRROR: stack.mirror,
+        KTHW_DISK: randomUUID().replaceAll("-", ""),
+      };
+      await local("machine.sh", machine, publicKey + (await key(name)));
+      await chmod(join(stack.machines.folder, name, "ssh/authorized_keys"), 0o644);
+      // The folder of artifacts has the same path everywhere.
+      await stack.machines.inside(
+        name,
+        `set -e
+         useradd --create-home --shell /bin/bash ${user}
+         echo '${user} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/${user}
+         mkdir -p ${join(stack.mirror, "..")}
+         ln -s /opt/kthw-mirror ${stack.mirror}`,
+      );
+    }
+  } finally {
+    await rm(keys, { recursive: true });
+  }
+}
+
+/** Port on 127.0.0.1 that leads to the SSH port of an address. */
+export function sshPort(address: string): number {
+  return ownPorts + Number(address.split(".")[3]);
+}
+
+/** The public key by which a host is known. */
+export async function hostKey(stack: LiveStack, name: string): Promise<string> {
+  return (
+    await output("ssh-keygen", ["-y", "-f", join(stack.machines.folder, name, "ssh/host_key")])
+  ).trim();
+}
+
+/** The private key of the user. */
+export function keyFile(stack: LiveStack): string {
+  return join(stack.machines.folder, "../operator-key");
+}
+
+/** All of a host that somebody could have changed: files, mounts, processes, interfaces, routes and packet filters, each a line. */
+export async function lookAtHost(stack: LiveStack, name: string): Promise<ReadonlySet<string>> {
+  const said = await stack.machines.inside(name, lookScript);
+  return new Set(said.split("\n").filter((line) => line !== ""));
+}
+
+// A bind mount of each machine is its own at these three, whatever is in them.
+const lookScript = `
+find / /var/lib/containerd /var/lib/kubelet -xdev \\( -path /tmp -o -path /var/log/journal -o -path /var/lib/etcd \\
+  -o -path /var/lib/systemd -o -path /var/tmp \\) -prune -o \\
+  ! -path /var/lib/containerd ! -path /var/lib/kubelet ! -path '/home/*/.cache*' \\
+  \\( -type d -printf 'folder %p %m %u:%g\\n' -o -type l -printf 'link %p %l\\n' -o -printf 'file %p %m %u:%g %s %T@\\n' \\)
+awk '{ print "mount", $2, $3 }' /proc/self/mounts
+ps -eo args= | grep -v -e '^ps ' -e '^grep ' -e '^bash -c' -e '^sshd: ' -e '^awk' -e systemd-timedated -e '(sd-pam)' | sed 's/^/process /' | sort -u
+ip -o link | awk '{ print "interface", $2 }'
+ip route show table all | sed 's/^/route /'
+ip netns list | sed 's/^/namespace /'
+for command in iptables-save ip6tables-save; do
+  $command 2>/dev/null | grep -e '^-A' -e '^:[^ ]* - ' | sed "s/^/$command /; s/ \\[.*//"
+done
+find /sys/fs/cgroup -path '*kubepods*' | sed 's/^/group /'
+`;
