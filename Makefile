@@ -17,7 +17,7 @@ things := debian-packages $(tools) artifacts kubectl rootfs
 # Without somebody at the terminal nothing can be confirmed.
 yes = $$([[ -t 0 && -t 1 && -z $${CI:-} ]] || echo --yes)
 
-.PHONY: help up preview plan down shell smoke install test test-fast lint bench clean $(things)
+.PHONY: help up preview plan down shell smoke logs install test test-fast lint bench clean $(things)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do
@@ -60,6 +60,12 @@ smoke: $(tools) kubectl ## try the cluster: nodes, encryption, pods, services, D
 	@. install/env.sh
 	install/kubeconfig
 	exec node --import tsx smoke/run-smoke.ts "$$STACK"
+
+logs: $(tools) kubectl ## bundle the machines' journals, units and the cluster's events for a report of a bug
+	@. install/env.sh
+	# Without a kubeconfig there is still what the machines say.
+	install/kubeconfig || true
+	exec node --import tsx diagnostics/write-logs.ts "$$STACK"
 
 install: $(things) ## install what is missing
 

@@ -10,8 +10,8 @@ export async function onMachine(
   script: string,
   options?: Omit<RunOptions, "input">,
 ): Promise<Result> {
-  // Nobody is there to answer questions. Options may stand after the destination, too.
-  const line = `exec ${ssh} -o BatchMode=yes -o ConnectTimeout=10 "$0"`;
+  // Options may stand after the destination, too.
+  const line = `exec ${ssh} ${unattended} "$0"`;
   // As a whole, so that what arrives in part does nothing and no command of it reads the rest.
   const input = `{\n${script}\n} </dev/null\n`;
   const result = await run("bash", ["-c", line, asRoot], { ...options, input });
@@ -19,5 +19,8 @@ export async function onMachine(
     throw new Error(`${name} cannot be reached: ${result.stderr.trim()}`);
   return { ...result, command: `a script on ${name}` };
 }
+
+/** Nobody is there to answer questions: a host whose key nobody knows yet is taken for what it says, unless its command line is stricter. */
+const unattended = "-o BatchMode=yes -o StrictHostKeyChecking=accept-new -o ConnectTimeout=10";
 
 const asRoot = `if [ "$(id -u)" = 0 ]; then exec bash -s; else exec sudo -n bash -s; fi`;

@@ -563,6 +563,9 @@ describe("the program", () => {
         ],
       );
     });
+    it("the mirror of artifacts, as machines reach it", () => {
+      assert.equal(exports.mirror, "file:///opt/kthw-mirror");
+    });
     it("the hash of the authority's public key, as kubeadm join takes it", async () => {
       // openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | sha256sum
       assert.deepEqual(await settled(exports.caCertHashes), [

@@ -69,7 +69,8 @@ export class Node extends pulumi.ComponentResource {
             },
             { parent: this, dependsOn: [this.#placed] },
           );
-    this.registerOutputs({});
+    // In the state from the first moment on, even of an update that fails: whoever looks for why needs a shell.
+    this.registerOutputs({ name: args.machine.name, ssh: args.machine.ssh });
   }
 
   /** Puts keys and certificates on the machine, all at the same instant; all but their text stands in a comment of the command. */

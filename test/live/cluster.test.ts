@@ -36,7 +36,7 @@ import {
 } from "./support/measures.ts";
 import { differencesFromPlan } from "./support/planned.ts";
 import { Prober } from "./support/prober.ts";
-import { eventually, sleep, step } from "./support/run.ts";
+import { eventually, output, sleep, step, succeeded } from "./support/run.ts";
 import { leaks, type SecretTexts, secretTexts } from "./support/secrets.ts";
 
 const controllers = ["cp1", "cp2", "cp3"];
@@ -194,6 +194,25 @@ describe("a cluster on this computer", function () {
     assert.match(stderr, /^interrupted$/m);
     assert.equal(code, 130);
     await eventually(async () => assert.deepEqual(await smokeNamespaces(), []));
+  });
+
+  itOnceUp("bundles what explains a failure, without the secrets that stand in it", async () => {
+    const planted = [...secrets.keys(), kubeconfig].join("\n");
+    await stack.machines.inside("worker1", "systemd-cat --identifier=planted", planted);
+    const { said, files } = await step("make logs", () => writeLogs(stack));
+    for (const name of [...controllers, "lb", ...workers]) {
+      assert.match(files.get(`machines/${name}/journal`) ?? "", /systemd\[1\]/, name);
+      assert.match(files.get(`machines/${name}/units`) ?? "", /ssh\.service/, name);
+    }
+    assert.match(files.get("machines/worker1/journal")!, /planted/);
+    assert.match(files.get("machines/worker1/services/kubelet")!, /^unit kubelet\.service$/m);
+    assert.match(files.get("machines/cp1/bundles/control-plane")!, /apiserver\.key 600 root:root/);
+    assert.match(files.get("cluster/events")!, /probe/);
+    assert.match(files.get("cluster/pods-described")!, /coredns/);
+    assert.match(files.get("cluster/nodes-described")!, /^Name: +worker1$/m);
+    assert.doesNotMatch(said, /^missing/m);
+    const leaked = [...files].flatMap(([file, text]) => leaks(secrets, file, text));
+    assert.deepEqual(leaked, []);
   });
 
   itOnceUp("changes one kubelet setting on one worker, and nothing else", async () => {
@@ -373,6 +392,10 @@ describe("a cluster on this computer", function () {
       effective(steps).map(({ op, urn }) => `${op} ${nameOf(urn)}`),
       ["update worker2"],
     );
+    const { said, files } = await step("make logs", () => writeLogs(stack));
+    assert.match(said, /^missing: worker2 cannot be reached: \S/m);
+    assert.match(files.get("missing")!, /^worker2 cannot be reached: /);
+    assert.ok(files.has("machines/worker1/journal") && files.has("cluster/events"));
     await step("pulumi up", () => stack.up());
     await step("its node takes pods", () =>
       eventually(() => startPod(stack, "after-reboot", "worker2")),
@@ -439,6 +462,22 @@ const etcdctl = [
   `/opt/kthw/etcd/*/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=${pki}/etcd/ca.crt`,
   `--cert=${pki}/apiserver-etcd-client.crt --key=${pki}/apiserver-etcd-client.key`,
 ].join(" ");
+
+/** Bundles the logs of a stack; what was said, and the texts of the bundle by path. */
+async function writeLogs(
+  stack: LiveStack,
+): Promise<{ readonly said: string; readonly files: Map<string, string> }> {
+  const { stdout } = succeeded(await stack.script("diagnostics/write-logs.ts"));
+  const [, archive] = /^written to (.*)$/m.exec(stdout) ?? [];
+  const files = new Map<string, string>();
+  const list = await output("tar", ["--list", "--file", archive!]);
+  for (const path of list.split("\n").filter((one) => one !== "" && !one.endsWith("/"))) {
+    const text = await output("tar", ["--extract", "--to-stdout", "--file", archive!, path]);
+    files.set(path.slice(path.indexOf("/") + 1), text);
+  }
+  await rm(archive!);
+  return { said: stdout, files };
+}
 
 /** Files by which machines differ before anything is put on them. */
 function isIdentity(file: string): boolean {
