@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { output } from "./run.ts";
+import { eventually, output } from "./run.ts";
 
 /** What a machine is like at one moment, as far as the product may have changed it. */
 export interface Look {
@@ -36,15 +36,24 @@ export class Machines {
 
   /** Runs a shell script on a machine; its standard output. */
   async inside(name: string, script: string, input = ""): Promise<string> {
-    const container = await this.container(name);
-    const init = (await output("pgrep", ["--parent", `${container}`])).trim();
+    const init = await this.#init(name);
     const within = ["--all", "--root", "--wd", `--target=${init}`, "env", "-i", path, "bash", "-c"];
     return output("nsenter", [...within, script], { input });
   }
 
   /** Kills a machine as a power failure would. */
   async kill(name: string): Promise<void> {
-    process.kill(await this.container(name), "SIGKILL");
+    // All that runs on it goes with its first process, and does not go with its container's.
+    process.kill(await this.#init(name), "SIGKILL");
+    const container = await this.container(name);
+    await eventually(async () => {
+      if (existsSync(`/proc/${container}`)) throw new Error(`${name} still runs`);
+    });
+  }
+
+  /** The first of a machine's own processes. */
+  async #init(name: string): Promise<number> {
+    return Number(await output("pgrep", ["--parent", `${await this.container(name)}`]));
   }
 
   /** Looks at a machine. */
