@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -20,7 +21,9 @@ export interface LocalSettings {
   controllers: MachineSetting[];
   workerPools: {
     name: string;
-    maxUnavailable: number;
+    maxUnavailable?: number;
+    join?: string;
+    discovery?: string;
     labels?: Record<string, string>;
     taints?: string[];
     machines: MachineSetting[];
@@ -70,8 +73,11 @@ export function computed({ type, name, inputs }: runtime.MockResourceArgs) {
       return { certPem: `certificate ${name}\n${certificate}` };
     case "tls:index/locallySignedCert:LocallySignedCert":
       return { certPem: `certificate ${name}\n` };
-    case "random:index/randomPassword:RandomPassword":
-      return { result: `${secretMark} ${name}` };
+    case "random:index/randomPassword:RandomPassword": {
+      // The first six letters of a bootstrap token are public.
+      const id = createHash("sha256").update(name).digest("hex").slice(0, 6);
+      return { result: `${inputs.length === 22 ? id : ""}${secretMark} ${name}` };
+    }
     case "pulumi:index:Stash":
       return { output: inputs.input };
     case "command:local:Command":

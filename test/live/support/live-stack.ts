@@ -107,6 +107,18 @@ export class LiveStack {
     await writeFile(settingsFile, stringify({ ...kept, config }));
   }
 
+  /** Adds a secret to the settings that were written, by its place in them. */
+  async setSecret(place: string, value: string): Promise<void> {
+    const args = ["config", "set", "--secret", "--path", `kthw:${place}`, "--stack", stack];
+    const options = { cwd: root, env: this.#environment, input: value };
+    const result = await run("pulumi", args, options);
+    await this.#record(`pulumi ${args.join(" ")}`, succeeded(result));
+    const { config } = parse(await readFile(settingsFile, "utf8"));
+    this.#settings = Object.fromEntries(
+      Object.entries(config).map(([name, value]) => [name.replace(/^kthw:/, ""), value]),
+    );
+  }
+
   /** Runs a command of the Pulumi CLI on the stack, however it ends. */
   async pulumi(...args: string[]): Promise<Result> {
     const result = await this.#pulumi(args);

@@ -8,6 +8,7 @@ export type SecretTexts = Map<string, string>;
 /** Texts by which the private keys and random bytes of resources are known again, the secrets being shown in them. */
 export function secretTexts(resources: readonly ResourceState[]): SecretTexts {
   const parts: { text: string; secret: string }[] = [];
+  const tokens: [string, string][] = [];
   for (const { urn, type, outputs } of resources) {
     const own = [...strings(outputs)];
     const bodies =
@@ -27,16 +28,16 @@ export function secretTexts(resources: readonly ResourceState[]): SecretTexts {
     }
     if (type === "random:index/randomPassword:RandomPassword") {
       for (const text of own) parts.push({ text, secret }, { text: aesKey(text), secret });
+      // What stands before the dot of a bootstrap token is public.
+      const token = own.find((text) => /^[a-z0-9]{22}$/.test(text))?.slice(6);
+      if (token !== undefined) tokens.push([token, secret]);
     }
   }
   // What the keys of one kind have in common gives none of them away, and neither does a short rest.
   const shared = new Map<string, number>();
   for (const { text } of parts) shared.set(text, (shared.get(text) ?? 0) + 1);
-  return new Map(
-    parts
-      .filter(({ text }) => text.length >= 32 && shared.get(text) === 1)
-      .map(({ text, secret }) => [text, secret]),
-  );
+  const own = parts.filter(({ text }) => text.length >= 32 && shared.get(text) === 1);
+  return new Map([...tokens, ...own.map(({ text, secret }) => [text, secret] as const)]);
 }
 
 /** The secrets that a text holds a part of, each as `where: secret`. */
