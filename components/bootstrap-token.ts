@@ -11,7 +11,7 @@ export interface BootstrapTokenArgs {
   /** How long it can be used, from when it is made. */
   readonly validityHours: number;
   /** Another value makes another token. */
-  readonly keepers?: Readonly<Record<string, pulumi.Input<string>>>;
+  readonly for?: pulumi.Input<string>;
   /** The token itself, a secret. @default made of random letters */
   readonly value?: string | undefined;
 }
@@ -42,15 +42,18 @@ export function bootstrapToken(
       length: 22,
       special: false,
       upper: false,
-      // The end is that of the token's first day, until something else makes another token.
-      keepers: {
-        ...args.keepers,
+      keepers: { expires: `${end.toISOString().slice(0, 19)}Z` },
+    },
+    {
+      parent: opts.parent,
+      // The end stays what it was when the token was made. Of a field within keepers the former value would outlast the token.
+      ignoreChanges: ["keepers"],
+      replacementTrigger: {
+        for: args.for ?? "",
+        hours: args.validityHours,
         ...(args.value !== undefined && { id: args.value.slice(0, 6) }),
-        validityHours: `${args.validityHours}`,
-        expires: `${end.toISOString().slice(0, 19)}Z`,
       },
     },
-    { parent: opts.parent, ignoreChanges: ["keepers.expires"] },
   );
   const value =
     args.value === undefined

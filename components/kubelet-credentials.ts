@@ -57,7 +57,7 @@ export function kubeletCredentials(
       description: `lets ${machine.name} join`,
       validityHours,
       // A machine that was made anew joins again.
-      keepers: { machine: machine.id, reassert: `${node.reassert}` },
+      for: pulumi.interpolate`machine ${machine.id}, reassert ${node.reassert}`,
     },
     { parent, provider: args.controlPlane.provider },
   );

@@ -125,7 +125,7 @@ describe("machines join", () => {
     assert.match(name("join-token:lab"), /^[0-9a-f]{6}$/);
     for (const token of graph.ofType("random:index/randomPassword:RandomPassword")) {
       if (!token.name.includes("token")) continue;
-      assert.deepEqual(token.ignoreChanges, ["keepers.expires"], token.name);
+      assert.deepEqual(token.ignoreChanges, ["keepers"], token.name);
       const secret = secretOf(token.name);
       assert.equal(secret.deletedWith, graph.ofType("pulumi:providers:kubernetes")[0]?.urn);
       const { secret: data } = secret.inputs.stringData as { secret: Record<string, string> };
@@ -137,10 +137,10 @@ describe("machines join", () => {
   });
 
   it("with a token each, and another one after they were made anew or put right again", async () => {
-    const keepers = (graph: Graph, name: string) =>
+    const trigger = (graph: Graph, name: string) =>
       graph.resources.find(
         (one) => one.name === name && one.type === "random:index/randomPassword:RandomPassword",
-      )!.inputs.keepers as Record<string, string>;
+      )!.replacementTrigger as { for: string; hours: number };
     const { graph: later } = await runProgram({
       settings: (settings) => {
         everyWay(settings);
@@ -152,13 +152,12 @@ describe("machines join", () => {
       const [, id] = /# machine ([^,]+),/.exec(
         String(graph.command(`${machine}:kubelet`).inputs.update),
       )!;
-      assert.equal(keepers(graph, name).machine, id);
-      assert.deepEqual([keepers(graph, name).reassert, keepers(later, name).reassert], ["0", "1"]);
+      assert.deepEqual(trigger(graph, name), { for: `machine ${id}, reassert 0`, hours: 24 });
+      assert.match(trigger(later, name).for, /, reassert 1$/);
     }
-    assert.deepEqual(
-      { ...keepers(later, "join-token:lab"), expires: "" },
-      { ...keepers(graph, "join-token:lab"), expires: "" },
-    );
+    assert.deepEqual(trigger(graph, "join-token:lab"), { for: "", hours: 24 });
+    assert.deepEqual(trigger(later, "join-token:lab"), trigger(graph, "join-token:lab"));
+    assert.deepEqual(trigger(graph, "join-token:own"), { for: "", hours: 24, id: own.id });
   });
 
   it("once the cluster lets them", () => {

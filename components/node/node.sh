@@ -400,7 +400,7 @@ complaint() {
 
 # Brings the running service up to what is on the machine; 1 if it did not get there, and then `problem` may say why.
 start() { # --wait or nothing
-  local now text give_up=$((SECONDS + timeout))
+  local now text started='' give_up=$((SECONDS + timeout))
   [[ -n $unit ]] || return 0
   problem='' reloaded=''
   read -r now _ < <(digest)
@@ -417,16 +417,18 @@ start() { # --wait or nothing
   else
     systemctl reset-failed "$unit" 2>/dev/null || true
     if [[ ${1-} == --wait ]]; then
-      timeout "$timeout" systemctl restart "$unit" 2>/dev/null || true
+      ! timeout "$timeout" systemctl restart "$unit" 2>/dev/null || started=yes
     else
       systemctl restart --no-block "$unit" || return 1
     fi
   fi
   save "$record/started" "$now"
   [[ ${1-} == --wait ]] || return 0
-  look
-  # Its time has not come, as its own unit says.
-  [[ ${unit_is[ActiveState]-} != inactive || ${unit_is[ConditionResult]-} != no ]] || return 0
+  if [[ -n $started ]]; then
+    look
+    # Its time has not come, as its own unit says.
+    [[ ${unit_is[ActiveState]-} != inactive || ${unit_is[ConditionResult]-} != no ]] || return 0
+  fi
   wait_healthy "$give_up"
 }
 

@@ -532,6 +532,20 @@ describe("kthw-node on a machine", function () {
       await applyAndWait(running);
     });
 
+    it("is done with one that its own unit holds back, and starts it once that is over", async () => {
+      const held = service("held");
+      const text = held.files[0]!.text.replace(
+        "[Unit]\n",
+        "[Unit]\nConditionPathExists=/run/met\n",
+      );
+      const one = { ...held, files: [{ path: unitPath("held"), text }] };
+      await applyAndWait(one);
+      assert.equal(await show("ActiveState", "held"), "inactive");
+      await machine.output("touch /run/met");
+      await applyAndWait(one);
+      assert.equal(await show("ActiveState", "held"), "active");
+    });
+
     it("starts anew what falls over, although it could reload", async () => {
       const more = { reload: "true", Service: { RestartSec: "1h" } };
       await apply(picky("between", "fall", more));

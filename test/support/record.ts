@@ -15,6 +15,8 @@ export interface Registration {
   readonly deletedWith: string;
   readonly ignoreChanges: readonly string[];
   readonly replaceOnChanges: readonly string[];
+  /** Another value replaces it. */
+  readonly replacementTrigger: unknown;
   readonly retainOnDelete: boolean;
 }
 
@@ -107,6 +109,7 @@ export async function record<T>(
           deletedWith: request.getDeletedwith(),
           ignoreChanges: request.getIgnorechangesList(),
           replaceOnChanges: request.getReplaceonchangesList(),
+          replacementTrigger: request.getReplacementTrigger()?.toJavaScript(),
           retainOnDelete: request.getRetainondelete(),
         });
       }
