@@ -79,10 +79,11 @@ describe("machines join", () => {
   });
 
   it("by few commands", () => {
-    for (const name of ["cp1", "cp2", "cp3"]) assert.ok(graph.commands(name).length <= 16, name);
+    // One more of each is the routes to machines that are not in the settings.
+    for (const name of ["cp1", "cp2", "cp3"]) assert.ok(graph.commands(name).length <= 17, name);
     for (const name of ["worker1", "worker2", "worker3"])
-      assert.ok(graph.commands(name).length <= 8, name);
-    for (const name of ["worker4", "worker5"]) assert.ok(graph.commands(name).length <= 9, name);
+      assert.ok(graph.commands(name).length <= 9, name);
+    for (const name of ["worker4", "worker5"]) assert.ok(graph.commands(name).length <= 10, name);
   });
 
   it("in a first preview that knows all but secrets", () => {

@@ -182,7 +182,8 @@ describe("machines that join a cluster", function () {
       assert.deepEqual(await differencesFromPlan(stack.machines, plan), []);
     });
     const counts = await commandsPerMachine(stack);
-    for (const name of comers) assert.ok(counts[name]! <= 9, `${name}: ${counts[name]} commands`);
+    // One of them is the routes to machines that are not in the settings.
+    for (const name of comers) assert.ok(counts[name]! <= 10, `${name}: ${counts[name]} commands`);
   });
 
   itOnceUp("their Nodes run pods that can be asked, read and entered", async () => {
