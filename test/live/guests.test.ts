@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { ask, list, namespace, place, readyNodes, startPod } from "./support/cluster.ts";
+import { GuestMachine } from "./support/guest-machine.ts";
+import { LiveStack } from "./support/live-stack.ts";
+import { changed, type Looks, restarted } from "./support/machines.ts";
+import { bootMachines, createCluster } from "./support/measures.ts";
+import { eventually, step } from "./support/run.ts";
+
+describe("a machine that Pulumi does not know", function () {
+  this.timeout(900_000);
+  let stack: LiveStack;
+  let guest: GuestMachine;
+  let joinCommand: string;
+  let hasFailed = false;
+
+  const inNamespace = (...args: string[]) => stack.kubectl([`--namespace=${namespace}`, ...args]);
+  const inPod = (pod: string, ...args: string[]) => inNamespace("exec", pod, "--", ...args);
+  const podRange = (node: string) =>
+    stack.kubectl(["get", "node", node, "--output=jsonpath={.spec.podCIDR}"]);
+  const guestRoutes = (machine: string) =>
+    stack.machines.inside(machine, "ip route show proto 202");
+  const lookAtOthers = async (): Promise<Looks> => {
+    const looks = new Map(await stack.machines.lookAll());
+    looks.delete(guest.name);
+    return looks;
+  };
+  const join = async () => {
+    const start = performance.now();
+    await step("kubeadm join", () => guest.inside(joinCommand));
+    await step("Ready", async () =>
+      eventually(async () => assert.ok((await readyNodes(stack)).includes(guest.name)), 120),
+    );
+    console.log(`      ${((performance.now() - start) / 1000).toFixed(1)} s (bar: 45 s)`);
+  };
+  /** Nobody but an administrator says that a kubelet is what its certificate says it is. */
+  const approveServingCertificate = () =>
+    step("approve the kubelet's serving certificate", async () => {
+      await eventually(async () => {
+        const selected = "--field-selector=spec.signerName=kubernetes.io/kubelet-serving";
+        const requests = await list(stack, "certificatesigningrequests", selected);
+        const waiting = requests.filter(({ status }) => status.conditions === undefined);
+        assert.ok(waiting.length > 0, "no request waits");
+        await stack.kubectl([
+          "certificate",
+          "approve",
+          ...waiting.map(({ metadata }) => metadata.name),
+        ]);
+      });
+    });
+  const startPodOnGuest = (name: string) =>
+    step("a pod on it", () => startPod(stack, name, guest.name));
+  const address = async (pod: string) => {
+    const pods = await list(stack, "pods", `--namespace=${namespace}`, `--selector=app=${pod}`);
+    return pods[0]!.status.podIP;
+  };
+  const talk = (one: string, other: string) =>
+    step(`${one} and ${other} reach each other`, async () => {
+      assert.equal(
+        await eventually(async () => ask(stack, one, await address(other), 8080)),
+        other,
+      );
+      assert.equal(await eventually(async () => ask(stack, other, await address(one), 8080)), one);
+    });
+
+  before(async () => {
+    stack = await step("remove what an earlier run left", () => LiveStack.create());
+    await stack.configure((settings) => {
+      settings.controllers = settings.controllers!.slice(0, 1);
+      const [pool] = settings.workerPools!;
+      pool!.machines = pool!.machines!.slice(0, 1);
+      settings.joinTokens = [{ name: "guests" }];
+    });
+    await bootMachines(stack);
+    await createCluster(stack);
+    joinCommand = await stack.output<string>("joinCommand");
+    guest = await step("boot a machine outside of Pulumi", () => GuestMachine.create(stack));
+    await step("put on it what kubeadm needs", () => guest.prepare());
+  });
+
+  beforeEach(function () {
+    console.log(`  ${this.currentTest?.title}`);
+    if (hasFailed) this.skip();
+  });
+
+  afterEach(async function () {
+    if (this.currentTest?.state !== "failed") return;
+    hasFailed = true;
+    await stack.keepLogs(this.currentTest.title);
+    console.log(`\n  logs of what failed: ${stack.logs}`);
+  });
+
+  after(() => stack.remove());
+
+  it("becomes a node by the join command, and nothing restarts or changes anywhere else", async () => {
+    const before = await lookAtOthers();
+    await join();
+    await eventually(async () => {
+      for (const machine of ["cp1", "worker1"])
+        assert.match(await guestRoutes(machine), new RegExp(`via ${guest.address} `), machine);
+    });
+    const after = await lookAtOthers();
+    assert.deepEqual(restarted(before, after), []);
+    assert.deepEqual(changed(before, after), []);
+  });
+
+  it("gets a range of its own for its pods, and the others keep theirs", async () => {
+    assert.equal(await podRange("cp1"), "10.200.11.0/24");
+    assert.equal(await podRange("worker1"), "10.200.21.0/24");
+    assert.match(await podRange(guest.name), /^10\.200\.(?!11\.|21\.)\d+\.0\/24$/);
+  });
+
+  it("runs pods that reach all others and services, by name too, and are reached by them", async () => {
+    await approveServingCertificate();
+    await startPodOnGuest("away");
+    await talk("probe", "away");
+    await place(stack, service("probe"), service("away"));
+    await step("services and names", async () => {
+      for (const [from, to] of [
+        ["probe", "away"],
+        ["away", "away"],
+        ["away", "probe"],
+      ] as const) {
+        const name = `${to}.${namespace}.svc.cluster.local`;
+        assert.equal(await eventually(() => ask(stack, from, name, 80)), to, `${from} ${to}`);
+      }
+    });
+    await step("what is no pod, under the node's address", () =>
+      eventually(() => inPod("away", "/agnhost", "connect", "10.240.0.10:6443", "--timeout=3s")),
+    );
+  });
+
+  it("shows its pods' logs, once an administrator has approved its serving certificate", async () => {
+    assert.match(await eventually(() => inNamespace("logs", "away")), /8080/);
+    assert.match(await inPod("away", "cat", "/etc/hostname"), /^away/);
+  });
+
+  it("is no change to Pulumi", async () => {
+    await step("pulumi preview", () => stack.succeeding("preview", "--expect-no-changes"));
+  });
+
+  it("leaves without a trace on the others, and joins again by the same command", async () => {
+    const before = await lookAtOthers();
+    await step("drain, delete the Node, reset", async () => {
+      await stack.kubectl(["drain", guest.name, "--ignore-daemonsets", "--force"]);
+      await stack.kubectl(["delete", "node", guest.name]);
+      await guest.inside("kubeadm reset --force");
+    });
+    await eventually(async () => {
+      for (const machine of ["cp1", "worker1"]) assert.equal(await guestRoutes(machine), "");
+    });
+    await join();
+    await approveServingCertificate();
+    await startPodOnGuest("again");
+    await talk("probe", "again");
+    const after = await lookAtOthers();
+    assert.deepEqual(restarted(before, after), []);
+    assert.deepEqual(changed(before, after), []);
+  });
+});
+
+const service = (app: string) => ({
+  apiVersion: "v1",
+  kind: "Service",
+  metadata: { name: app },
+  spec: { selector: { app }, ports: [{ port: 80, targetPort: 8080 }] },
+});
