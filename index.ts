@@ -11,7 +11,7 @@ import { NodeMembership } from "./components/node/membership.ts";
 import { Node } from "./components/node/node.ts";
 import { NodeBootstrap } from "./components/node-bootstrap.ts";
 import { WorkerPool } from "./components/worker-pool.ts";
-import { loadArtifactSource, loadSettings } from "./stacks/config.ts";
+import { loadArtifactSource, loadSettings, refuse } from "./stacks/config.ts";
 import { makeMachines } from "./stacks/index.ts";
 import { nthAddress, parseCidr } from "./stacks/ipv4.ts";
 
@@ -37,9 +37,14 @@ const pools = settings.workerPools.map((pool) => ({
   nodes: pool.machines.map(place("worker", pool.join === "kubeadm")),
 }));
 
-const ca = new CertificateAuthority("kubernetes-ca", settings.certificates);
-const etcdCa = new CertificateAuthority("etcd-ca", settings.certificates);
-const frontProxyCa = new CertificateAuthority("kubernetes-front-proxy-ca", settings.certificates);
+const { authority: brought, ...validity } = settings.certificates;
+const ca = new CertificateAuthority("kubernetes-ca", {
+  ...validity,
+  brought,
+  refuse: (mistake) => refuse([mistake]),
+});
+const etcdCa = new CertificateAuthority("etcd-ca", validity);
+const frontProxyCa = new CertificateAuthority("kubernetes-front-proxy-ca", validity);
 
 const etcd = new EtcdCluster("etcd", {
   nodes: controllers,
@@ -62,6 +67,7 @@ const controlPlane = new ControlPlane("control-plane", {
   loadBalancer: loadBalancers[0]!,
   binaries: versions.folders.kubernetes,
   publishesClusterInfo: kubeadmJoins,
+  healthProxy: settings.controllerHealthProxy,
   apiServerFlags: settings.apiServer.extraFlags,
   controllerManagerFlags: settings.controllerManager.extraFlags,
   schedulerFlags: settings.scheduler.extraFlags,
@@ -100,9 +106,7 @@ const bootstrap =
   kubeadmJoins || joins.includes("bootstrapToken")
     ? new NodeBootstrap("node-bootstrap", {
         provider: controlPlane.provider,
-        published: kubeadmJoins
-          ? { ...settings, server, traits, trustPem: ca.trustPem }
-          : undefined,
+        published: kubeadmJoins ? { ...settings, server, traits, certPem: ca.certPem } : undefined,
       })
     : { ready: [] };
 const workerPools = groups.map(

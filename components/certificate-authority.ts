@@ -10,10 +10,17 @@ export interface Certificate {
   readonly keyPem: pulumi.Output<string>;
 }
 
+/** `ca.crt` holds the authority's own certificate, `ca-bundle.crt` also those above it. */
+export type TrustFile = "ca.crt" | "ca-bundle.crt";
+
 /** What signs certificates, and what those who trust it are given. */
 export interface Issuer {
-  /** The certificates by which a signature is recognized, PEM, one after another: old and new while it changes. */
+  /** Its own certificate, PEM: whoever has one that is signed by it is a client. */
+  readonly certPem: pulumi.Output<string>;
+  /** The certificates by which servers are recognized, PEM, one after another: its own, and those above it up to the root. */
   readonly trustPem: pulumi.Output<string>;
+  /** File name of `trustPem` on machines: that of `certPem`, unless there is more to trust. */
+  readonly trustFile: TrustFile;
   issue(request: CertificateRequest, opts: { readonly parent: pulumi.Resource }): Certificate;
 }
 
@@ -25,21 +32,81 @@ export interface Validity {
   readonly earlyRenewalHours: number;
 }
 
+/** An authority that was there before, with its key, all PEM. */
+export interface BroughtAuthority {
+  readonly certificatePem: string;
+  /** Who signed it, and who signed that, up to the root as far as servers are to be recognized by them. */
+  readonly abovePem: readonly string[];
+  readonly privateKeyPem: string;
+}
+
+export interface CertificateAuthorityArgs extends Validity {
+  /** Signs instead of a certificate and key of our own. */
+  readonly brought?: BroughtAuthority | undefined;
+  /** Is told of the mistake when a cluster is there that was made with another one. Not given: there is only its own. */
+  readonly refuse?: (mistake: string) => Promise<unknown>;
+}
+
 /** A certificate authority whose key and signatures are resources. */
 export class CertificateAuthority extends pulumi.ComponentResource implements Issuer {
+  readonly certPem: pulumi.Output<string>;
   readonly trustPem: pulumi.Output<string>;
+  readonly trustFile: TrustFile;
   /** The signing key, PEM, a secret: for the controller manager, which signs kubelets' requests. */
   readonly keyPem: pulumi.Output<string>;
-  /** SHA-256 of the public keys trusted, in the form of kubeadm's `--discovery-token-ca-cert-hash`. */
+  /** SHA-256 of its public key, in the form of kubeadm's `--discovery-token-ca-cert-hash`. */
   readonly certHashes: pulumi.Output<string[]>;
   readonly #name: Authority;
   readonly #validity: Validity;
-  readonly #certPem: pulumi.Output<string>;
+  /** Stands behind each certificate that it signs, so that the root is enough to recognize them by. */
+  readonly #chainPem: string;
 
-  constructor(name: Authority, args: Validity, opts?: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: Authority,
+    args: CertificateAuthorityArgs,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
     super("kthw:index:CertificateAuthority", name, {}, opts);
     this.#name = name;
     this.#validity = args;
+    const { brought } = args;
+    const { certPem, keyPem } = brought
+      ? { certPem: brought.certificatePem, keyPem: pulumi.secret(brought.privateKeyPem) }
+      : this.#own(name, args);
+    const above = brought?.abovePem ?? [];
+    this.certPem = this.#unlessAnother(certPem, args);
+    this.keyPem = keyPem;
+    this.trustPem = this.certPem.apply((pem) => [pem, ...above].join(""));
+    this.trustFile = above.length === 0 ? "ca.crt" : "ca-bundle.crt";
+    this.certHashes = this.certPem.apply((pem) => [publicKeyHash(pem)]);
+    this.#chainPem = brought
+      ? [brought.certificatePem, ...above].filter((pem) => !isSelfSigned(pem)).join("")
+      : "";
+    this.registerOutputs({ trustPem: this.trustPem });
+  }
+
+  /** A living cluster trusts what it was made with, and nothing else at once. */
+  #unlessAnother(
+    certPem: pulumi.Input<string>,
+    { brought, refuse }: CertificateAuthorityArgs,
+  ): pulumi.Output<string> {
+    if (!refuse) return pulumi.output(certPem);
+    const now = identityOf(brought);
+    const { output } = new pulumi.Stash(
+      `${this.#name}:identity`,
+      { input: now },
+      { parent: this, ignoreChanges: ["input"] },
+    );
+    return pulumi.all([certPem, output]).apply(async ([pem, before]) => {
+      if (before !== now)
+        await refuse(
+          `certificates.authority: not the one that this cluster was made with, got ${now}; put ${before} back, or make another cluster`,
+        );
+      return pem;
+    });
+  }
+
+  #own(name: Authority, { caValidityHours }: Validity) {
     const key = privateKey(`${name}-key`, this);
     const certificate = new tls.SelfSignedCert(
       name,
@@ -48,16 +115,12 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
         subject: { commonName: name },
         isCaCertificate: true,
         setSubjectKeyId: true,
-        validityPeriodHours: args.caValidityHours,
+        validityPeriodHours: caValidityHours,
         allowedUses: ["digital_signature", "key_encipherment", "cert_signing", "crl_signing"],
       },
       { parent: this },
     );
-    this.#certPem = certificate.certPem;
-    this.trustPem = certificate.certPem;
-    this.keyPem = key;
-    this.certHashes = certificate.certPem.apply((pem) => [publicKeyHash(pem)]);
-    this.registerOutputs({ trustPem: this.trustPem });
+    return { certPem: certificate.certPem, keyPem: key };
   }
 
   issue(
@@ -85,15 +148,36 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
       {
         certRequestPem: signing.certRequestPem,
         caPrivateKeyPem: this.keyPem,
-        caCertPem: this.#certPem,
+        caCertPem: this.certPem,
         validityPeriodHours: this.#validity.validityHours,
         earlyRenewalHours: this.#validity.earlyRenewalHours,
         allowedUses: ["digital_signature", "key_encipherment", ...request.usages],
       },
       { parent },
     );
-    return { certPem: certificate.certPem, keyPem: key };
+    const certPem =
+      this.#chainPem === ""
+        ? certificate.certPem
+        : certificate.certPem.apply((pem) => pem + this.#chainPem);
+    return { certPem, keyPem: key };
   }
+}
+
+/** The file `ca-bundle.crt` of a folder that has a `ca.crt`, where there is more to trust. */
+export function trustBundle(folder: string, { trustFile, trustPem }: Issuer) {
+  return trustFile === "ca.crt" ? [] : [{ path: `${folder}/${trustFile}`, text: trustPem }];
+}
+
+/** By which an authority is known again, also after its certificate was renewed. */
+function identityOf(brought: BroughtAuthority | undefined): string {
+  if (!brought) return "the program's own";
+  const { subject } = new X509Certificate(brought.certificatePem);
+  return `${subject.split("\n").reverse().join(", ")} ${publicKeyHash(brought.certificatePem)}`;
+}
+
+function isSelfSigned(pem: string): boolean {
+  const certificate = new X509Certificate(pem);
+  return certificate.checkIssued(certificate);
 }
 
 function privateKey(name: string, parent: pulumi.Resource): pulumi.Output<string> {

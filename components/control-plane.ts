@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random";
 import * as tls from "@pulumi/tls";
 import { ApiLoadBalancer } from "./api-load-balancer.ts";
-import type { CertificateAuthority, Issuer } from "./certificate-authority.ts";
+import { type CertificateAuthority, type Issuer, trustBundle } from "./certificate-authority.ts";
 import { once } from "./gate.ts";
 import type { Node } from "./node/node.ts";
 import {
@@ -17,6 +17,7 @@ import {
   frontProxyClient,
   scheduler,
 } from "./pki.ts";
+import { healthProxyService } from "./render/health-proxy.ts";
 import {
   aesKey,
   encryptionConfiguration,
@@ -72,6 +73,8 @@ export interface ControlPlaneArgs {
   readonly binaries: string;
   /** Whether anybody may ask for the cluster's address and authority, as `kubeadm join` does. */
   readonly publishesClusterInfo: boolean;
+  /** Answers to plain HTTP on port 80 of each controller whether its API server is healthy. */
+  readonly healthProxy: boolean;
   readonly apiServerFlags: Flags;
   readonly controllerManagerFlags: Flags;
   readonly schedulerFlags: Flags;
@@ -133,6 +136,7 @@ export class ControlPlane extends pulumi.ComponentResource {
       const { machine } = node;
       const server = args.ca.issue(apiserver(machine, names), { parent: this });
       const pki = "/etc/kubernetes/pki";
+      const trusted = `${pki}/${args.ca.trustFile}`;
       const pair = (
         path: string,
         { certPem, keyPem }: { certPem: pulumi.Output<string>; keyPem: pulumi.Output<string> },
@@ -144,7 +148,8 @@ export class ControlPlane extends pulumi.ComponentResource {
         {
           name: "control-plane",
           files: [
-            ...pair("ca", { certPem: args.ca.trustPem, keyPem: args.ca.keyPem }),
+            ...pair("ca", args.ca),
+            ...trustBundle(pki, args.ca),
             ...pair("apiserver", server),
             ...pair("apiserver-kubelet-client", kubeletClient),
             ...pair("apiserver-etcd-client", etcdClient),
@@ -174,6 +179,7 @@ export class ControlPlane extends pulumi.ComponentResource {
           serviceCidr: args.serviceCidr,
           serviceAccountIssuer: `https://kubernetes.default.svc.${args.clusterDomain}`,
           publishesClusterInfo: args.publishesClusterInfo,
+          trusted,
           extraFlags: args.apiServerFlags,
           adminKubeconfig: kubeconfigWithFiles(
             {
@@ -181,7 +187,7 @@ export class ControlPlane extends pulumi.ComponentResource {
               server: "https://127.0.0.1:6443",
               user: "kubernetes-admin",
             },
-            { ca: `${pki}/ca.crt`, cert: `${pki}/admin.crt`, key: `${pki}/admin.key` },
+            { ca: trusted, cert: `${pki}/admin.crt`, key: `${pki}/admin.key` },
           ),
         }),
         {
@@ -209,6 +215,7 @@ export class ControlPlane extends pulumi.ComponentResource {
           binaries: args.binaries,
           serviceCidr: args.serviceCidr,
           nodeCidrs: args.nodeCidrs,
+          trusted,
           extraFlags: args.controllerManagerFlags,
         }),
         {
@@ -221,6 +228,7 @@ export class ControlPlane extends pulumi.ComponentResource {
         kubeSchedulerService({
           cluster: args.clusterName,
           binaries: args.binaries,
+          trusted,
           extraFlags: args.schedulerFlags,
         }),
         {
@@ -229,6 +237,11 @@ export class ControlPlane extends pulumi.ComponentResource {
           certificates: [args.ca.trustPem, schedulerClient.certPem],
         },
       );
+      if (args.healthProxy)
+        node.service(healthProxyService({ clusterDomain: args.clusterDomain }), {
+          parent: this,
+          dependsOn: [node.ready, apiserverService],
+        });
       previous = { apiserver: apiserverService, manager, scheduler: schedulerService };
       return previous;
     });

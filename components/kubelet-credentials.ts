@@ -66,7 +66,7 @@ export function kubeletCredentials(
     const text = token.value.apply((token) =>
       kubeconfigWithToken(
         { cluster: args.clusterName, server, user: "kubelet-bootstrap" },
-        { ca: `${kubeletPki}/ca.crt`, token },
+        { ca: `${kubeletPki}/${ca.trustFile}`, token },
       ),
     );
     return {
@@ -94,7 +94,8 @@ export function kubeletCredentials(
         ? [
             {
               path: discoveryPath,
-              text: ca.trustPem.apply((pem) => clusterInfo({ server, ca: pem })),
+              // kubeadm makes of it the authority of the kubelet's clients.
+              text: ca.certPem.apply((pem) => clusterInfo({ server, ca: pem })),
             },
           ]
         : []),

@@ -23,8 +23,8 @@ export interface NodeBootstrapArgs {
         readonly dnsAddress: string;
         /** Of the machines that join. */
         readonly traits: { readonly cgroupVersion: 1 | 2; readonly container: boolean };
-        /** The authorities' certificates, PEM. */
-        readonly trustPem: pulumi.Input<string>;
+        /** The authority's certificate, PEM; kubeadm makes of it the authority of the kubelets' clients, too. */
+        readonly certPem: pulumi.Input<string>;
       }
     | undefined;
 }
@@ -112,7 +112,7 @@ export class NodeBootstrap extends pulumi.ComponentResource {
         ...this.ready,
         text("kube-public", "cluster-info", {
           kubeconfig: pulumi
-            .output(published.trustPem)
+            .output(published.certPem)
             .apply((ca) => clusterInfo({ server: published.server, ca })),
         }),
         ...readers(

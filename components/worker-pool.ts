@@ -1,6 +1,6 @@
 import { NodePatch } from "@pulumi/kubernetes/core/v1/nodePatch.js";
 import * as pulumi from "@pulumi/pulumi";
-import type { Issuer } from "./certificate-authority.ts";
+import { type Issuer, trustBundle } from "./certificate-authority.ts";
 import { kubeletCredentials } from "./kubelet-credentials.ts";
 import type { Node } from "./node/node.ts";
 import { kubeletServer, kubeProxy } from "./pki.ts";
@@ -81,6 +81,7 @@ export class WorkerPool extends pulumi.ComponentResource {
   constructor(name: string, args: WorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kthw:index:WorkerPool", name, {}, opts);
     const { binaries, maxUnavailable } = args;
+    const trusted = `${kubeletPki}/${args.ca.trustFile}`;
     const placed: {
       containerd: pulumi.Resource;
       kubelet: pulumi.Resource;
@@ -106,7 +107,8 @@ export class WorkerPool extends pulumi.ComponentResource {
           ],
           data: ["/var/lib/kubelet"],
           files: [
-            { path: `${kubeletPki}/ca.crt`, text: args.ca.trustPem },
+            { path: `${kubeletPki}/ca.crt`, text: args.ca.certPem },
+            ...trustBundle(kubeletPki, args.ca),
             { path: `${kubeletPki}/kubelet.crt`, text: server.certPem },
             { path: `${kubeletPki}/kubelet.key`, text: server.keyPem, mode: "0600" },
             ...credentials.files,
@@ -172,6 +174,7 @@ export class WorkerPool extends pulumi.ComponentResource {
           dnsAddress: args.dnsAddress,
           cgroupVersion: traits.cgroupVersion,
           container: traits.container,
+          trusted,
           configuration,
           staticPods: args.staticPods,
         }),
@@ -196,6 +199,7 @@ export class WorkerPool extends pulumi.ComponentResource {
           binaries: binaries.kubernetes,
           podCidr: args.podCidr,
           mode: args.kubeProxyMode,
+          trusted,
           container: traits.container,
         }),
         {

@@ -2,10 +2,12 @@ import { readFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import type { BroughtAuthority } from "../components/certificate-authority.ts";
 import type { ArtifactSource } from "../components/downloads.ts";
 import type { KubeProxyMode } from "../components/render/kube-proxy.ts";
 import type { StaticPod } from "../components/render/kubelet.ts";
 import type { Architecture, KubernetesVersion } from "../components/versions.ts";
+import { readAuthority } from "./config/authority.ts";
 import { type Context, check } from "./config/checks.ts";
 import { expanded } from "./config/hosts.ts";
 import { thisKernel } from "./config/kernel.ts";
@@ -91,6 +93,8 @@ export interface Settings {
   readonly controllerTaints: readonly Taint[];
   readonly controllerLabels: Readonly<Record<string, string>>;
   readonly controllerStaticPods: readonly StaticPod[];
+  /** Whether each controller tells over plain HTTP, on port 80, if its API server is healthy. */
+  readonly controllerHealthProxy: boolean;
   readonly workerPools: readonly WorkerPoolSettings[];
   readonly joinTokens: readonly JoinTokenSettings[];
   /** How long the pods of a Node that leaves may take to go elsewhere. */
@@ -115,6 +119,8 @@ export interface Settings {
     readonly caValidityHours: number;
     /** How long before its end a certificate is renewed. */
     readonly earlyRenewalHours: number;
+    /** Signs what the cluster's own authority would sign; its key is a secret. */
+    readonly authority?: BroughtAuthority;
   };
   /** Raised to put every service's files right again. */
   readonly reassert: number;
@@ -233,6 +239,8 @@ function hostsSettings(parsed: Parsed, context: Context): HostsSettings {
 }
 
 function settingsFrom(parsed: Parsed, context: Context): Settings {
+  const { authority, ...validity } = parsed.certificates;
+  const brought = authority && readAuthority(authority, context.read);
   const machines = (list: Parsed["controllers"], pool: Readonly<Record<string, unknown>>) =>
     list.map((machine) => ({ ...machine, kubelet: { ...pool, ...machine.kubelet } }));
   const taints = (list: readonly string[]) => list.map((text) => parseTaint(text)!);
@@ -240,6 +248,10 @@ function settingsFrom(parsed: Parsed, context: Context): Settings {
     ...parsed,
     ...mirrorSettings(parsed, context)!,
     hosts: hostsSettings(parsed, context),
+    certificates: {
+      ...validity,
+      ...(brought && "authority" in brought && { authority: brought.authority }),
+    },
     dnsAddress: parsed.dnsAddress ?? nthAddress(parseCidr(parsed.serviceCidr)!, 10),
     controllers: machines(parsed.controllers, {}),
     controllerTaints: taints(parsed.controllerTaints),
@@ -294,6 +306,7 @@ function decoded(text: string): unknown {
 export async function loadSettings(): Promise<Settings> {
   const { env, arch } = process;
   const cache = env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache");
+  const secretSettings: string[] = JSON.parse(env.PULUMI_CONFIG_SECRET_KEYS ?? "[]");
   const raw = rawSettings(pulumi.runtime.allConfig());
   const context = {
     stack: pulumi.getStack(),
@@ -302,6 +315,7 @@ export async function loadSettings(): Promise<Settings> {
     kernel: thisKernel(),
     home: os.homedir(),
     read: (file: string) => readFileSync(file, "utf8"),
+    isSecret: (setting: string) => secretSettings.includes(`kthw:${setting}`),
   };
   const result = parseSettings(raw, context);
   if ("settings" in result) {
@@ -329,7 +343,7 @@ export async function loadArtifactSource(
 }
 
 /** Shows each mistake and ends the program; a thrown error would be shown after half a minute, with a stack trace. */
-async function refuse(mistakes: readonly string[]): Promise<never> {
+export async function refuse(mistakes: readonly string[]): Promise<never> {
   for (const mistake of mistakes) await pulumi.log.error(mistake);
   process.exit(32);
 }

@@ -37,11 +37,8 @@ const context = {
   cacheDir: "/var/cache/kthw",
   kernel,
   home: "/home/operator",
-  read: (file: string): string => {
-    throw Object.assign(new Error(`ENOENT: no such file or directory, open '${file}'`), {
-      code: "ENOENT",
-    });
-  },
+  read,
+  isSecret: () => true,
 };
 
 /** What the command line hands on of stacks/Pulumi.local.yaml. */
@@ -103,6 +100,7 @@ describe("settings of the local stack", () => {
       ],
       controllerLabels: { "node-role.kubernetes.io/control-plane": "" },
       controllerStaticPods: [],
+      controllerHealthProxy: false,
       joinTokens: [],
       drainTimeoutSeconds: 300,
       etcd: { generation: 1 },
@@ -197,6 +195,12 @@ describe("settings", () => {
       profiling: "true",
       "event-ttl": "2h",
     });
+  });
+
+  it("may hold a choice as text", () => {
+    const choice = (value: unknown) =>
+      settings({ ...written(), controllerHealthProxy: value }).controllerHealthProxy;
+    assert.deepEqual([choice("true"), choice("false"), choice(true)], [true, false, true]);
   });
 
   it("parse taints", () => {
@@ -383,6 +387,10 @@ const rows: Readonly<Record<string, readonly (readonly [Change, ...mistakes: str
     [
       { "kubeProxy.mode": "userspace" },
       "kubeProxy.mode: not a mode of kube-proxy, got userspace; use one of iptables, nftables, ipvs",
+    ],
+    [
+      { controllerHealthProxy: "yes" },
+      "controllerHealthProxy: neither true nor false, got yes; write one of them",
     ],
     [{ reassert: "-1" }, "reassert: not a whole number, got -1; use 0, and 1 more each time"],
     [

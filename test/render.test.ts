@@ -9,6 +9,7 @@ import { corefile, dnsPodSpec } from "../components/render/core-dns.ts";
 import { describeService, type Service } from "../components/render/description.ts";
 import { describeDownloads } from "../components/render/downloads.ts";
 import { etcdService, initialCluster } from "../components/render/etcd.ts";
+import { healthProxyService } from "../components/render/health-proxy.ts";
 import {
   guestKubeProxyFiles,
   guestKubeProxyPodSpec,
@@ -70,6 +71,7 @@ const apiserver = (extraFlags: Record<string, string>, publishesClusterInfo = fa
     serviceCidr,
     serviceAccountIssuer: "https://kubernetes.default.svc.cluster.local",
     publishesClusterInfo,
+    trusted: `${pki}/ca.crt`,
     extraFlags,
     adminKubeconfig: kubeconfigWithFiles(
       { cluster: "kubernetes", server: "https://127.0.0.1:6443", user: "kubernetes-admin" },
@@ -82,6 +84,7 @@ const kubeControllerManager = (nodeCidrs: string | undefined) =>
     binaries: kubernetes,
     serviceCidr,
     nodeCidrs,
+    trusted: `${pki}/ca.crt`,
     extraFlags: {},
   });
 const containerd = (container: boolean) =>
@@ -110,6 +113,7 @@ const kubelet = (
     dnsAddress: "10.32.0.10",
     cgroupVersion: container ? 1 : 2,
     container,
+    trusted: "/var/lib/kubelet/pki/ca.crt",
     configuration,
     staticPods,
   });
@@ -120,6 +124,7 @@ const kubeProxy = (container: boolean, mode: KubeProxyMode = "iptables") =>
     binaries: kubernetes,
     podCidr: "10.200.0.0/16",
     mode,
+    trusted: "/var/lib/kubelet/pki/ca.crt",
     container,
   });
 
@@ -155,7 +160,15 @@ const texts: Readonly<Record<string, string>> = {
   ]),
   ...files(kubeControllerManager(undefined)),
   ...files(kubeControllerManager("10.200.0.0/16"), "kube-controller-manager-with-guests"),
-  ...files(kubeSchedulerService({ cluster: "kubernetes", binaries: kubernetes, extraFlags: {} })),
+  ...files(
+    kubeSchedulerService({
+      cluster: "kubernetes",
+      binaries: kubernetes,
+      trusted: `${pki}/ca.crt`,
+      extraFlags: {},
+    }),
+  ),
+  ...files(healthProxyService({ clusterDomain: "cluster.local" })),
   ...files(containerd(false)),
   ...files(containerd(true), "containerd-in-container"),
   ...files(kubelet(false)),

@@ -235,7 +235,7 @@ prerequisites() {
     ((${#missing[@]} == 0)) || alone install_packages "${missing[@]}"
   fi
   for one in "${users[@]}"; do
-    id -u "$one" >/dev/null 2>&1 || alone make_user "$one"
+    { getent passwd "$one" && getent group "$one"; } >/dev/null || alone make_user "$one"
   done
   survey "${directories[@]}"
   for index in "${!directories[@]}"; do

@@ -19,7 +19,7 @@ export function containerdService(args: {
   readonly systemdCgroup: boolean;
   /** Processes may not lower their out-of-memory score. */
   readonly restrictOomScoreAdj: boolean;
-  /** Kernel settings and modules belong to the computer around the machine. */
+  /** Modules, and kernel settings but those of its network, belong to the computer around the machine. */
   readonly container: boolean;
 }): Service {
   const { binaries } = args;
@@ -46,12 +46,10 @@ export function containerdService(args: {
           Service: {
             Type: "notify",
             Environment: `PATH=${binaries.containerd}:${binaries.runc}:/usr/sbin:/usr/bin:/sbin:/bin`,
-            ...(!args.container && {
-              ExecStartPre: [
-                "-/sbin/modprobe --all overlay br_netfilter",
-                "/sbin/sysctl --quiet --load=/etc/sysctl.d/90-kubernetes.conf",
-              ],
-            }),
+            ExecStartPre: [
+              ...(args.container ? [] : ["-/sbin/modprobe --all overlay br_netfilter"]),
+              "/sbin/sysctl --quiet --load=/etc/sysctl.d/90-kubernetes.conf",
+            ],
             ExecStart: `${binaries.containerd}/containerd`,
             ExecStartPost: [
               // containerd makes it anew at each start, and wants a number for the group.
@@ -77,15 +75,13 @@ export function containerdService(args: {
         text: `runtime-endpoint: unix://${socket}\n`,
         live: true,
       },
+      {
+        path: "/etc/sysctl.d/90-kubernetes.conf",
+        text: `net.ipv4.ip_forward = 1\n${args.container ? "" : "net.bridge.bridge-nf-call-iptables = 1\nnet.bridge.bridge-nf-call-ip6tables = 1\n"}`,
+      },
       ...(args.container
         ? []
-        : [
-            {
-              path: "/etc/sysctl.d/90-kubernetes.conf",
-              text: "net.ipv4.ip_forward = 1\nnet.bridge.bridge-nf-call-iptables = 1\nnet.bridge.bridge-nf-call-ip6tables = 1\n",
-            },
-            { path: "/etc/modules-load.d/kubernetes.conf", text: "overlay\nbr_netfilter\n" },
-          ]),
+        : [{ path: "/etc/modules-load.d/kubernetes.conf", text: "overlay\nbr_netfilter\n" }]),
     ],
   };
 }

@@ -26,6 +26,8 @@ export function kubeApiserverService(args: {
   readonly serviceAccountIssuer: string;
   /** Whether anybody may ask for the cluster's address and authority. */
   readonly publishesClusterInfo: boolean;
+  /** The file of the certificates by which kubelets are recognized. */
+  readonly trusted: string;
   readonly extraFlags: Flags;
   /** The kubeconfig of the operator on this machine. */
   readonly adminKubeconfig: string;
@@ -43,7 +45,7 @@ export function kubeApiserverService(args: {
     "tls-cert-file": `${pki}/apiserver.crt`,
     "tls-private-key-file": `${pki}/apiserver.key`,
     "tls-min-version": "VersionTLS12",
-    "kubelet-certificate-authority": `${pki}/ca.crt`,
+    "kubelet-certificate-authority": args.trusted,
     "kubelet-client-certificate": `${pki}/apiserver-kubelet-client.crt`,
     "kubelet-client-key": `${pki}/apiserver-kubelet-client.key`,
     "kubelet-preferred-address-types": "InternalIP,ExternalIP,Hostname",
@@ -80,7 +82,7 @@ export function kubeApiserverService(args: {
     data: ["/var/log/kubernetes"],
     unit: "kube-apiserver.service",
     reads: [
-      `${pki}/ca.crt`,
+      ...new Set([`${pki}/ca.crt`, args.trusted]),
       `${pki}/apiserver.crt`,
       `${pki}/apiserver.key`,
       `${pki}/apiserver-kubelet-client.crt`,

@@ -13,6 +13,8 @@ export function kubeControllerManagerService(args: {
   readonly serviceCidr: string;
   /** Where Nodes that have no range for their pods get one from; undefined if every Node has one. */
   readonly nodeCidrs: string | undefined;
+  /** The file of the certificates by which API servers are recognized. */
+  readonly trusted: string;
   readonly extraFlags: Flags;
 }): Service {
   const flags: Flags = {
@@ -22,7 +24,7 @@ export function kubeControllerManagerService(args: {
     "authorization-kubeconfig": kubeconfigPath,
     "client-ca-file": `${pki}/ca.crt`,
     "requestheader-client-ca-file": `${pki}/front-proxy-ca.crt`,
-    "root-ca-file": `${pki}/ca.crt`,
+    "root-ca-file": args.trusted,
     "service-account-private-key-file": `${pki}/sa.key`,
     "use-service-account-credentials": true,
     "cluster-signing-cert-file": `${pki}/ca.crt`,
@@ -40,7 +42,7 @@ export function kubeControllerManagerService(args: {
     name: "kube-controller-manager",
     unit: "kube-controller-manager.service",
     reads: [
-      `${pki}/ca.crt`,
+      ...new Set([`${pki}/ca.crt`, args.trusted]),
       `${pki}/ca.key`,
       `${pki}/front-proxy-ca.crt`,
       `${pki}/sa.key`,
@@ -76,7 +78,7 @@ export function kubeControllerManagerService(args: {
             user: "system:kube-controller-manager",
           },
           {
-            ca: `${pki}/ca.crt`,
+            ca: args.trusted,
             cert: `${pki}/controller-manager.crt`,
             key: `${pki}/controller-manager.key`,
           },

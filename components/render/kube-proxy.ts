@@ -1,11 +1,9 @@
 import { stringify } from "yaml";
 import type { Service } from "./description.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
-import { kubeletPki } from "./kubelet.ts";
 import { commandLine, unit } from "./systemd.ts";
 
 const pki = "/etc/kubernetes/pki";
-const ca = `${kubeletPki}/ca.crt`;
 const configPath = "/var/lib/kube-proxy/config.conf";
 const kubeconfigPath = "/etc/kubernetes/kube-proxy.conf";
 
@@ -27,6 +25,8 @@ export function kubeProxyService(args: {
   readonly binaries: string;
   readonly podCidr: string;
   readonly mode: KubeProxyMode;
+  /** The file of the certificates by which API servers are recognized. */
+  readonly trusted: string;
   /** Kernel settings belong to the computer around the machine. */
   readonly container: boolean;
 }): Service {
@@ -40,7 +40,7 @@ export function kubeProxyService(args: {
     ...(requires !== undefined && { requires: [requires] }),
     packages: [...packages, ...(ownIpvs ? ["ipvsadm"] : [])],
     unit: "kube-proxy.service",
-    reads: [ca, `${pki}/kube-proxy.crt`, `${pki}/kube-proxy.key`],
+    reads: [args.trusted, `${pki}/kube-proxy.crt`, `${pki}/kube-proxy.key`],
     health: "curl --fail --silent --max-time 5 http://127.0.0.1:10256/healthz",
     teardown: [`${args.binaries}/kube-proxy --cleanup`, "kthw-node drop-chains KUBE-"],
     files: [
@@ -71,7 +71,7 @@ export function kubeProxyService(args: {
         mode: "0600",
         text: kubeconfigWithFiles(
           { cluster: args.cluster, server: args.server, user: "system:kube-proxy" },
-          { ca, cert: `${pki}/kube-proxy.crt`, key: `${pki}/kube-proxy.key` },
+          { ca: args.trusted, cert: `${pki}/kube-proxy.crt`, key: `${pki}/kube-proxy.key` },
         ),
       },
     ],

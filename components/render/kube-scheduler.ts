@@ -12,6 +12,8 @@ export function kubeSchedulerService(args: {
   readonly cluster: string;
   /** Folder of the binaries. */
   readonly binaries: string;
+  /** The file of the certificates by which API servers are recognized. */
+  readonly trusted: string;
   readonly extraFlags: Flags;
 }): Service {
   const flags: Flags = {
@@ -25,7 +27,7 @@ export function kubeSchedulerService(args: {
   return {
     name: "kube-scheduler",
     unit: "kube-scheduler.service",
-    reads: [`${pki}/ca.crt`, `${pki}/scheduler.crt`, `${pki}/scheduler.key`],
+    reads: [args.trusted, `${pki}/scheduler.crt`, `${pki}/scheduler.key`],
     health: "curl --fail --silent --max-time 5 --insecure https://127.0.0.1:10259/healthz",
     files: [
       {
@@ -63,7 +65,7 @@ export function kubeSchedulerService(args: {
             server: "https://127.0.0.1:6443",
             user: "system:kube-scheduler",
           },
-          { ca: `${pki}/ca.crt`, cert: `${pki}/scheduler.crt`, key: `${pki}/scheduler.key` },
+          { ca: args.trusted, cert: `${pki}/scheduler.crt`, key: `${pki}/scheduler.key` },
         ),
       },
     ],

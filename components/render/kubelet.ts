@@ -52,6 +52,8 @@ export function kubeletService(args: {
   readonly cgroupVersion: 1 | 2;
   /** Swap and kernel settings belong to the computer around the machine. */
   readonly container: boolean;
+  /** The file of the certificates by which API servers are recognized. */
+  readonly trusted: string;
   /** Fields of KubeletConfiguration laid over ours. */
   readonly configuration: Readonly<Record<string, unknown>>;
   readonly staticPods: readonly StaticPod[];
@@ -60,7 +62,7 @@ export function kubeletService(args: {
     name: "kubelet",
     unit: "kubelet.service",
     reads: [
-      ca,
+      ...new Set([ca, args.trusted]),
       `${kubeletPki}/kubelet.crt`,
       `${kubeletPki}/kubelet.key`,
       ...(args.join === "certificates"
@@ -172,7 +174,7 @@ function kubeletFiles(args: Parameters<typeof kubeletService>[0]): File[] {
           text: kubeconfigWithFiles(
             { cluster: args.cluster, server: args.server, user: `system:node:${args.nodeName}` },
             {
-              ca,
+              ca: args.trusted,
               cert: `${kubeletPki}/kubelet-client.crt`,
               key: `${kubeletPki}/kubelet-client.key`,
             },

@@ -13,6 +13,7 @@ import {
   parseCidr,
   sizeOf,
 } from "../ipv4.ts";
+import { isPem, type ReadFile, readAuthority } from "./authority.ts";
 import { checkHosts } from "./hosts.ts";
 import { isAtLeast, type Kernel } from "./kernel.ts";
 import { isDnsLabel, parseTaint } from "./label.ts";
@@ -31,8 +32,10 @@ export interface Context {
   readonly kernel: Kernel;
   /** The user's home folder. */
   readonly home: string;
-  /** The text of a file; throws where it cannot be read. */
-  readonly read: (file: string) => string;
+  /** Reads a file that a setting names, from the project's folder on. */
+  readonly read: ReadFile;
+  /** Whether a setting at the top, or a part of it, is encrypted in the settings file. */
+  readonly isSecret: (setting: string) => boolean;
 }
 
 /** A setting that parsed, and where it stands. */
@@ -102,6 +105,7 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   staticPodNames,
   kubeProxyMode,
   certificateTimes,
+  broughtAuthority,
   sshPorts,
   existingHosts,
 ];
@@ -493,6 +497,17 @@ function certificateTimes({ draft: { certificates = {} } }: Subject): string[] {
     mistakes.push(mistakeAt("certificates.earlyRenewalHours", wrong, earlyRenewalHours, todo));
   }
   return mistakes;
+}
+
+function broughtAuthority({ draft, context: { read, isSecret } }: Subject): string[] {
+  const { certificate, privateKey } = draft.certificates?.authority ?? {};
+  if (certificate === undefined || privateKey === undefined) return [];
+  const result = readAuthority({ certificate, privateKey }, read);
+  const mistakes = "mistakes" in result ? result.mistakes : [];
+  if (!isPem(privateKey) || isSecret("certificates")) return mistakes;
+  const where = "certificates.authority.privateKey";
+  const todo = `encrypt it by pulumi config set --secret --path 'kthw:${where}', or name a file`;
+  return [...mistakes, mistakeAt(where, "in plain text in the settings", "[secret]", todo)];
 }
 
 /** Each machine's SSH port is `local.sshPortBase` and its place in `machineCidr`. */

@@ -40,6 +40,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
 /** The value as one line, without what looks like a bootstrap token. */
 function shown(value: unknown): string {
   if (value === undefined || value === null) return "nothing";
+  if (JSON.stringify(value).includes("PRIVATE KEY-----")) return "[secret]";
   const plain = typeof value === "string" && /^\S(.*\S)?$/.test(value);
   const text = (plain ? value : JSON.stringify(value)).replaceAll(
     /\b[a-z0-9]{6}\.[a-z0-9]{16}\b/g,

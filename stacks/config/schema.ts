@@ -4,6 +4,7 @@ import { kubeProxyModes } from "../../components/render/kube-proxy.ts";
 import type { StaticPod } from "../../components/render/kubelet.ts";
 import { type KubernetesVersion, kubernetesVersions } from "../../components/versions.ts";
 import { enclosingCidr, formatCidr, parseAddress, parseCidr } from "../ipv4.ts";
+import { isPath, isPem } from "./authority.ts";
 import { decidedFlags, decidedKubeletFields } from "./decided.ts";
 import {
   isDnsLabel,
@@ -178,6 +179,11 @@ function service(decided: Readonly<Record<string, string>>, example: string) {
   return group({ extraFlags: flags.prefault({}) }).prefault({});
 }
 
+const privateKey = {
+  error:
+    "neither PEM nor the path of a file, got [secret]; write a path like /etc/ssl/kubernetes-ca-key.pem",
+};
+
 const bootstrapToken = {
   error:
     "not a bootstrap token, got [secret]; use 6 and 16 small letters and digits with a dot between them",
@@ -224,6 +230,7 @@ export const schema = group({
   controllerTaints: taints.default(["node-role.kubernetes.io/control-plane:NoSchedule"]),
   controllerLabels: labels.prefault({ "node-role.kubernetes.io/control-plane": "" }),
   controllerStaticPods: staticPods.default([]),
+  controllerHealthProxy: flag.default(false),
   workerPools: list(
     group({
       name: name("workers"),
@@ -273,6 +280,14 @@ export const schema = group({
     validityHours: hours.default(8_760),
     caValidityHours: hours.default(87_600),
     earlyRenewalHours: hours.default(720),
+    authority: group({
+      certificate: text(
+        (text) => isPem(text) || isPath(text),
+        "neither PEM nor the path of a file",
+        "write a path like /etc/ssl/kubernetes-ca.pem",
+      ),
+      privateKey: z.string(privateKey).refine((text) => isPem(text) || isPath(text), privateKey),
+    }).optional(),
   }).prefault({}),
   reassert: whole(
     0,
@@ -343,6 +358,7 @@ function inside(schema: z.core.$ZodType): z.ZodType {
     const shape = Object.entries<z.core.$ZodType>(schema.shape);
     return z.object(Object.fromEntries(shape.map(([name, inner]) => [name, lenient(inner)])));
   }
+  if (schema instanceof z.ZodOptional) return inside(schema.def.innerType).optional();
   if (schema instanceof z.ZodArray) return z.array(lenient(schema.element));
   if (schema instanceof z.ZodDefault) {
     return inside(schema.def.innerType).default(schema.def.defaultValue);

@@ -1,0 +1,329 @@
+import { strict as assert } from "node:assert";
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
+import {
+  type BroughtAuthority,
+  CertificateAuthority,
+} from "../components/certificate-authority.ts";
+import * as x509 from "../offline/plugins/tls/x509.ts";
+import { parseDescription } from "../preview/description.ts";
+import { type ReadFile, readAuthority } from "../stacks/config/authority.ts";
+import { computed, type Graph, runProgram, stdinOf } from "./support/program.ts";
+import { record } from "./support/record.ts";
+
+const hour = 3_600_000;
+const year = 8760 * hour;
+
+/** A certificate with its key, PEM, and what it signs others with. */
+interface Made {
+  readonly certificate: string;
+  readonly key: string;
+  readonly signer: x509.Signer;
+}
+
+/** Makes a certificate of an authority, signed by another one or by itself. */
+function authority(
+  commonName: string,
+  { by, ...different }: Partial<x509.Terms> & { readonly by?: Made } = {},
+): Made {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+  const { bytes } = x509.certificate(
+    x509.ownSubject(x509.name({ commonName }), [], privateKey),
+    by?.signer ?? privateKey,
+    {
+      from: new Date(Date.now() - hour),
+      until: new Date(Date.now() + year),
+      uses: ["digital_signature", "cert_signing"],
+      authority: true,
+      pathLength: undefined,
+      showKeyId: true,
+      showAuthorityKeyId: true,
+      ...different,
+    },
+  );
+  return {
+    certificate: x509.toPem("CERTIFICATE", bytes),
+    key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    signer: x509.signerOf(bytes, privateKey),
+  };
+}
+
+const root = authority("Company root");
+const intermediate = authority("Company Kubernetes", { by: root, pathLength: 0 });
+const chain = intermediate.certificate + root.certificate;
+
+/** What is wrong with files of these texts. */
+function mistakes(certificate: string, key = intermediate.key): string[] {
+  const files: Record<string, string> = { "/ca.pem": certificate, "/key.pem": key };
+  const written = { certificate: "/ca.pem", privateKey: "/key.pem" };
+  const result = readAuthority(written, (path) => files[path]!);
+  return "mistakes" in result ? result.mistakes : [];
+}
+
+const nowhere: ReadFile = () => {
+  throw Object.assign(new Error(), { code: "ENOENT" });
+};
+
+describe("an authority that is brought along", () => {
+  it("is read with what stands above it, from texts or files", () => {
+    const expected = {
+      authority: {
+        certificatePem: intermediate.certificate,
+        abovePem: [root.certificate],
+        privateKeyPem: intermediate.key,
+      },
+    };
+    const text = `Certificate of the company\n${chain}\n`;
+    const written = { certificate: text, privateKey: intermediate.key };
+    assert.deepEqual(readAuthority(written, nowhere), expected);
+    const files: Record<string, string> = { "./ca.pem": text, "/key.pem": intermediate.key };
+    const named = { certificate: "./ca.pem", privateKey: "/key.pem" };
+    assert.deepEqual(
+      readAuthority(named, (path) => files[path]!),
+      expected,
+    );
+  });
+
+  it("may have a key in any of its forms, and no root above it", () => {
+    const sec1 = createPrivateKey(intermediate.key).export({ type: "sec1", format: "pem" });
+    assert.deepEqual(mistakes(intermediate.certificate, sec1.toString()), []);
+    assert.deepEqual(mistakes(root.certificate, root.key), []);
+  });
+
+  const where = "certificates.authority.certificate";
+  const valid = "give one that is valid";
+  const rows: readonly [title: string, certificate: string, ...mistakes: string[]][] = [
+    [
+      "text that is no PEM",
+      "hello\n",
+      `${where}: no certificates in PEM, got /ca.pem; write the authority's own first, then those above it up to the root`,
+    ],
+    [
+      "PEM that is no certificate",
+      "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n",
+      `${where}: no certificates in PEM, got /ca.pem; write the authority's own first, then those above it up to the root`,
+    ],
+  ];
+  for (const [title, certificate, ...expected] of rows)
+    it(`is refused with a file of ${title}`, () =>
+      assert.deepEqual(mistakes(certificate), expected));
+
+  const refused: Readonly<
+    Record<string, readonly [made: () => Made, wrong: string, todo: string]>
+  > = {
+    "no authority": [
+      () => authority("web", { authority: false, uses: ["digital_signature"] }),
+      "not of an authority, got CN=web",
+      "give the certificate of a CA, which may sign others",
+    ],
+    "an authority that may not sign certificates": [
+      () => authority("web", { uses: ["digital_signature", "crl_signing"] }),
+      "not of an authority, got CN=web",
+      "give the certificate of a CA, which may sign others",
+    ],
+    "one that has expired": [
+      () => authority("old", { until: new Date("2026-01-02T03:04:05Z") }),
+      "expired on 2026-01-02, got CN=old",
+      valid,
+    ],
+    "one that is not valid yet": [
+      () =>
+        authority("new", {
+          from: new Date("2126-01-02T03:04:05Z"),
+          until: new Date("2127-01-02T03:04:05Z"),
+        }),
+      "not valid before 2126-01-02, got CN=new",
+      valid,
+    ],
+    "one that may not sign for clients": [
+      () => authority("servers", { uses: ["cert_signing", "server_auth"] }),
+      "not for TLS servers and clients, got CN=servers",
+      "give an authority that may sign for both",
+    ],
+  };
+  for (const [title, [make, wrong, todo]] of Object.entries(refused))
+    it(`is refused as ${title}`, () => {
+      const { certificate, key } = make();
+      assert.deepEqual(mistakes(certificate, key), [`${where}: ${wrong}; ${todo}`]);
+    });
+
+  it("is refused below one whose path length allows only leaves", () => {
+    const narrow = authority("Narrow root", { pathLength: 0 });
+    const below = authority("Below", { by: narrow });
+    assert.deepEqual(mistakes(below.certificate + narrow.certificate, below.key), [
+      `${where}: certificate 2 of the file allows 0 authorities below it, and there are 1, got CN=Narrow root; give an authority whose path length allows it to sign leaves`,
+    ]);
+  });
+
+  it("is refused beside one that did not sign it", () => {
+    const stranger = authority("Company root");
+    assert.deepEqual(mistakes(intermediate.certificate + stranger.certificate), [
+      `${where}: certificate 2 of the file did not sign the one before it, CN=Company Kubernetes, got CN=Company root; write the authority's own first, then its issuer, and so on up to the root`,
+    ]);
+  });
+
+  const ofKey = "certificates.authority.privateKey";
+  it("is refused with another key, or none", () => {
+    assert.deepEqual(mistakes(chain, root.key), [
+      `${ofKey}: not the key of the certificate, got /key.pem; give the one of CN=Company Kubernetes`,
+    ]);
+    assert.deepEqual(mistakes(chain, chain), [
+      `${ofKey}: no private key in PEM, got /key.pem; write it in PEM, without a passphrase`,
+    ]);
+    const locked = createPrivateKey(intermediate.key).export({
+      type: "pkcs8",
+      format: "pem",
+      cipher: "aes-256-cbc",
+      passphrase: "x",
+    });
+    assert.deepEqual(mistakes(chain, locked.toString()), [
+      `${ofKey}: locked by a passphrase, got /key.pem; write it in PEM, without a passphrase`,
+    ]);
+  });
+
+  it("is refused without its files", () => {
+    const written = { certificate: "/ca.pem", privateKey: "/key.pem" };
+    assert.deepEqual(readAuthority(written, nowhere), {
+      mistakes: [
+        `${where}: not readable (no such file), got /ca.pem; name a file of PEM that this computer can read`,
+        `${ofKey}: not readable (no such file), got /key.pem; name a file of PEM that this computer can read`,
+      ],
+    });
+  });
+
+  it("does not show its key in a mistake", () => {
+    const result = readAuthority({ certificate: chain, privateKey: root.key }, nowhere);
+    assert.ok("mistakes" in result);
+    assert.match(result.mistakes.join("\n"), /not the key of the certificate, got \[secret\];/);
+  });
+});
+
+describe("a cluster of an authority that is brought along", function () {
+  this.timeout(60_000);
+  const bring = (certificate: string, privateKey: string) => ({
+    settings: (settings: Record<string, unknown>) => {
+      settings.certificates = { authority: { certificate, privateKey } };
+    },
+  });
+  let graph: Graph;
+
+  before(async () => {
+    process.env.PULUMI_CONFIG_SECRET_KEYS = '["kthw:certificates"]';
+    ({ graph } = await runProgram(bring(chain, intermediate.key)));
+  });
+  after(() => {
+    delete process.env.PULUMI_CONFIG_SECRET_KEYS;
+  });
+
+  it("has every certificate signed by it that the cluster's own would sign", () => {
+    assert.deepEqual(
+      graph.ofType("tls:index/selfSignedCert:SelfSignedCert").map(({ name }) => name),
+      ["etcd-ca", "kubernetes-front-proxy-ca"],
+    );
+    const signed = graph.ofType("tls:index/locallySignedCert:LocallySignedCert");
+    const byIt = signed.filter(({ inputs }) => inputs.caCertPem === intermediate.certificate);
+    assert.deepEqual(
+      byIt
+        .filter(({ inputs }) => inputs.caPrivateKeyPem !== undefined)
+        .map(({ inputs }) => inputs.caPrivateKeyPem),
+      byIt.map(() => ({ secret: intermediate.key })),
+    );
+    assert.deepEqual(
+      [
+        ...new Set(
+          signed.filter((one) => !byIt.includes(one)).map(({ name }) => name.replace(/^cp\d:/, "")),
+        ),
+      ].sort(),
+      ["apiserver-etcd-client", "etcd-peer", "etcd-server", "front-proxy-client"],
+    );
+  });
+
+  const textOf = (command: string, path: string) =>
+    parseDescription(stdinOf(graph.command(command))).files.find((file) => file.path === path)
+      ?.text;
+
+  it("trusts it alone for clients, and all above it for servers", () => {
+    for (const [command, folder] of [
+      ["cp1:control-plane-pki", "/etc/kubernetes/pki"],
+      ["worker1:kubelet-pki", "/var/lib/kubelet/pki"],
+    ] as const) {
+      assert.equal(textOf(command, `${folder}/ca.crt`), intermediate.certificate);
+      assert.equal(textOf(command, `${folder}/ca-bundle.crt`), chain);
+    }
+    const apiserver = stdinOf(graph.command("cp1:kube-apiserver"));
+    assert.match(apiserver, /--client-ca-file=\/etc\/kubernetes\/pki\/ca\.crt /);
+    assert.match(
+      apiserver,
+      /--kubelet-certificate-authority=\/etc\/kubernetes\/pki\/ca-bundle\.crt /,
+    );
+    const manager = stdinOf(graph.command("cp1:kube-controller-manager"));
+    assert.match(manager, /--client-ca-file=\/etc\/kubernetes\/pki\/ca\.crt /);
+    assert.match(manager, /--cluster-signing-cert-file=\/etc\/kubernetes\/pki\/ca\.crt /);
+    assert.match(manager, /--root-ca-file=\/etc\/kubernetes\/pki\/ca-bundle\.crt /);
+    assert.match(stdinOf(graph.command("worker1:kubelet")), /clientCAFile: \S+\/ca\.crt\n/);
+    for (const command of graph.commands())
+      for (const [, file] of stdinOf(command).matchAll(/certificate-authority: (\S+)/g))
+        assert.match(file!, /\/ca-bundle\.crt$/, command.name);
+  });
+
+  it("has servers that send it along, without the root", () => {
+    for (const [command, path, name] of [
+      ["cp1:control-plane-pki", "/etc/kubernetes/pki/apiserver.crt", "cp1:apiserver"],
+      ["worker1:kubelet-pki", "/var/lib/kubelet/pki/kubelet.crt", "worker1:kubelet-server"],
+    ] as const)
+      assert.equal(textOf(command, path), `certificate ${name}\n${intermediate.certificate}`);
+  });
+
+  it("keeps its key from plain text", () => {
+    const [secret] = intermediate.key.split("\n").slice(1);
+    for (const { urn, inputs } of graph.resources) {
+      const plain = JSON.stringify(inputs, (_, value) =>
+        value !== null && typeof value === "object" && "secret" in value ? "" : value,
+      );
+      assert.ok(!plain.includes(secret!), urn);
+    }
+  });
+
+  it("keeps the authority that it was made with", async () => {
+    const stash = graph
+      .ofType("pulumi:index:Stash")
+      .find(({ name }) => name === "kubernetes-ca:identity");
+    assert.deepEqual(stash?.ignoreChanges, ["input"]);
+    const made = String(stash?.inputs.input);
+    assert.match(made, /^CN=Company Kubernetes sha256:[0-9a-f]{64}$/);
+
+    const validity = { validityHours: 8760, caValidityHours: 87600, earlyRenewalHours: 720 };
+    const toldOf = async (brought: BroughtAuthority | undefined) => {
+      const told: string[] = [];
+      const refuse = async (mistake: string) => told.push(mistake);
+      await record(
+        async () => new CertificateAuthority("kubernetes-ca", { ...validity, brought, refuse }),
+        {
+          outputs: (resource) =>
+            resource.name === "kubernetes-ca:identity" ? { output: made } : computed(resource),
+        },
+      );
+      return told;
+    };
+    const bring = ({ certificate, key }: Made) => ({
+      certificatePem: certificate,
+      abovePem: [],
+      privateKeyPem: key,
+    });
+    assert.deepEqual(await toldOf(bring(intermediate)), []);
+    const another = authority("Another");
+    const back = `put ${made} back, or make another cluster`;
+    for (const [brought, words] of [
+      [bring(another), /^CN=Another sha256:[0-9a-f]{64}$/],
+      [undefined, /^the program's own$/],
+    ] as const) {
+      const [told, ...others] = await toldOf(brought);
+      const [, got, todo] =
+        /^certificates\.authority: not the one that this cluster was made with, got (.+); (.+)$/.exec(
+          told!,
+        )!;
+      assert.match(got!, words);
+      assert.equal(todo, back);
+      assert.deepEqual(others, []);
+    }
+  });
+});
