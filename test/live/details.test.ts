@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
 import {
   agnhost,
   ask,
@@ -49,11 +52,20 @@ describe("details of the nodes of a small cluster", function () {
   let settings: WrittenSettings;
   let isUp = false;
   let hasFailed = false;
+  /** Folder of a company's authorities: root.pem, and ca.pem that it signed. */
+  let company: string;
 
   before(async () => {
     stack = await step("remove what an earlier run left", () => LiveStack.create());
+    company = await makeAuthorities();
     await stack.configure((settings) => {
       settings.controllers = settings.controllers!.slice(0, 1);
+      settings.certificates = {
+        authority: {
+          certificate: join(company, "chain.pem"),
+          privateKey: join(company, "ca-key.pem"),
+        },
+      };
     });
   });
 
@@ -72,6 +84,7 @@ describe("details of the nodes of a small cluster", function () {
 
   after(async () => {
     await stack.remove();
+    await rm(company, { recursive: true });
     if (hasFailed) console.log(`\n  logs of what failed: ${stack.logs}`);
     else await rm(stack.logs, { recursive: true });
   });
@@ -164,6 +177,87 @@ describe("details of the nodes of a small cluster", function () {
   });
 
   itOnceUp(
+    "the cluster is signed by the company's authority, whose root is enough to know it",
+    async () => {
+      const own = await readFile(join(company, "ca.pem"), "utf8");
+      const root = await readFile(join(company, "root.pem"), "utf8");
+      const chain = await readFile(join(company, "chain.pem"), "utf8");
+      const kubeconfig = parse(await stack.takeKubeconfig());
+      const { cluster } = kubeconfig.clusters[0];
+      assert.equal(Buffer.from(cluster["certificate-authority-data"], "base64").toString(), chain);
+      const published = await stack.kubectl([
+        ...["get", "configmap/kube-root-ca.crt", "--output", "jsonpath={.data.ca\\.crt}"],
+      ]);
+      assert.equal(published.trim(), chain.trim());
+      assert.equal(await inside("worker1", "cat /var/lib/kubelet/pki/ca.crt"), own);
+
+      cluster["certificate-authority-data"] = Buffer.from(root).toString("base64");
+      const file = join(company, "kubeconfig");
+      await writeFile(file, stringify(kubeconfig), { mode: 0o600 });
+      assert.equal(await stack.kubectl([`--kubeconfig=${file}`, "get", "--raw=/readyz"]), "ok");
+
+      for (const [machine, address] of [
+        ["cp1", `${addresses.cp1}:6443`],
+        ["worker1", `${addresses.worker1}:10250`],
+      ] as const) {
+        const script = `cat >/tmp/root.pem; openssl s_client -connect ${address} -CAfile /tmp/root.pem -verify_return_error </dev/null 2>&1`;
+        assert.match(
+          await stack.machines.inside(machine, script, root),
+          /Verify return code: 0 \(ok\)/,
+        );
+      }
+      assert.match(
+        await stack.kubectl([`--namespace=${namespace}`, "exec", "web1", "--", "hostname"]),
+        /^web1$/m,
+      );
+      const [hash] = await stack.output<string[]>("caCertHashes");
+      const spki = `openssl x509 -in ${company}/ca.pem -noout -pubkey | openssl pkey -pubin -outform der | sha256sum`;
+      assert.equal(hash, `sha256:${(await output("bash", ["-c", spki])).split(" ")[0]}`);
+    },
+  );
+
+  itOnceUp("others whom the company knows are no users of the cluster", async () => {
+    await output("bash", [
+      ...[
+        "-euc",
+        sign("root", "stranger", "/O=system:masters/CN=stranger", "extendedKeyUsage=clientAuth"),
+      ],
+      company,
+    ]);
+    const server = `https://127.0.0.1:${stack.settings.local!.apiPort}`;
+    const asked = await output("curl", [
+      ...["--silent", "--show-error", "--cacert", join(company, "root.pem")],
+      ...["--cert", join(company, "stranger.pem"), "--key", join(company, "stranger-key.pem")],
+      `${server}/api/v1/namespaces`,
+    ]);
+    assert.match(asked, /"code": 401/);
+  });
+
+  itOnceUp("the authority's key is in no plain text", async () => {
+    const [, secret] = (await readFile(join(company, "ca-key.pem"), "utf8")).split("\n");
+    for (const [path, text] of await stack.stateFiles()) assert.ok(!text.includes(secret!), path);
+    for (const { command, text } of stack.said) assert.ok(!text.includes(secret!), command);
+  });
+
+  itOnceUp("another authority is refused, or none", async () => {
+    for (const authority of [
+      undefined,
+      { certificate: join(company, "root.pem"), privateKey: join(company, "root-key.pem") },
+    ]) {
+      await stack.configure((settings) => {
+        settings.certificates = authority ? { authority } : {};
+      });
+      const { code, stdout, stderr } = await step("pulumi preview", () => stack.pulumi("preview"));
+      assert.notEqual(code, 0);
+      assert.match(
+        stdout + stderr,
+        /certificates\.authority: not the one that this cluster was made with, got .+; put CN=Company Kubernetes sha256:\w+ back/,
+      );
+    }
+    await stack.write(settings);
+  });
+
+  itOnceUp(
     "a mode of kube-proxy that the kernel lacks is refused before anything changes",
     async () => {
       const before = await stack.machines.lookAll();
@@ -211,16 +305,19 @@ describe("details of the nodes of a small cluster", function () {
       const manifest = "/etc/kubernetes/manifests/static.yaml";
       const { restarted, changed } = await update("nftables, taints, a static pod", (settings) => {
         settings.kubeProxy = { mode: "nftables" };
+        settings.controllerHealthProxy = true;
         settings.controllerTaints = [];
         settings.workerPools![0]!.labels = { disk: "ssd" };
         settings.workerPools![0]!.taints = ["example.com/only=tests:NoSchedule"];
         settings.workerPools![0]!.staticPods = [staticPod(8080)];
       });
-      assert.deepEqual(restarted, kubeProxies);
+      assert.deepEqual(restarted, ["cp1 health-proxy.service", ...kubeProxies]);
       assert.deepEqual(
-        changed.filter((line) => !line.includes("kube-proxy")),
+        changed.filter((line) => !line.includes("-proxy")),
         [`worker1 ${manifest}`, `worker2 ${manifest}`],
       );
+      assert.equal(await fromOutside(`http://${addresses.cp1}/healthz`), "ok");
+      await assert.rejects(fromOutside(`http://${addresses.cp1}/api`), /404/);
       assert.equal((await node("worker1")).metadata.labels?.disk, "ssd");
       assert.deepEqual(await taints("worker2"), ["example.com/only:NoSchedule"]);
       assert.deepEqual(await taints("cp1"), []);
@@ -238,12 +335,14 @@ describe("details of the nodes of a small cluster", function () {
   itOnceUp("a changed static pod takes the place of the former", async () => {
     const { restarted } = await update("iptables, no labels, another static pod", (settings) => {
       settings.kubeProxy = { mode: "iptables" };
+      delete settings.controllerHealthProxy;
       delete settings.controllerTaints;
       settings.workerPools![0]!.labels = {};
       settings.workerPools![0]!.taints = [];
       settings.workerPools![0]!.staticPods = [staticPod(8081)];
     });
-    assert.deepEqual(restarted, kubeProxies);
+    assert.deepEqual(restarted, ["cp1 health-proxy.service", ...kubeProxies]);
+    await assert.rejects(fromOutside(`http://${addresses.cp1}/healthz`), /Failed to connect/);
     await step("the static pod is another", () =>
       eventually(async () => {
         const pod = await stack.kubectl(["get", "pod/static-worker1", "--output=json"]);
@@ -279,3 +378,22 @@ describe("details of the nodes of a small cluster", function () {
     );
   });
 });
+
+/** Makes a root and what it signed: an authority for Kubernetes. */
+async function makeAuthorities(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "kthw-company-"));
+  const root = `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=Company root" \\
+    -addext keyUsage=critical,keyCertSign -keyout "$0/root-key.pem" -out "$0/root.pem"`;
+  const usage = "keyUsage=critical,digitalSignature,keyCertSign,cRLSign";
+  const constraints = `basicConstraints=critical,CA:TRUE,pathlen:0\n${usage}\nsubjectKeyIdentifier=hash`;
+  const own = sign("root", "ca", "/CN=Company Kubernetes", constraints);
+  const chain = 'cat "$0/ca.pem" "$0/root.pem" >"$0/chain.pem"';
+  await output("bash", ["-euc", [root, own, chain].join("\n"), folder]);
+  return folder;
+}
+
+/** Shell commands by which an authority signs a certificate in the folder $0. */
+function sign(by: string, name: string, subject: string, extensions: string): string {
+  return `openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "${subject}" -keyout "$0/${name}-key.pem" |
+    openssl x509 -req -CA "$0/${by}.pem" -CAkey "$0/${by}-key.pem" -days 30 -extfile <(printf '${extensions.replaceAll("\n", "\\n")}') >"$0/${name}.pem"`;
+}
