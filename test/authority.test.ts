@@ -7,6 +7,8 @@ import {
 import * as x509 from "../offline/plugins/tls/x509.ts";
 import { parseDescription } from "../preview/description.ts";
 import { type ReadFile, readAuthority } from "../stacks/config/authority.ts";
+import { warnings } from "../stacks/config/warnings.ts";
+import type { Settings } from "../stacks/config.ts";
 import { computed, type Graph, runProgram, stdinOf } from "./support/program.ts";
 import { record } from "./support/record.ts";
 
@@ -188,6 +190,20 @@ describe("an authority that is brought along", () => {
         `${ofKey}: not readable (no such file), got /key.pem; name a file of PEM that this computer can read`,
       ],
     });
+  });
+
+  it("is told of when it ends before what it signs", () => {
+    const told = (until: Date) => {
+      const { certificate, key } = authority("short", { until });
+      const brought = { certificatePem: certificate, abovePem: [], privateKeyPem: key };
+      const certificates = { validityHours: 24, authority: brought };
+      return warnings({ kubeProxy: { mode: "iptables" }, certificates } as unknown as Settings);
+    };
+    assert.deepEqual(told(new Date(Date.now() + 25 * hour)), []);
+    const soon = new Date(Date.now() + 23 * hour);
+    assert.deepEqual(told(soon), [
+      `certificates.authority: ends on ${soon.toISOString().slice(0, 10)}, before what it signs today; renew it by then, with the same key and name`,
+    ]);
   });
 
   it("does not show its key in a mistake", () => {

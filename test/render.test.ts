@@ -9,7 +9,6 @@ import { corefile, dnsPodSpec } from "../components/render/core-dns.ts";
 import { describeService, type Service } from "../components/render/description.ts";
 import { describeDownloads } from "../components/render/downloads.ts";
 import { etcdService, initialCluster } from "../components/render/etcd.ts";
-import { healthProxyService } from "../components/render/health-proxy.ts";
 import {
   guestKubeProxyFiles,
   guestKubeProxyPodSpec,
@@ -17,6 +16,7 @@ import {
   guestNetworkPodSpec,
   guestRoutesService,
 } from "../components/render/guest-nodes.ts";
+import { healthProxyService } from "../components/render/health-proxy.ts";
 import {
   encryptionConfiguration,
   kubeApiserverService,
