@@ -8,6 +8,8 @@ export function healthProxyService(args: { readonly clusterDomain: string }): Se
   return {
     name: "health-proxy",
     packages: ["nginx"],
+    // Debian's starts a site of its own on this port.
+    masks: ["nginx.service"],
     unit: "health-proxy.service",
     health: "bash -c '</dev/tcp/127.0.0.1/80'",
     reload: `/usr/sbin/nginx -t -q -c ${configPath}`,
@@ -18,9 +20,7 @@ export function healthProxyService(args: { readonly clusterDomain: string }): Se
           Unit: {
             Description: "Health of the Kubernetes API server over plain HTTP",
             Documentation: "https://nginx.org/en/docs/http/ngx_http_proxy_module.html",
-            // Debian starts a site of its own on this port.
-            Conflicts: "nginx.service",
-            After: "network-online.target nginx.service",
+            After: "network-online.target",
           },
           Service: {
             ExecStart: `/usr/sbin/nginx -c ${configPath}`,
