@@ -169,7 +169,11 @@ const needs: Readonly<Record<Role, Needs>> = {
 
 /** What check.sh is told, as words of a shell. */
 function expectations(role: Role, address: string, settings: Settings): string {
-  const { memoryMiB, diskMiB, ports, units, folders } = needs[role];
+  const { memoryMiB, diskMiB, folders } = needs[role];
+  const tellsHealth = role === "controller" && settings.controllerHealthProxy;
+  const ports = [...needs[role].ports, ...(tellsHealth ? [80] : [])];
+  const units = [...needs[role].units, ...(tellsHealth ? ["health-proxy"] : [])];
+  const { mode } = settings.kubeProxy;
   const { cgroupVersion, container } = settings.hosts.traits;
   const { mirror } = settings.artifacts;
   const words = {
@@ -184,6 +188,7 @@ function expectations(role: Role, address: string, settings: Settings): string {
     units: units.join(" "),
     folders: folders.join(" "),
     ...(mirror?.startsWith("/") && { mirror }),
+    ...(role !== "loadBalancer" && mode !== "iptables" && { proxy: mode }),
   };
   return Object.entries(words)
     .map(([name, value]) => `${name}=${/^[\w./-]*$/.test(`${value}`) ? value : quoted(`${value}`)}`)

@@ -12,7 +12,7 @@ const machines = ["lb", "cp1", "cp2", "cp3", "worker1", "worker2"];
 describe("the program on existing hosts", () => {
   let folder: string;
   let graph: Graph;
-  const onHosts = (hosts: object = {}) =>
+  const onHosts = (hosts: object = {}, others: object = {}) =>
     runProgram({
       settings: (settings) => {
         settings.platform = "hosts";
@@ -23,6 +23,7 @@ describe("the program on existing hosts", () => {
           machines: [{ name: "cp2", user: "root", generation: 3 }],
           ...hosts,
         };
+        Object.assign(settings, others);
       },
     });
 
@@ -97,6 +98,17 @@ describe("the program on existing hosts", () => {
     assert.match(words("lb"), / ports='443 6443' /);
     assert.match(words("worker1"), / ports='10248 10249 10250 10256' /);
     assert.match(words("cp1"), / units='etcd kube-apiserver .* kubelet kube-proxy pod-network' /);
+    assert.doesNotMatch(words("worker1"), / proxy=/);
+  });
+  it("asks for what the settings need beyond that", async () => {
+    const others = { kubeProxy: { mode: "ipvs" }, controllerHealthProxy: true };
+    const { graph } = await onHosts({}, others);
+    const words = (machine: string) => String(graph.command(`${machine}:host-check`).inputs.create);
+    assert.match(words("cp1"), / proxy=ipvs\b/);
+    assert.match(words("worker1"), / proxy=ipvs\b/);
+    assert.doesNotMatch(words("lb"), / proxy=/);
+    assert.match(words("cp1"), / ports='[^']* 80' units='[^']* health-proxy' /);
+    assert.doesNotMatch(words("worker1"), /health-proxy| 80\b/);
   });
 });
 

@@ -1,14 +1,14 @@
 #!/bin/sh
 # Looks whether a host can be given its part of a cluster, and prints a line for each thing that is in the way. It changes nothing.
 #   sh -s -- NAME now=SECONDS address=ADDRESS node=yes|no architecture=amd64 memory=MIB disk=MIB cgroup=1|2 container=yes|no
-#     ports='PORT…' units='UNIT…' folders='FOLDER…' [mirror=FOLDER]
+#     ports='PORT…' units='UNIT…' folders='FOLDER…' [mirror=FOLDER] [proxy=nftables|ipvs]
 # A host that already has services of ours may go on with them: their ports, units and folders are in nobody's way.
 set -u
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 state=/var/lib/kthw
 name=$1
 shift
-now='' address='' node='' architecture='' memory='' disk='' cgroup='' container='' ports='' units='' folders='' mirror=''
+now='' address='' node='' architecture='' memory='' disk='' cgroup='' container='' ports='' units='' folders='' mirror='' proxy=''
 for word in "$@"; do
   value=${word#*=}
   case $word in
@@ -24,6 +24,7 @@ for word in "$@"; do
     units=*) units=$value ;;
     folders=*) folders=$value ;;
     mirror=*) mirror=$value ;;
+    proxy=*) proxy=$value ;;
   esac
 done
 
@@ -79,6 +80,20 @@ check_system() {
   if [ "$container" = no ] && has systemd-detect-virt && kind=$(systemd-detect-virt --container); then
     wrong "a container, where kernel settings are not its own" "$kind" "set hosts.traits.container to true"
   fi
+}
+
+check_kernel() {
+  kernel=$(uname -r)
+  case $proxy in
+    nftables)
+      printf '5.13\n%s\n' "$kernel" | sort -V -C ||
+        wrong "its kernel is too old for kubeProxy.mode nftables" "$kernel" "use iptables, or Linux 5.13 or newer"
+      ;;
+    ipvs)
+      [ -e /proc/net/ip_vs ] || root modprobe --quiet --dry-run ip_vs ||
+        wrong "its kernel has no ip_vs for kubeProxy.mode ipvs" "$kernel" "use iptables or nftables, or a kernel with ip_vs"
+      ;;
+  esac
 }
 
 check_identity() {
@@ -154,6 +169,7 @@ look() {
   ours=no
   ! root test -d "$state/folders" || ours=yes
   check_system
+  check_kernel
   check_identity
   check_room
   check_ports
