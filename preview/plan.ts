@@ -23,7 +23,7 @@ export interface FileChange {
 export interface BundleChange {
   readonly name: string;
   readonly files: number;
-  /** Certificates and keys in it that are made anew, by their names in the program. */
+  /** Certificates, keys and tokens in it that are made anew, by their names in the program. */
   readonly renewed: readonly string[];
 }
 
@@ -40,6 +40,8 @@ export interface MachinePlan {
   readonly fate?: Fate;
   /** Its Node is drained and leaves the cluster. */
   readonly leaves: boolean;
+  /** `kubeadm join` makes it a node. */
+  readonly joins: boolean;
   /** All that is on the machine afterwards, by path. */
   readonly files: ReadonlyMap<string, PlacedFile>;
   /** Packages, users and folders that it has afterwards, in the lines of a description. */
@@ -72,20 +74,22 @@ export function planOf(steps: readonly PreviewStep[]): Plan {
   }
   const renewed = new Set(
     effective(steps)
-      .filter(({ op, urn }) => op !== "delete" && urn.includes("$tls:index/"))
+      .filter(({ op, urn }) => op !== "delete" && /\$(tls|random):index\//.test(urn))
       .map(({ urn }) => urn),
   );
   const leaving = leavingNodes(steps);
   return new Map(
     [...commands]
       .sort(([one], [other]) => compare(one, other))
-      .map(([name, own]) => [
-        name,
-        {
-          ...machinePlan(own, fateOf(name, own, steps), renewed),
-          leaves: leaving.includes(name),
-        },
-      ]),
+      .map(([name, own]) => {
+        const fate = fateOf(name, own, steps);
+        const join = own.find(({ step }) => nameOf(step.urn) === `${name}:kubeadm-join`)?.step;
+        const joins = join?.op === "create" || (join?.op === "update" && fate === "rebuilt");
+        return [
+          name,
+          { ...machinePlan(own, fate, renewed), leaves: leaving.includes(name), joins },
+        ] as const;
+      }),
   );
 }
 
@@ -114,7 +118,7 @@ function machinePlan(
   commands: readonly Command[],
   fate: Fate | undefined,
   renewed: ReadonlySet<string>,
-): Omit<MachinePlan, "leaves"> {
+): Omit<MachinePlan, "leaves" | "joins"> {
   const before = filesOf(commands.map((command) => command.before));
   const after = filesOf(commands.map((command) => command.after));
   const changes = fileChanges(commands, before, after);

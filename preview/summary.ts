@@ -6,7 +6,7 @@ export function summary(plan: Plan): string[] {
 }
 
 function machineLines(name: string, machine: MachinePlan): string[] {
-  const { fate, files, leaves } = machine;
+  const { fate, files, joins, leaves } = machine;
   const drained = leaves ? ["drained"] : [];
   // With a machine go all its files and services.
   if (fate === "lost")
@@ -18,6 +18,7 @@ function machineLines(name: string, machine: MachinePlan): string[] {
   const says = [
     ...drained,
     ...(fate === undefined ? [] : [fate]),
+    ...(joins ? ["joined by kubeadm"] : []),
     ...(fate === "rebuilt" ? [`its ${count(anew, "file")} placed anew`] : []),
     ...counts(changes, "file", ({ sign }) => signs[sign]),
     ...counts(machine.bundles, "bundle", () => signs["~"]),

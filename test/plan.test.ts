@@ -117,6 +117,20 @@ describe("a plan", () => {
     for (const machine of ["worker1", "worker2"])
       assert.deepEqual(linesOf(plan, machine).slice(1), anotherRoute);
   });
+  it("tells that kubeadm lets a machine join, but not where it only looks again", () => {
+    const join = (op: string): PreviewStep => {
+      const urn =
+        "urn:pulumi:local::kthw::kthw:index:WorkerPool$command:remote:Command::worker3:kubeadm-join";
+      const state = { urn, type: "command:remote:Command", inputs: { create: "kthw-node wait" } };
+      return { op, urn, oldState: state, newState: state };
+    };
+    const first = (...steps: PreviewStep[]) => linesOf(planOf(steps), "worker3")[0];
+    assert.equal(
+      first(...preview("added-machine"), join("create")),
+      "worker3: made, joined by kubeadm, 20 files added, 2 services started",
+    );
+    assert.equal(first(join("update")), "worker3: no change");
+  });
 
   it("has nothing of a machine that is lost, but what it means to the others", () => {
     const plan = planned("removed-machine");
