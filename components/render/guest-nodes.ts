@@ -18,6 +18,7 @@ export function guestRoutesService(args: {
   return {
     name: "guest-routes",
     unit: "guest-routes.service",
+    teardown: ["ip route flush proto 202"],
     files: [
       {
         path: "/etc/systemd/system/guest-routes.service",
@@ -34,7 +35,6 @@ export function guestRoutesService(args: {
               `NODES=${managedKey}!=${managedValue}`,
             ],
             ExecStart: scriptPath,
-            ExecStopPost: "/sbin/ip route flush proto 202",
             Restart: "always",
             RestartSec: "2",
           },
@@ -181,6 +181,11 @@ set -euo pipefail
 conflist=/etc/cni/net.d/10-bridge.conflist
 fields='{range .items[*]}{.metadata.name},{.spec.podCIDR},{.status.addresses[?(@.type=="InternalIP")].address}{"\\n"}{end}'
 
+kube() {
+  # A cache would stay on the machine.
+  kubectl --cache-dir=/dev/null "$@"
+}
+
 bridge() { # RANGE
   local text masquerade=(POSTROUTING -s "$1" ! -d "$ALL_PODS" -m comment --comment "pods to the outside" -j MASQUERADE)
   # One of an earlier membership has another address.
@@ -197,7 +202,7 @@ bridge() { # RANGE
 
 update() {
   local nodes name range addresses others wanted='' own=''
-  nodes=$(kubectl get nodes --selector="\${NODES-}" --output=jsonpath="$fields") || return 0
+  nodes=$(kube get nodes --selector="\${NODES-}" --output=jsonpath="$fields") || return 0
   while IFS=, read -r name range addresses; do
     if [[ $name && $name == "\${NODE_NAME-}" ]]; then
       own=$range
@@ -224,7 +229,7 @@ update() {
 while true; do
   update
   # Every change of a Node is a line, and many at once are one update.
-  { kubectl get nodes --selector="\${NODES-}" --watch --output='jsonpath={.metadata.name}{"\\n"}' || true; } |
+  { kube get nodes --selector="\${NODES-}" --watch --output='jsonpath={.metadata.name}{"\\n"}' || true; } |
     while read -r _; do
       while read -r -t 0.2 _; do :; done
       update

@@ -6,6 +6,11 @@ set -euo pipefail
 conflist=/etc/cni/net.d/10-bridge.conflist
 fields='{range .items[*]}{.metadata.name},{.spec.podCIDR},{.status.addresses[?(@.type=="InternalIP")].address}{"\n"}{end}'
 
+kube() {
+  # A cache would stay on the machine.
+  kubectl --cache-dir=/dev/null "$@"
+}
+
 bridge() { # RANGE
   local text masquerade=(POSTROUTING -s "$1" ! -d "$ALL_PODS" -m comment --comment "pods to the outside" -j MASQUERADE)
   # One of an earlier membership has another address.
@@ -22,7 +27,7 @@ bridge() { # RANGE
 
 update() {
   local nodes name range addresses others wanted='' own=''
-  nodes=$(kubectl get nodes --selector="${NODES-}" --output=jsonpath="$fields") || return 0
+  nodes=$(kube get nodes --selector="${NODES-}" --output=jsonpath="$fields") || return 0
   while IFS=, read -r name range addresses; do
     if [[ $name && $name == "${NODE_NAME-}" ]]; then
       own=$range
@@ -49,7 +54,7 @@ update() {
 while true; do
   update
   # Every change of a Node is a line, and many at once are one update.
-  { kubectl get nodes --selector="${NODES-}" --watch --output='jsonpath={.metadata.name}{"\n"}' || true; } |
+  { kube get nodes --selector="${NODES-}" --watch --output='jsonpath={.metadata.name}{"\n"}' || true; } |
     while read -r _; do
       while read -r -t 0.2 _; do :; done
       update
