@@ -63,3 +63,10 @@ sealed() {
   find .state/.pulumi/stacks -name '*.json' 2>/dev/null || true
   grep --files-with-matches '^encryptionsalt:' Pulumi.*.yaml 2>/dev/null || true
 }
+
+# Whether the stack's machines are made on this computer, not elsewhere or by somebody else.
+makes_machines() {
+  local file=Pulumi.${STACK:-local}.yaml
+  [ -e "$file" ] || file=stacks/$file
+  ! grep --quiet --no-messages --extended-regexp '^ +kthw:platform: *"?hosts"? *(#.*)?$' "$file"
+}

@@ -276,7 +276,10 @@ remember() { # LIST WORD
 }
 
 make_user() { # NAME, of the user and its group
-  getent group "$1" >/dev/null || groupadd --system "$1"
+  if ! getent group "$1" >/dev/null; then
+    remember groups "$1"
+    groupadd --system "$1"
+  fi
   ! id -u "$1" >/dev/null 2>&1 || return 0
   remember users "$1"
   useradd --system --gid "$1" --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$1"
@@ -549,11 +552,11 @@ recall() { # LIST
 
 # Removes what all services had in common. Its standard input is of no use to it, but who writes it wants it to be read.
 uninstall() {
-  local left one file masked=() users=() kept=() packages=()
+  local left one file masked=() users=() groups=() kept=() packages=()
   cat >/dev/null
   left=$(find "$state/services" "$state/bundles" -mindepth 1 -maxdepth 1 -printf ' %f')
   [[ -z $left ]] || fail "kthw-node: still on $(hostname):$left"
-  for one in masked users kept packages; do recall "$one"; done
+  for one in masked users groups kept packages; do recall "$one"; done
   for one in "${masked[@]}"; do
     systemctl unmask --quiet "$one" 2>/dev/null || true
     systemctl disable --quiet "$one" 2>/dev/null || true
@@ -566,6 +569,8 @@ uninstall() {
     ((${#kept[@]} == 0)) || file=$(find "${kept[@]}" -user "$one" -print -quit 2>/dev/null)
     if [[ -z $file ]]; then userdel "$one" || true; else echo "kept on $(hostname): the user $one, to whom $file belongs"; fi
   done
+  # One that a user who stays has as its own cannot be removed.
+  for one in "${groups[@]}"; do groupdel "$one" 2>/dev/null || true; done
   if ((${#packages[@]})); then
     apt-mark auto "${packages[@]}" >/dev/null || true
     echo "kept on $(hostname): the packages ${packages[*]}, which apt-get autoremove removes unless something else needs them"
