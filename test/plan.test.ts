@@ -293,6 +293,18 @@ describe("a plan for a service", () => {
     ]);
   });
 
+  it("reads commands that become root by sudo", () => {
+    const fetch: ResourceState = {
+      urn: urn("binaries"),
+      type,
+      inputs: { create: "sudo -n kthw-node fetch", stdin: "link /usr/local/bin/x /opt/kthw/x\n" },
+    };
+    assert.deepEqual(summary(planOf([{ op: "create", urn: urn("binaries"), newState: fetch }])), [
+      "m1: 1 file added",
+      "  + /usr/local/bin/x",
+    ]);
+  });
+
   it("leaves binaries of another version where they are", () => {
     const fetch = (version: string): ResourceState => ({
       urn: urn("binaries"),

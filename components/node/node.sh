@@ -506,9 +506,9 @@ remove() {
   reload_systemd=
   [[ -z $unit ]] || claimed "$units/$unit" || stop "$unit"
   for command in "${teardowns[@]}"; do tear_down "$command"; done
+  for path in "${data[@]}"; do discard "$path"; done
   find_superfluous
   for path in "${paths[@]}" "${directories[@]}" "${superfluous[@]}"; do unplace "$path"; done
-  for path in "${data[@]}"; do empty "$path"; done
   # What is a service's own and not listed as data outlives it: it may be worth something.
   for path in "${directories[@]}"; do
     [[ ! -d $path || -z $(find "$path" -mindepth 1 -print -quit) ]] || claimed "$path" || remember kept "$path"
@@ -529,8 +529,9 @@ tear_down() { # COMMAND
   fail "kthw-node: still failing on $(hostname): $1"$'\n'"$(tail -n 20 <<<"$said")"
 }
 
-# Removes a folder with all that is in it, but not what is mounted there; a folder that others list, or are mounted on, stays.
-empty() { # PATH
+# Removes a file, or a folder with all that is in it, but not what is mounted there. What others list stays, and so does an empty
+# folder that is a mount or has been listed itself: it may have been there before.
+discard() { # PATH
   local mounts=() mount index
   [[ -e $1 || -L $1 ]] || return 0
   mapfile -t mounts < <(cut -d' ' -f2 /proc/self/mounts | grep -F "$1/" | grep "^$1/" | sort)
@@ -538,7 +539,9 @@ empty() { # PATH
     printf -v mount %b "${mounts[index]}"
     umount "$mount" 2>/dev/null || umount --lazy "$mount"
   done
-  if [[ -d $1 && ! -L $1 ]] && { mountpoint -q "$1" || claimed "$1"; }; then
+  if [[ ! -d $1 || -L $1 ]]; then
+    claimed "$1" || rm -f "$1"
+  elif [[ " ${directories[*]} " == *" $1 "* ]] || claimed "$1" || mountpoint -q "$1"; then
     find "$1" -xdev -mindepth 1 -delete
   else
     rm -rf --one-file-system "$1"

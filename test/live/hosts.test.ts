@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { traitsOfThisComputer } from "../../stacks/local.ts";
-import { importTestImage, readyNodes, startPod } from "./support/cluster.ts";
+import { architecture, importTestImage, readyNodes, startPod } from "./support/cluster.ts";
 import {
   apiPort,
   hostKey,
@@ -116,6 +116,10 @@ describe("existing hosts", function () {
     const { code, stdout } = await step("pulumi up", () =>
       stack.pulumi("up", "--yes", "--skip-preview"),
     );
+    await assertUntouched();
+    await inside("lb", `mv /root/${user} /etc/sudoers.d/`);
+    await inside("cp1", "rm /usr/local/bin/date; rmdir /var/lib/etcd/member");
+    await inside("worker1", "systemctl stop squatter; umount /proc/meminfo; rm /tmp/meminfo");
     assert.notEqual(code, 0);
     const told = stdout.match(/^ +(?:lb|cp1|worker1): .*, got .*; .*$/gm) ?? [];
     const expected = [
@@ -128,10 +132,117 @@ describe("existing hosts", function () {
     const lines = [...new Set(told.map((line) => line.trim()))];
     assert.equal(lines.length, expected.length, stdout);
     for (const [index, line] of lines.entries()) assert.match(line, expected[index]!);
-    await assertUntouched();
-    await inside("lb", `mv /root/${user} /etc/sudoers.d/`);
-    await inside("cp1", "rm /usr/local/bin/date; rmdir /var/lib/etcd/member");
-    await inside("worker1", "systemctl stop squatter; umount /proc/meminfo; rm /tmp/meminfo");
+  });
+
+  it("each thing that is in the way has its own message", async () => {
+    const check = await readFile(new URL("../../stacks/hosts/check.sh", import.meta.url), "utf8");
+    const good = {
+      now: `${Math.round(Date.now() / 1000)}`,
+      address: addresses.worker1,
+      node: "yes",
+      architecture,
+      memory: "1",
+      disk: "1",
+      cgroup: `${traitsOfThisComputer().cgroupVersion}`,
+      container: "yes",
+      ports: "10250",
+      units: "kubelet",
+      folders: "/var/lib/kubelet",
+    };
+    /** What is said when something else is expected, or when a script has changed what can be seen in a namespace of its own. */
+    const said = async (
+      change: Readonly<Record<string, string>>,
+      script = "",
+      name = "worker1",
+    ) => {
+      const words = Object.entries({ ...good, ...change }).map(
+        ([key, value]) => `${key}='${value}'`,
+      );
+      const hidden = `unshare --mount bash -c '${script}
+        exec sh -s -- ${name} ${words.join(" ").replaceAll("'", "'\\''")}'`;
+      return (await stack.machines.inside("worker1", hidden, check)).trimEnd();
+    };
+    const hide = (path: string) => `mount --bind /dev/null ${path};`;
+    const show = (text: string, path: string) =>
+      `echo "${text}" >/run/shown; mount --bind /run/shown ${path};`;
+    assert.equal(await said({}), "");
+    const rows: readonly (readonly [Promise<string>, RegExp])[] = [
+      [
+        said({ memory: "9999999" }),
+        /^worker1: too little memory, got \d+ MiB; give it 9999999 MiB$/,
+      ],
+      [
+        said({ disk: "99999999" }),
+        /^worker1: too little free space for \/opt, got \d+ MiB; make room for 99999999 MiB\nworker1: too little free space for \/var\/lib, got/,
+      ],
+      [
+        said({ now: `${Number(good.now) + 60}` }),
+        /^worker1: its clock is far from this computer's, got -(5|6)\d s; let both follow a time server/,
+      ],
+      [
+        said({ now: `${Number(good.now) - 3600}` }),
+        /^worker1: its clock is far from this computer's, got 36\d\d s; /,
+      ],
+      [
+        said({ architecture: "riscv64" }),
+        /^worker1: not of architecture riscv64, got \w+; set architecture/,
+      ],
+      [
+        said({ cgroup: "7" }),
+        /^worker1: not of cgroup version 7, got [12]; set hosts.traits.cgroupVersion/,
+      ],
+      [
+        said({ container: "no" }, hide("/proc/swaps")),
+        /^worker1: a container, .*, got systemd-nspawn; set hosts.traits.container to true$/,
+      ],
+      [
+        said(
+          { container: "no" },
+          show("Filename\n/dev/sda2 partition\n/swap file", "/proc/swaps").replace(
+            "echo",
+            "echo -e",
+          ),
+        ),
+        /^worker1: swap is on, which the kubelet refuses, got \/dev\/sda2 \/swap; swapoff --all/m,
+      ],
+      [
+        said({}, "", "worker7"),
+        /^worker7: another host name, .*, got worker1; hostnamectl set-hostname worker7, or name the machine so$/,
+      ],
+      [
+        said({ address: "10.240.0.7" }),
+        /^worker1: without the address 10.240.0.7, got 10.240.0.21\/24; write/,
+      ],
+      [
+        said({}, "mount -t tmpfs none /run/systemd;"),
+        /^worker1: systemd is not its first process, got systemd; use a host that was booted by systemd$/,
+      ],
+      [
+        said({}, hide("/usr/bin/apt-get")),
+        /^worker1: not Debian or the like, .*, got Debian GNU.*; use such a host$/,
+      ],
+      [
+        said({}, hide("/usr/bin/curl")),
+        /^worker1: programs that are missing, got no curl; apt-get install curl /,
+      ],
+      [
+        said({ units: "ssh" }),
+        /^worker1: a ssh.service of its own, got \/lib\/systemd\/system\/ssh.service; remove/,
+      ],
+      [
+        said({ folders: "/home" }),
+        /^worker1: \/home is not empty, got ada; move what is in it away, or use another host$/,
+      ],
+      [
+        said({ ports: "22" }),
+        /^worker1: port 22 is taken, got ssh.service; stop what listens there, or use another host$/,
+      ],
+      [
+        said({ mirror: "/no where" }),
+        /^worker1: without the mirror of artifacts, got no \/no where\/SHA256SUMS; copy or mount/,
+      ],
+    ];
+    for (const [found, expected] of rows) assert.match(await found, expected);
   });
 
   it("become a cluster, by a user with sudo and through the jump box", async () => {
@@ -152,6 +263,10 @@ describe("existing hosts", function () {
     assert.match(said, /^ +\d+ unchanged$/m);
     assert.doesNotMatch(said, /^ +[-+~]/m);
     assert.equal(logins, 0);
+    // On another computer nobody knows that they have passed; their own services are in nobody's way.
+    await rm(`.state/${stack.name}/hosts-checked`);
+    const { stdout } = await step("pulumi up after another check", () => stack.up());
+    assert.match(stdout, /^ +~ \d+ updated$/m);
   });
 
   it("are as they were once the cluster is destroyed, but for what etcd has stored", async function () {

@@ -98,7 +98,8 @@ find / /var/lib/containerd /var/lib/kubelet -xdev \\( -path /tmp -o -path /var/l
   ! -path /var/lib/containerd ! -path /var/lib/kubelet ! -path '/home/*/.cache*' \\
   \\( -type d -printf 'folder %p %m %u:%g\\n' -o -type l -printf 'link %p %l\\n' -o -printf 'file %p %m %u:%g %s %T@\\n' \\)
 awk '{ print "mount", $2, $3 }' /proc/self/mounts
-ps -eo args= | grep -v -e '^ps ' -e '^grep ' -e '^bash -c' -e '^sshd: ' -e '^awk' -e systemd-timedated -e '(sd-pam)' | sed 's/^/process /' | sort -u
+processes=$(ps -eo args=)
+grep -v -e '^ps ' -e '^bash -c' -e '^sshd: ' -e systemd-timedated -e '(sd-pam)' <<<"$processes" | sed 's/^/process /' | sort -u
 ip -o link | awk '{ print "interface", $2 }'
 ip route show table all | sed 's/^/route /'
 ip netns list | sed 's/^/namespace /'
