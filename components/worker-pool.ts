@@ -9,7 +9,6 @@ import { managedLabel } from "./render/guest-nodes.ts";
 import { type KubeProxyMode, kubeProxyService } from "./render/kube-proxy.ts";
 import { joinCommand } from "./render/kubeadm.ts";
 import {
-  bootstrapKubeconfigPath,
   type JoinMode,
   kubeletKubeconfigPath,
   kubeletPki,
@@ -106,13 +105,7 @@ export class WorkerPool extends pulumi.ComponentResource {
             { path: "/etc/kubernetes/pki", mode: "0711", owner: "root:root" },
             { path: "/etc/kubernetes/manifests", mode: "0700", owner: "root:root" },
           ],
-          data: [
-            "/var/lib/kubelet",
-            // Where a machine joins by itself, it has written these.
-            kubeletKubeconfigPath,
-            bootstrapKubeconfigPath,
-            ...(args.join === "kubeadm" ? ["/etc/kubernetes/pki/ca.crt"] : []),
-          ],
+          data: ["/var/lib/kubelet"],
           files: [
             { path: `${kubeletPki}/ca.crt`, text: args.ca.certPem },
             ...trustBundle(kubeletPki, args.ca),
