@@ -544,7 +544,8 @@ discard() { # PATH
   elif [[ " ${directories[*]} " == *" $1 "* ]] || claimed "$1" || mountpoint -q "$1"; then
     find "$1" -xdev -mindepth 1 -delete
   else
-    rm -rf --one-file-system "$1"
+    # Another service may be putting something there at this moment, which then takes it away itself.
+    rm -rf --one-file-system "$1" 2>/dev/null || rm -rf --one-file-system "$1" 2>/dev/null || [[ -d $1 ]]
   fi
 }
 

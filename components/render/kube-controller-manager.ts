@@ -50,6 +50,8 @@ export function kubeControllerManagerService(args: {
       `${pki}/controller-manager.key`,
     ],
     health: "curl --fail --silent --max-time 5 --insecure https://127.0.0.1:10257/healthz",
+    // The folder of volume plugins, which kubelets make, too.
+    data: ["/usr/libexec/kubernetes"],
     files: [
       {
         path: "/etc/systemd/system/kube-controller-manager.service",
