@@ -97,13 +97,14 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
       { input: now },
       { parent: this, ignoreChanges: ["input"] },
     );
-    return pulumi.all([certPem, output]).apply(async ([pem, before]) => {
+    // In a preview the former is known, while a new certificate is not.
+    const same = output.apply(async (before) => {
       if (before !== now)
         await refuse(
           `certificates.authority: not the one that this cluster was made with, got ${now}; put ${before} back, or make another cluster`,
         );
-      return pem;
     });
+    return pulumi.all([certPem, same]).apply(([pem]) => pem);
   }
 
   #own(name: Authority, { caValidityHours }: Validity) {

@@ -145,12 +145,11 @@ export class WorkerPool extends pulumi.ComponentResource {
           spec: {
             podCIDR: podCidr,
             podCIDRs: [podCidr],
-            ...(args.taints.length > 0 && {
-              taints: args.taints.map(({ value, ...taint }) => ({
-                ...taint,
-                ...(value !== "" && { value }),
-              })),
-            }),
+            // None is said, too: what is merely left out stays where others have written to the list.
+            taints: args.taints.map(({ value, ...taint }) => ({
+              ...taint,
+              ...(value !== "" && { value }),
+            })),
           },
         },
         {

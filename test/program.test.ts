@@ -397,7 +397,7 @@ describe("the program", () => {
       for (const machine of workers) {
         const { metadata, spec } = kubernetes("core/v1:NodePatch", machine);
         assert.deepEqual(metadata.labels, { "app.kubernetes.io/managed-by": "pulumi" });
-        assert.equal(spec.taints, undefined);
+        assert.deepEqual(spec.taints, []);
       }
     });
     it("Nodes have the pod ranges of the settings before their kubelets start", () => {

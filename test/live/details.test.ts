@@ -206,10 +206,8 @@ describe("details of the nodes of a small cluster", function () {
           /Verify return code: 0 \(ok\)/,
         );
       }
-      assert.match(
-        await stack.kubectl([`--namespace=${namespace}`, "exec", "web1", "--", "hostname"]),
-        /^web1$/m,
-      );
+      const lookUp = ["/agnhost", "connect", "kubernetes.default.svc.cluster.local:443"];
+      await stack.kubectl([`--namespace=${namespace}`, "exec", "web1", "--", ...lookUp]);
       const [hash] = await stack.output<string[]>("caCertHashes");
       const spki = `openssl x509 -in ${company}/ca.pem -noout -pubkey | openssl pkey -pubin -outform der | sha256sum`;
       assert.equal(hash, `sha256:${(await output("bash", ["-c", spki])).split(" ")[0]}`);
@@ -367,6 +365,10 @@ describe("details of the nodes of a small cluster", function () {
       delete settings.workerPools![0]!.staticPods;
     });
     assert.deepEqual(restarted, []);
+    await step("pulumi refresh", () =>
+      stack.succeeding("refresh", "--yes", "--skip-preview", "--expect-no-changes"),
+    );
+    await step("pulumi preview", () => stack.succeeding("preview", "--expect-no-changes"));
     await step("no static pod is left", () =>
       eventually(async () => {
         const pods = await list(stack, "pods", "--namespace=default");
