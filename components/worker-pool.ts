@@ -36,8 +36,8 @@ export interface WorkerPoolArgs {
   readonly workers: readonly Worker[];
   /** Labels of its Nodes. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Taints of its Nodes. */
-  readonly taints: readonly Taint[];
+  /** All taints of its Nodes; undefined where they are not looked after. */
+  readonly taints: readonly Taint[] | undefined;
   /** Pods that its kubelets run without being told by the API. */
   readonly staticPods: readonly StaticPod[];
   /** How many workers may change at the same time. */
@@ -145,11 +145,13 @@ export class WorkerPool extends pulumi.ComponentResource {
           spec: {
             podCIDR: podCidr,
             podCIDRs: [podCidr],
-            // None is said, too: what is merely left out stays where others have written to the list.
-            taints: args.taints.map(({ value, ...taint }) => ({
-              ...taint,
-              ...(value !== "" && { value }),
-            })),
+            // What is merely left out stays where a controller has written to the list meanwhile.
+            ...(args.taints && {
+              taints: args.taints.map(({ value, ...taint }) => ({
+                ...taint,
+                ...(value !== "" && { value }),
+              })),
+            }),
           },
         },
         {

@@ -45,7 +45,8 @@ export interface MachineSettings {
 export interface WorkerPoolSettings {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
-  readonly taints: readonly Taint[];
+  /** Undefined where they are not looked after. */
+  readonly taints: readonly Taint[] | undefined;
   readonly staticPods: readonly StaticPod[];
   /** How many of its machines an update may restart at a time. */
   readonly maxUnavailable: number;
@@ -257,7 +258,7 @@ function settingsFrom(parsed: Parsed, context: Context): Settings {
     controllerTaints: taints(parsed.controllerTaints),
     workerPools: parsed.workerPools.map(({ kubelet, ...pool }) => ({
       ...pool,
-      taints: taints(pool.taints),
+      taints: pool.taints && taints(pool.taints),
       discovery: pool.discovery ?? "token",
       machines: machines(pool.machines, kubelet),
     })),

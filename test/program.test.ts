@@ -382,6 +382,17 @@ describe("the program", () => {
       return found!.inputs as any;
     };
 
+    it("Nodes have no taints where that is said, and are left alone where nothing is", async () => {
+      const { graph: untainted } = await runProgram({
+        settings: (settings) => {
+          settings.controllerTaints = [];
+          settings.workerPools[0]!.taints = [];
+        },
+      });
+      for (const { inputs } of untainted.ofType("kubernetes:core/v1:NodePatch"))
+        assert.deepEqual((inputs.spec as { taints?: unknown }).taints, []);
+    });
+
     it("Nodes have the labels and taints of their pool", () => {
       for (const machine of controllers) {
         const { metadata, spec } = kubernetes("core/v1:NodePatch", machine);
@@ -397,7 +408,7 @@ describe("the program", () => {
       for (const machine of workers) {
         const { metadata, spec } = kubernetes("core/v1:NodePatch", machine);
         assert.deepEqual(metadata.labels, { "app.kubernetes.io/managed-by": "pulumi" });
-        assert.deepEqual(spec.taints, []);
+        assert.equal(spec.taints, undefined);
       }
     });
     it("Nodes have the pod ranges of the settings before their kubelets start", () => {

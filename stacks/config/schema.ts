@@ -235,7 +235,7 @@ export const schema = group({
     group({
       name: name("workers"),
       labels: labels.prefault({}),
-      taints: taints.default([]),
+      taints: taints.optional(),
       staticPods: staticPods.default([]),
       maxUnavailable: count.default(1),
       join: oneOf(["certificates", "bootstrapToken", "kubeadm"], "not a way to join").default(

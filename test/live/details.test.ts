@@ -363,6 +363,7 @@ describe("details of the nodes of a small cluster", function () {
   itOnceUp("a static pod that is taken out of the settings ends", async () => {
     const { restarted } = await update("no static pod", (settings) => {
       delete settings.workerPools![0]!.staticPods;
+      delete settings.workerPools![0]!.taints;
     });
     assert.deepEqual(restarted, []);
     await step("pulumi refresh", () =>
