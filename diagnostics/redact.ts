@@ -18,8 +18,12 @@ const rules: readonly (readonly [RegExp, string])[] = [
     new RegExp(`\\b(${names}\\\\?["']?\\s*[:=]\\s*)(\\\\?"[^"]*"|'[^']*'|[^\\s,;&}"']+)`, "gi"),
     `$1${removed}`,
   ],
+  // Hashes of passwords, as crypt(3) has them.
+  [/\$(?:\d[a-z]?|y|gy)\$[\w./$=,+-]{20,}/g, removed],
   // What is long and has all kinds of letters and digits: base64 of a key. Digests and ids are written in small letters.
   [/(?=[A-Za-z+/]*\d)(?=[a-z\d+/]*[A-Z])(?=[A-Z\d+/]*[a-z])[A-Za-z\d+/]{32,}={0,2}/g, removed],
+  // Longer still, it may have no digits.
+  [/(?=[a-z\d+/]*[A-Z])(?=[A-Z\d+/]*[a-z])[A-Za-z\d+/]{40,}={0,2}/g, removed],
 ];
 
 /** A text without what may be a private key, a token, a password or the credentials of a kubeconfig. */

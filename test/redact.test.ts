@@ -19,6 +19,14 @@ describe("a text for a report of a bug", () => {
       "secret: q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=",
       "secret: (removed)",
     ],
+    "a key in base64 that has no digits": [
+      "key: GRWgrrwpuecSBkbhIWIXcHWowdzeXEblvMGbGrDo++k=",
+      "key: (removed)",
+    ],
+    "the hash of a password": [
+      "$2a$10$N9qo8uLOickgx2ZMRZoMye.IjZAgcfl7p92ldGxad68LJZdL17lhW here",
+      "(removed) here",
+    ],
     "the key of a kubeconfig": [
       `    client-key-data: ${pem.slice(0, 9)}`,
       "    client-key-data: (removed)",
