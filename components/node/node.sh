@@ -565,9 +565,10 @@ uninstall() {
     systemctl unmask --quiet "$one" 2>/dev/null || true
     systemctl disable --quiet "$one" 2>/dev/null || true
   done
-  for one in "${kept[@]}"; do
-    [[ ! -e $one ]] || echo "kept on $(hostname): $one"
-  done
+  # What was left behind by one service may have gone with another.
+  ((${#kept[@]} == 0)) ||
+    mapfile -t kept < <(find "${kept[@]}" -maxdepth 0 -type d ! -empty 2>/dev/null)
+  for one in "${kept[@]}"; do echo "kept on $(hostname): $one"; done
   for one in "${users[@]}"; do
     file=
     ((${#kept[@]} == 0)) || file=$(find "${kept[@]}" -user "$one" -print -quit 2>/dev/null)

@@ -1250,6 +1250,9 @@ http { access_log /run/requests; server { listen 127.0.0.1:7080; root /srv; } }
         directories: [{ path: "/var/lib/going", mode: "0700", owner: "going:going" }],
       });
       await instead("apt-get", "exit 0", () => apply(one));
+      await machine.output(
+        "printf '%s\\n' /nowhere /opt/kthw/empty >/var/lib/kthw/kept; mkdir /opt/kthw/empty",
+      );
       await machine.output("install -o going /dev/null /var/lib/going/worth");
       await done(node("remove", one));
       const { code, stdout } = await instead("apt-mark", "echo $* >/run/apt-mark", () =>
