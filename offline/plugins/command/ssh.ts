@@ -206,6 +206,9 @@ const forward = (between: ssh2.Client, to: Entrance): Promise<ClientChannel> =>
 /** The command has certainly not been started, so that it may be tried once more. */
 class NotStarted extends Error {}
 
+/** A busy server still counts sessions that have ended: it has no room for another one yet. */
+class NoRoom extends NotStarted {}
+
 function execute(client: ssh2.Client, call: Call): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     // The listeners are set here and now: the answers to a quick command arrive together with that to its start, and
@@ -215,6 +218,7 @@ function execute(client: ssh2.Client, call: Call): Promise<Outcome> {
         if (error === undefined) finish(channel, call).then(resolve, reject);
         else if (error.message === "Unable to exec")
           reject(new Error(`EOF: running ${quote(call.command)}:\n`));
+        else if ("reason" in error) reject(new NoRoom(error.message));
         else reject(new NotStarted(error.message));
       });
     } catch (error) {
@@ -252,6 +256,19 @@ function finish(channel: ClientChannel, call: Call): Promise<Outcome> {
   });
 }
 
+/** For half a minute it is tried again where there is no room: ending the connection would end what runs on it. */
+async function executeOnceThereIsRoom(client: ssh2.Client, call: Call): Promise<Outcome> {
+  for (let left = 300; ; left--) {
+    try {
+      return await execute(client, call);
+    } catch (error) {
+      if (!(error instanceof NoRoom) || left === 0) throw error;
+    }
+    call.signal.throwIfAborted();
+    await sleep(100);
+  }
+}
+
 /** Runs one command to its end. A connection that has died is dialled anew, but only before the command has started. */
 export async function run(to: Connection, call: Call): Promise<Outcome> {
   const key = JSON.stringify(to);
@@ -272,7 +289,7 @@ export async function run(to: Connection, call: Call): Promise<Outcome> {
       });
       const dialled = machine.client;
       try {
-        return await execute(await dialled, call);
+        return await executeOnceThereIsRoom(await dialled, call);
       } catch (error) {
         const lost = error instanceof NotStarted;
         dialled.then(
