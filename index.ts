@@ -173,12 +173,13 @@ export const kubeconfig = once(dns.ready, controlPlane.kubeconfig);
 export const endpoint = once(controlPlane.ready, serverUrl(made.endpoint.fromOperator));
 /** What `kubeadm join --discovery-token-ca-cert-hash` takes. */
 export const caCertHashes = ca.certHashes;
+// Pulumi warns of an output that is undefined, not of one that is null.
 /** Makes a node of a machine that is not in the settings, with the token of each name: secrets. */
-export const joinCommands = joinTokens?.commands;
+export const joinCommands = joinTokens?.commands ?? null;
 /** The same with the first token. */
-export const joinCommand = joinCommands?.[settings.joinTokens[0]!.name];
+export const joinCommand = joinCommands?.[settings.joinTokens[0]!.name] ?? null;
 /** Where machines find the mirror of binaries and images; nothing where they download them from upstream. */
-export const mirror = artifacts.mirrorUrl;
+export const mirror = artifacts.mirrorUrl ?? null;
 /** Every machine: its address, its role, and how to open a shell on it. */
 export const machines = [
   { role: "load balancer", nodes: loadBalancers },

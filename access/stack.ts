@@ -23,10 +23,16 @@ export interface StackOutputs {
 
 /** The outputs of a stack that are no secrets; fails if there are none, since none of its updates has succeeded. */
 export async function outputsOf(stack: string): Promise<StackOutputs> {
-  const { machines, ...others } = await ask<Partial<StackOutputs>>(stack, "output", "--json");
+  const { machines, mirror } = await ask<Outputs>(stack, "output", "--json");
   if (machines === undefined)
     throw new Error(`stack ${stack} has no cluster yet: no update of it has succeeded`);
-  return { machines, ...others };
+  return { machines, ...(mirror && { mirror }) };
+}
+
+/** What `outputsOf` reads: a stack without a cluster has none of it, one without a mirror a null. */
+interface Outputs {
+  readonly machines?: readonly StackMachine[];
+  readonly mirror?: string | null;
 }
 
 /** The machines of a stack, those of an update that has failed included; fails if there are none. */

@@ -68,8 +68,8 @@ describe("machines join", () => {
       assert.ok(!types.has(type), type);
     assert.ok(!authentication(graph).includes(clusterInfoPath));
     for (const machine of ["cp1", "worker1"]) assert.ok(!fetches(graph, machine, "kubeadm"));
-    assert.equal(exports.joinCommand, undefined);
-    assert.equal(exports.joinCommands, undefined);
+    assert.equal(exports.joinCommand, null);
+    assert.equal(exports.joinCommands, null);
   });
 
   it("with a graph that has every URN once and is the same in a preview", () => {
