@@ -60,7 +60,7 @@ try {
     }
     const joining = await joinWorker(stack, join, index + 3);
     rows.push([
-      `a booted worker joins by \`${join}\``,
+      `a worker joins by \`${join}\``,
       `<= ${bars.joinSeconds[join]} s, no restart elsewhere`,
       moved(joining),
     ]);
