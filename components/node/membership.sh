@@ -36,6 +36,7 @@ dead() { # NODE
 }
 
 drain() { # NODE; 2 if the machine is dead
+  local status=0
   ! dead "$1" || return 2
   kubectl --kubeconfig="$credentials" drain "$1" --ignore-daemonsets --delete-emptydir-data --force \
     --timeout="${DRAIN_TIMEOUT}s" </dev/null >&2 &
@@ -44,13 +45,16 @@ drain() { # NODE; 2 if the machine is dead
     if dead "$1"; then
       kill "$drainer" 2>/dev/null || true
       wait "$drainer" || true
+      drainer=
       return 2
     fi
     for _ in {1..10}; do
       ! kill -0 "$drainer" 2>/dev/null || sleep 0.2
     done
   done
-  wait "$drainer" || return 1
+  wait "$drainer" || status=1
+  drainer=
+  return "$status"
 }
 
 forget() { # NODE: it has left, and cannot be given back
