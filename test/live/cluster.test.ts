@@ -8,6 +8,7 @@ import { effective, nameOf, type ResourceState } from "../../preview/steps.ts";
 import {
   agnhost,
   architecture,
+  etcdctl,
   importTestImage,
   list,
   namespace,
@@ -459,12 +460,6 @@ describe("a cluster on this computer", function () {
     assert.deepEqual(found, []);
   });
 });
-
-const pki = "/etc/kubernetes/pki";
-const etcdctl = [
-  `/opt/kthw/etcd/*/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=${pki}/etcd/ca.crt`,
-  `--cert=${pki}/apiserver-etcd-client.crt --key=${pki}/apiserver-etcd-client.key`,
-].join(" ");
 
 /** Bundles the logs of a stack; what was said, and the texts of the bundle by path. */
 async function writeLogs(

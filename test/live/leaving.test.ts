@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { changedPaths, planOf } from "../../preview/plan.ts";
-import { list, namespace, place, podSpec, readyNodes, startPod } from "./support/cluster.ts";
+import {
+  etcdctl,
+  list,
+  namespace,
+  place,
+  podSpec,
+  readyNodes,
+  startPod,
+} from "./support/cluster.ts";
 import { LiveStack, type WrittenSettings } from "./support/live-stack.ts";
 import { changed, restarted } from "./support/machines.ts";
 import { bootMachines, createCluster } from "./support/measures.ts";
@@ -185,12 +193,6 @@ describe("machines that leave a cluster", function () {
     return members.map(({ name }: { name: string }) => name).sort();
   }
 });
-
-const pki = "/etc/kubernetes/pki";
-const etcdctl = [
-  `/opt/kthw/etcd/*/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=${pki}/etcd/ca.crt`,
-  `--cert=${pki}/apiserver-etcd-client.crt --key=${pki}/apiserver-etcd-client.key`,
-].join(" ");
 
 /** Names of all Nodes, Ready or not. */
 async function nodes(stack: LiveStack): Promise<string[]> {

@@ -20,6 +20,14 @@ export const { agnhost } = testImages(version, architecture);
 /** Namespace in Kubernetes of all that the tests make. */
 export const namespace = "live-test";
 
+const pki = "/etc/kubernetes/pki";
+
+/** Command line of etcdctl on a controller, which asks its own member. */
+export const etcdctl = [
+  `/opt/kthw/etcd/*/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=${pki}/etcd/ca.crt`,
+  `--cert=${pki}/apiserver-etcd-client.crt --key=${pki}/apiserver-etcd-client.key`,
+].join(" ");
+
 /** What the tests read of a Kubernetes object. */
 export interface KubernetesObject {
   readonly metadata: { readonly name: string; readonly labels?: Record<string, string> };
