@@ -507,6 +507,9 @@ remove() {
   [[ -z $unit ]] || claimed "$units/$unit" || stop "$unit"
   for command in "${teardowns[@]}"; do tear_down "$command"; done
   for path in "${data[@]}"; do discard "$path"; done
+  # Two that go at the same time would each leave to the other what both have.
+  exec 9<"$state"
+  flock 9
   find_superfluous
   for path in "${paths[@]}" "${directories[@]}" "${superfluous[@]}"; do unplace "$path"; done
   # What is a service's own and not listed as data outlives it: it may be worth something.
@@ -514,6 +517,7 @@ remove() {
     [[ ! -d $path || -z $(find "$path" -mindepth 1 -print -quit) ]] || claimed "$path" || remember kept "$path"
   done
   rm -rf "$record"
+  exec 9<&-
   [[ -n $reload_systemd ]] || return 0
   systemctl daemon-reload
   systemctl reset-failed "$unit" 2>/dev/null || true

@@ -402,9 +402,11 @@ describe("a cluster on this computer", function () {
     assert.ok(files.has("machines/worker1/journal") && files.has("cluster/events"));
     await step("pulumi up", () => stack.up());
     await step("its node takes pods", () =>
-      eventually(() => startPod(stack, "after-reboot", "worker2")),
+      eventually(async () => {
+        assert.deepEqual(await readyNodes(stack), [...controllers, ...workers]);
+        await startPod(stack, "after-reboot", "worker2");
+      }),
     );
-    assert.deepEqual(await readyNodes(stack), [...controllers, ...workers]);
     await step("pulumi preview", withoutChange);
   });
 
@@ -436,7 +438,9 @@ describe("a cluster on this computer", function () {
       "--output=jsonpath={.data.value}",
     );
     assert.equal(value, "still-there");
-    assert.deepEqual(await readyNodes(stack), [...controllers, ...workers]);
+    await eventually(async () =>
+      assert.deepEqual(await readyNodes(stack), [...controllers, ...workers]),
+    );
     await step("pulumi preview", withoutChange);
   });
 

@@ -161,8 +161,10 @@ describe("machines that leave a cluster", function () {
       "cp1",
       `rm -r ${dropIn} && systemctl daemon-reload && systemctl restart etcd.service`,
     );
-    await eventually(async () => assert.deepEqual(await members(), controllers));
-    assert.deepEqual(await readyNodes(stack), [...controllers, "worker1", "worker2"]);
+    await eventually(async () => {
+      assert.deepEqual(await members(), controllers);
+      assert.deepEqual(await readyNodes(stack), [...controllers, "worker1", "worker2"]);
+    });
     const units = restarted(before, await stack.machines.lookAll());
     assert.ok(!units.some((unit) => unit.includes("kube-apiserver")), `${units}`);
     await stack.write(settings);

@@ -233,10 +233,14 @@ describe("kthw-node on a machine", function () {
 
     it("of services that are placed side by side share folders and users", async () => {
       const all = ["side1", "side2", "side3"].map((name) =>
-        service(name, [file(`/etc/side/by/${name}`, { owner: "side:side" })], { users: ["side"] }),
+        service(name, [file(`/etc/side/by/${name}`, { owner: "side:side" })], {
+          users: ["side"],
+          directories: [{ path: "/etc/side/by", mode: "0755", owner: "root:root" }],
+        }),
       );
       await Promise.all(all.map(apply));
-      await Promise.all(all.map((one) => done(node("remove", one))));
+      const slowly = `[[ "$*" != "-rf /var/lib/kthw/services/"* ]] || sleep 1\nexec $program "$@"`;
+      await instead("rm", slowly, () => Promise.all(all.map((one) => done(node("remove", one)))));
       assert.equal(await exists("/etc/side"), false);
     });
 
