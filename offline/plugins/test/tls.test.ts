@@ -240,3 +240,18 @@ describe("inputs that are refused", () => {
     });
   });
 });
+
+describe("private keys", () => {
+  it("can be made by the thousand in one process", () => {
+    const script = `
+      import { provider } from ${JSON.stringify(new URL("../tls/index.ts", import.meta.url).href)};
+      const { create } = provider.resources["tls:index/privateKey:PrivateKey"];
+      for (let made = 0; made < 3000; made++)
+        await create({ algorithm: "ECDSA", ecdsaCurve: "P256" }, {});`;
+    execFileSync(
+      process.execPath,
+      ["--max-semi-space-size=1", "--import", "tsx", "--input-type=module", "--eval", script],
+      { cwd: import.meta.dirname, timeout: 60_000 },
+    );
+  });
+});

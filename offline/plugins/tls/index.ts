@@ -1,5 +1,12 @@
 /** Keys, certificates and certificate requests, as the plugin tls makes them. */
-import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  type ED25519KeyPairOptions,
+  generateKeyPairSync,
+  type KeyObject,
+} from "node:crypto";
 import type { Context, Made, Plugin, Resource } from "../protocol/provider.ts";
 import {
   type Failures,
@@ -135,17 +142,29 @@ const certificate = (
   }),
 });
 
-const generate = ({ algorithm, rsaBits, ecdsaCurve }: Properties): KeyObject => {
+const encodings: ED25519KeyPairOptions<"der", "der"> = {
+  publicKeyEncoding: { format: "der", type: "spki" },
+  privateKeyEncoding: { format: "der", type: "pkcs8" },
+};
+
+const generated = ({ algorithm, rsaBits, ecdsaCurve }: Properties): Buffer => {
   switch (algorithm) {
-    case "RSA":
-      return generateKeyPairSync("rsa", { modulusLength: Number(rsaBits ?? 2048) }).privateKey;
-    case "ECDSA":
-      return generateKeyPairSync("ec", { namedCurve: curves[String(ecdsaCurve ?? "P224")]! })
-        .privateKey;
+    case "RSA": {
+      const modulusLength = Number(rsaBits ?? 2048);
+      return generateKeyPairSync("rsa", { modulusLength, ...encodings }).privateKey;
+    }
+    case "ECDSA": {
+      const namedCurve = curves[String(ecdsaCurve ?? "P224")]!;
+      return generateKeyPairSync("ec", { namedCurve, ...encodings }).privateKey;
+    }
     default:
-      return generateKeyPairSync("ed25519").privateKey;
+      return generateKeyPairSync("ed25519", encodings).privateKey;
   }
 };
+
+/** Read from its bytes: Node.js waits for itself when it exports a key while it clears away the job that generated that key. */
+const generate = (inputs: Properties): KeyObject =>
+  createPrivateKey({ key: generated(inputs), format: "der", type: "pkcs8" });
 
 const pems: Record<string, "pkcs1" | "sec1"> = { rsa: "pkcs1", ec: "sec1" };
 
