@@ -109,10 +109,20 @@ function connectionTo({
 }
 
 function commandLine(to: EntranceSettings, through: EntranceSettings | undefined): string {
-  const ssh = ({ port, privateKeyFile }: EntranceSettings) => `ssh -p ${port} -i ${privateKeyFile}`;
-  const proxy =
-    through && `-o ProxyCommand="${ssh(through)} -W %h:%p ${through.user}@${through.host}" `;
-  return `${ssh(to)} ${proxy ?? ""}${to.user}@${to.host}`;
+  if (through === undefined) return `${ssh(to)} ${to.user}@${to.host}`;
+  // ssh replaces %h and %p; what the jump box's own ssh replaces is written twice.
+  const proxy = `${ssh(through).replaceAll("%", "%%")} -W %h:%p ${through.user}@${through.host}`;
+  return `${ssh(to)} -o ProxyCommand="${proxy}" ${to.user}@${to.host}`;
+}
+
+/** Options of ssh(1): a host whose key is known must show that one. */
+function ssh({ port, privateKeyFile, hostKey }: EntranceSettings): string {
+  const [type, key] = hostKey?.split(" ") ?? [];
+  const known =
+    key === undefined
+      ? ""
+      : ` -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null -o 'KnownHostsCommand=/bin/echo %H ${type} ${key}'`;
+  return `ssh -p ${port} -i ${privateKeyFile}${known}`;
 }
 
 function machinesOf({ loadBalancers, controllers, workerPools }: Settings) {
