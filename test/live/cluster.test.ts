@@ -17,7 +17,9 @@ import {
   version,
 } from "./support/cluster.ts";
 import { type Computer, differences, lookAtComputer } from "./support/computer.ts";
-import { type Exported, LiveStack, type WrittenSettings } from "./support/live-stack.ts";
+import type { Exported, LiveStack } from "./support/live-stack.ts";
+import { describeLive } from "./support/live-tests.ts";
+import { writeLogs } from "./support/logs.ts";
 import {
   changed,
   changedFiles,
@@ -37,22 +39,19 @@ import {
 } from "./support/measures.ts";
 import { differencesFromPlan } from "./support/planned.ts";
 import { Prober } from "./support/prober.ts";
-import { eventually, output, sleep, step, succeeded } from "./support/run.ts";
+import { eventually, sleep, step } from "./support/run.ts";
 import { leaks, type SecretTexts, secretTexts } from "./support/secrets.ts";
 
 const controllers = ["cp1", "cp2", "cp3"];
 const workers = ["worker1", "worker2"];
 
-describe("a cluster on this computer", function () {
-  this.timeout(900_000);
+describeLive("a cluster on this computer", (live) => {
+  const { itOnceUp } = live;
   let stack: LiveStack;
   let computer: Computer;
   /** What a worker is like before anything was put on it. */
   let emptyWorker: Look;
   let kubeconfig: string;
-  let settings: WrittenSettings;
-  let isUp = false;
-  let hasFailed = false;
   const secrets: SecretTexts = new Map();
 
   const inNamespace = (...args: string[]) => stack.kubectl([`--namespace=${namespace}`, ...args]);
@@ -67,37 +66,9 @@ describe("a cluster on this computer", function () {
   const withoutChange = () => stack.succeeding("preview", "--expect-no-changes");
 
   before(async () => {
-    stack = await step("remove what an earlier run left", () => LiveStack.create());
+    stack = live.stack;
     computer = await lookAtComputer(stack.name);
   });
-
-  beforeEach(function () {
-    console.log(`  ${this.currentTest?.title}`);
-    settings = stack.settings;
-  });
-
-  /** What failed leaves its logs, and the stack as the other tests expect it. */
-  afterEach(async function () {
-    if (this.currentTest?.state !== "failed") return;
-    hasFailed = true;
-    await stack.keepLogs(this.currentTest.title);
-    await stack.write(settings);
-    if (!isUp) return;
-    await stack.pulumi("cancel", "--yes");
-    await step("put the stack right again", () => stack.pulumi("up", "--yes", "--skip-preview"));
-  });
-
-  after(async () => {
-    await stack.remove();
-    if (hasFailed) console.log(`\n  logs of what failed: ${stack.logs}`);
-    else await rm(stack.logs, { recursive: true });
-  });
-
-  const itOnceUp = (title: string, test: () => Promise<void>) =>
-    it(title, function () {
-      if (!isUp) this.skip();
-      return test();
-    });
 
   it("comes up from booted, empty machines, all nodes Ready and DNS answering from a pod", async () => {
     await bootMachines(stack);
@@ -105,7 +76,7 @@ describe("a cluster on this computer", function () {
     emptyWorker = before.get("worker1")!;
     const plan = planOf(await step("pulumi preview", () => stack.preview()));
     const seconds = await createCluster(stack);
-    isUp = true;
+    live.isUp = true;
     const made = changed(before, await stack.machines.lookAll());
     assert.deepEqual(
       made.filter((path) => !isOfEtcd(path) && !isOfUsers(path) && !path.includes(agnhost.file)),
@@ -249,7 +220,7 @@ describe("a cluster on this computer", function () {
       changes.map((line) => line.replaceAll(/[\s|]+/g, " ").trim()),
       ["- maxPods: 64", "+ maxPods: 65"],
     );
-    await stack.write(settings);
+    await live.restoreSettings();
   });
 
   itOnceUp("adds a worker: first refuses a binary that is not what it should be", async () => {
@@ -337,7 +308,7 @@ describe("a cluster on this computer", function () {
     assert.deepEqual(elsewhere, []);
     assert.equal(await stack.kubectl(["get", "--raw", "/readyz"]), "ok");
 
-    await stack.write(settings);
+    await live.restoreSettings();
     await step("pulumi up without it", () => stack.up());
     assert.deepEqual(changed(before, await stack.machines.lookAll()), []);
     assert.deepEqual(differingResources(state, await stack.export()), []);
@@ -383,7 +354,7 @@ describe("a cluster on this computer", function () {
         assert.ok(seconds <= 15, `took ${seconds.toFixed(1)} s`);
       }
     });
-    await stack.write(settings);
+    await live.restoreSettings();
     const after = await stack.machines.lookAll();
     assert.deepEqual([changed(before, after), logins(before, after)], [[], {}]);
     assert.deepEqual(differingResources(state, await stack.export()), []);
@@ -449,7 +420,7 @@ describe("a cluster on this computer", function () {
     async () => {
       await stack.machines.kill("worker1");
       await destroy(stack);
-      isUp = false;
+      live.isUp = false;
       assert.deepEqual(differences(computer, await lookAtComputer(stack.name)), []);
     },
   );
@@ -464,22 +435,6 @@ describe("a cluster on this computer", function () {
     assert.deepEqual(found, []);
   });
 });
-
-/** Bundles the logs of a stack; what was said, and the texts of the bundle by path. */
-async function writeLogs(
-  stack: LiveStack,
-): Promise<{ readonly said: string; readonly files: Map<string, string> }> {
-  const { stdout } = succeeded(await stack.script("diagnostics/write-logs.ts"));
-  const [, archive] = /^written to (.*)$/m.exec(stdout) ?? [];
-  const files = new Map<string, string>();
-  const list = await output("tar", ["--list", "--file", archive!]);
-  for (const path of list.split("\n").filter((one) => one !== "" && !one.endsWith("/"))) {
-    const text = await output("tar", ["--extract", "--to-stdout", "--file", archive!, path]);
-    files.set(path.slice(path.indexOf("/") + 1), text);
-  }
-  await rm(archive!);
-  return { said: stdout, files };
-}
 
 /** Files by which machines differ before anything is put on them. */
 function isIdentity(file: string): boolean {

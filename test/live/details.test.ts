@@ -14,7 +14,8 @@ import {
   readyNodes,
   startPod,
 } from "./support/cluster.ts";
-import { LiveStack, type WrittenSettings } from "./support/live-stack.ts";
+import type { LiveStack, WrittenSettings } from "./support/live-stack.ts";
+import { describeLive } from "./support/live-tests.ts";
 import { changed, restarted } from "./support/machines.ts";
 import { eventually, output, step } from "./support/run.ts";
 
@@ -46,17 +47,14 @@ interface NodeObject extends KubernetesObject {
   };
 }
 
-describe("details of the nodes of a small cluster", function () {
-  this.timeout(900_000);
+describeLive("details of the nodes of a small cluster", (live) => {
+  const { itOnceUp } = live;
   let stack: LiveStack;
-  let settings: WrittenSettings;
-  let isUp = false;
-  let hasFailed = false;
   /** Folder of a company's authorities: root.pem, and ca.pem that it signed. */
   let company: string;
 
   before(async () => {
-    stack = await step("remove what an earlier run left", () => LiveStack.create());
+    stack = live.stack;
     company = await makeAuthorities();
     await stack.configure((settings) => {
       settings.controllers = settings.controllers!.slice(0, 1);
@@ -69,31 +67,7 @@ describe("details of the nodes of a small cluster", function () {
     });
   });
 
-  beforeEach(function () {
-    console.log(`  ${this.currentTest?.title}`);
-    settings = stack.settings;
-  });
-
-  /** What failed leaves its logs, and the stack as the other tests expect it. */
-  afterEach(async function () {
-    if (this.currentTest?.state !== "failed") return;
-    hasFailed = true;
-    await stack.keepLogs(this.currentTest.title);
-    await stack.write(settings);
-  });
-
-  after(async () => {
-    await stack.remove();
-    await rm(company, { recursive: true });
-    if (hasFailed) console.log(`\n  logs of what failed: ${stack.logs}`);
-    else await rm(stack.logs, { recursive: true });
-  });
-
-  const itOnceUp = (title: string, test: () => Promise<void>) =>
-    it(title, function () {
-      if (!isUp) this.skip();
-      return test();
-    });
+  after(() => rm(company, { recursive: true }));
 
   const inside = (machine: string, script: string) => stack.machines.inside(machine, script);
   /** Updates the stack with other settings; services that were restarted, and files that changed. */
@@ -155,7 +129,7 @@ describe("details of the nodes of a small cluster", function () {
 
   it("comes up", async () => {
     await step("pulumi up", () => stack.up());
-    isUp = true;
+    live.isUp = true;
     await stack.takeKubeconfig();
     assert.deepEqual(await readyNodes(stack), nodes);
     await step("test image", () => importTestImage(stack, nodes));
@@ -252,7 +226,7 @@ describe("details of the nodes of a small cluster", function () {
         /certificates\.authority: not the one that this cluster was made with, got .+; put CN=Company Kubernetes sha256:\w+ back/,
       );
     }
-    await stack.write(settings);
+    await live.restoreSettings();
   });
 
   itOnceUp(
@@ -272,7 +246,7 @@ describe("details of the nodes of a small cluster", function () {
       );
       const after = await stack.machines.lookAll();
       assert.deepEqual([...restarted(before, after), ...changed(before, after)], []);
-      await stack.write(settings);
+      await live.restoreSettings();
     },
   );
 

@@ -1,17 +1,16 @@
 import assert from "node:assert/strict";
 import { ask, list, namespace, place, readyNodes, startPod } from "./support/cluster.ts";
 import { GuestMachine } from "./support/guest-machine.ts";
-import { LiveStack } from "./support/live-stack.ts";
+import type { LiveStack } from "./support/live-stack.ts";
+import { describeLive } from "./support/live-tests.ts";
 import { changed, type Looks, restarted } from "./support/machines.ts";
 import { bootMachines, createCluster } from "./support/measures.ts";
 import { eventually, step } from "./support/run.ts";
 
-describe("a machine that Pulumi does not know", function () {
-  this.timeout(900_000);
+describeLive("a machine that Pulumi does not know", (live) => {
   let stack: LiveStack;
   let guest: GuestMachine;
   let joinCommand: string;
-  let hasFailed = false;
 
   const inNamespace = (...args: string[]) => stack.kubectl([`--namespace=${namespace}`, ...args]);
   const inPod = (pod: string, ...args: string[]) => inNamespace("exec", pod, "--", ...args);
@@ -63,7 +62,7 @@ describe("a machine that Pulumi does not know", function () {
     });
 
   before(async () => {
-    stack = await step("remove what an earlier run left", () => LiveStack.create());
+    stack = live.stack;
     await stack.configure((settings) => {
       settings.controllers = settings.controllers!.slice(0, 1);
       const [pool] = settings.workerPools!;
@@ -72,24 +71,11 @@ describe("a machine that Pulumi does not know", function () {
     });
     await bootMachines(stack);
     await createCluster(stack);
+    live.isUp = true;
     joinCommand = await stack.output<string>("joinCommand");
     guest = await step("boot a machine outside of Pulumi", () => GuestMachine.create(stack));
     await step("put on it what kubeadm needs", () => guest.prepare());
   });
-
-  beforeEach(function () {
-    console.log(`  ${this.currentTest?.title}`);
-    if (hasFailed) this.skip();
-  });
-
-  afterEach(async function () {
-    if (this.currentTest?.state !== "failed") return;
-    hasFailed = true;
-    await stack.keepLogs(this.currentTest.title);
-    console.log(`\n  logs of what failed: ${stack.logs}`);
-  });
-
-  after(() => stack.remove());
 
   it("becomes a node by the join command, and nothing restarts or changes anywhere else", async () => {
     const before = await lookAtOthers();

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile, rm } from "node:fs/promises";
+import { onMachine } from "../../access/shell.ts";
+import type { StackMachine } from "../../access/stack.ts";
 import { traitsOfThisComputer } from "../../stacks/local.ts";
 import { architecture, importTestImage, readyNodes, startPod } from "./support/cluster.ts";
 import {
@@ -11,7 +13,9 @@ import {
   sshPort,
   user,
 } from "./support/host-machines.ts";
-import { LiveStack } from "./support/live-stack.ts";
+import type { LiveStack } from "./support/live-stack.ts";
+import { describeLive } from "./support/live-tests.ts";
+import { writeLogs } from "./support/logs.ts";
 import { commandsPerMachine, destroy, updateWithoutChange } from "./support/measures.ts";
 import { step } from "./support/run.ts";
 
@@ -19,11 +23,9 @@ const jumpBox = "10.240.0.9";
 const addresses = { lb: "10.240.0.10", cp1: "10.240.0.11", worker1: "10.240.0.21" };
 const hosts = Object.keys(addresses) as (keyof typeof addresses)[];
 
-describe("existing hosts", function () {
-  this.timeout(900_000);
+describeLive("existing hosts", (live) => {
+  const { itOnceUp } = live;
   let stack: LiveStack;
-  let hasFailed = false;
-  let isUp = false;
   const empty = new Map<string, ReadonlySet<string>>();
 
   const inside = (name: string, script: string) => stack.machines.inside(name, script);
@@ -44,7 +46,7 @@ describe("existing hosts", function () {
   };
 
   before(async () => {
-    stack = await step("remove what an earlier run left", () => LiveStack.create());
+    stack = live.stack;
     await step("make the hosts", () =>
       makeHosts(stack, { jump: jumpBox, ...addresses }, `${addresses.lb}:6443`),
     );
@@ -64,35 +66,22 @@ describe("existing hosts", function () {
           hostKey: await hostKey(stack, "jump"),
         },
         endpoint: { host: "127.0.0.1", port: apiPort },
-        machines: [{ name: "cp1", hostKey: await hostKey(stack, "cp1") }],
+        machines: await Promise.all(
+          hosts.map(async (name) => ({ name, hostKey: await hostKey(stack, name) })),
+        ),
         traits: traitsOfThisComputer(),
       },
     });
   });
 
-  beforeEach(function () {
-    console.log(`  ${this.currentTest?.title}`);
-  });
-  afterEach(async function () {
-    if (this.currentTest?.state !== "failed") return;
-    hasFailed = true;
-    await stack.keepLogs(this.currentTest.title);
-  });
-  after(async () => {
-    await stack.remove();
-    if (hasFailed) console.log(`\n  logs of what failed: ${stack.logs}`);
-    else await rm(stack.logs, { recursive: true });
-  });
-
   it("are left alone when the jump box cannot be reached, which is told once", async () => {
-    const settings = stack.settings;
     await stack.configure(({ hosts }) => {
       hosts!.jumpBox!.port = 9;
     });
     const { code, stdout, stderr } = await step("pulumi up", () =>
       stack.pulumi("up", "--yes", "--skip-preview"),
     );
-    await stack.write(settings);
+    await live.restoreSettings();
     assert.notEqual(code, 0);
     const errors = (stdout + stderr).match(/^ +error: .*(?:refused|failed attempts).*$/gm) ?? [];
     assert.equal(errors.length, 1, stdout);
@@ -248,7 +237,7 @@ describe("existing hosts", function () {
   it("become a cluster, by a user with sudo and through the jump box", async () => {
     await remember();
     await step("pulumi up", () => stack.up());
-    isUp = true;
+    live.isUp = true;
     await stack.takeKubeconfig();
     assert.deepEqual(await readyNodes(stack), ["cp1", "worker1"]);
     await step("import the test image", () => importTestImage(stack, ["worker1"]));
@@ -257,8 +246,31 @@ describe("existing hosts", function () {
     assert.ok(counts.cp1! <= 17 && counts.worker1! <= 9, JSON.stringify(counts));
   });
 
-  it("are not even asked when nothing changed", async function () {
-    if (!isUp) this.skip();
+  itOnceUp(
+    "pass the smoke test and bundle their logs, by sudo and through the jump box",
+    async () => {
+      const smoke = await step("make smoke", () => stack.script("smoke/run-smoke.ts"));
+      assert.equal(smoke.code, 0, smoke.stdout);
+      const { said, files } = await step("make logs", () => writeLogs(stack));
+      assert.doesNotMatch(said, /^missing/m);
+      for (const name of hosts)
+        assert.match(files.get(`machines/${name}/journal`)!, /systemd\[1\]/);
+    },
+  );
+
+  itOnceUp("are not taken for another host by the command line that opens a shell", async () => {
+    const machines = await stack.output<StackMachine[]>("machines");
+    const { ssh } = machines.find(({ name }) => name === "worker1")!;
+    assert.equal((await onMachine({ name: "worker1", ssh }, "hostname")).stdout, "worker1\n");
+    const key = async (name: string) => (await hostKey(stack, name)).split(" ")[1]!;
+    const ofAnother = ssh.replace(await key("worker1"), await key("cp1"));
+    await assert.rejects(
+      onMachine({ name: "worker1", ssh: ofAnother }, "hostname"),
+      /Host key verification failed/,
+    );
+  });
+
+  itOnceUp("are not even asked when nothing changed", async () => {
     const { logins, said } = await updateWithoutChange(stack);
     assert.match(said, /^ +\d+ unchanged$/m);
     assert.doesNotMatch(said, /^ +[-+~]/m);
@@ -269,17 +281,20 @@ describe("existing hosts", function () {
     assert.match(stdout, /^ +~ \d+ updated$/m);
   });
 
-  it("are as they were once the cluster is destroyed, but for what etcd has stored", async function () {
-    if (!isUp) this.skip();
-    await destroy(stack);
-    const { text } = stack.said.at(-1)!;
-    assert.match(text, /kept on cp1: \/var\/lib\/etcd$/m);
-    assert.match(text, /kept on cp1: the user etcd, to whom \/var\/lib\/etcd\S* belongs/);
-    await inside("cp1", "test -d /var/lib/etcd/member");
-    await assertUntouched("lb", "worker1");
-    const ofEtcd = (await differences("cp1")).map(
-      (line) => /^\+ (\w+ etcd):/.exec(line)?.[1] ?? line,
-    );
-    assert.deepEqual(ofEtcd, ["passwd etcd", "shadow etcd", "group etcd", "gshadow etcd"]);
-  });
+  itOnceUp(
+    "are as they were once the cluster is destroyed, but for what etcd has stored",
+    async () => {
+      await destroy(stack);
+      live.isUp = false;
+      const { text } = stack.said.at(-1)!;
+      assert.match(text, /kept on cp1: \/var\/lib\/etcd$/m);
+      assert.match(text, /kept on cp1: the user etcd, to whom \/var\/lib\/etcd\S* belongs/);
+      await inside("cp1", "test -d /var/lib/etcd/member");
+      await assertUntouched("lb", "worker1");
+      const ofEtcd = (await differences("cp1")).map(
+        (line) => /^\+ (\w+ etcd):/.exec(line)?.[1] ?? line,
+      );
+      assert.deepEqual(ofEtcd, ["passwd etcd", "shadow etcd", "group etcd", "gshadow etcd"]);
+    },
+  );
 });

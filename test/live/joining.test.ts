@@ -3,7 +3,8 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { planOf } from "../../preview/plan.ts";
 import { ask, importTestImage, list, namespace, readyNodes, startPod } from "./support/cluster.ts";
-import { LiveStack } from "./support/live-stack.ts";
+import type { LiveStack } from "./support/live-stack.ts";
+import { describeLive } from "./support/live-tests.ts";
 import { restarted } from "./support/machines.ts";
 import { commandsPerMachine, destroy, updateWithoutChange } from "./support/measures.ts";
 import { differencesFromPlan } from "./support/planned.ts";
@@ -35,11 +36,9 @@ interface ListedToken {
   readonly expires: string;
 }
 
-describe("machines that join a cluster", function () {
-  this.timeout(900_000);
+describeLive("machines that join a cluster", (live) => {
+  const { itOnceUp } = live;
   let stack: LiveStack;
-  let isUp = false;
-  let hasFailed = false;
   const secrets: SecretTexts = new Map([[chosen.secret, "the chosen token"]]);
 
   const rememberSecrets = async () => {
@@ -48,35 +47,13 @@ describe("machines that join a cluster", function () {
   };
 
   before(async () => {
-    stack = await step("remove what an earlier run left", () => LiveStack.create());
+    stack = live.stack;
     await stack.configure((settings) => {
       settings.controllers = settings.controllers!.slice(0, 1);
       settings.workerPools = [{ name: "workers", machines: [machine(workers.certificates)] }];
       settings.joinTokens = [{ name: "lab" }, { name: "short" }];
     });
   });
-
-  beforeEach(function () {
-    console.log(`  ${this.currentTest?.title}`);
-  });
-
-  afterEach(async function () {
-    if (this.currentTest?.state !== "failed") return;
-    hasFailed = true;
-    await stack.keepLogs(this.currentTest.title);
-  });
-
-  after(async () => {
-    await stack.remove();
-    if (hasFailed) console.log(`\n  logs of what failed: ${stack.logs}`);
-    else await rm(stack.logs, { recursive: true });
-  });
-
-  const itOnceUp = (title: string, test: () => Promise<void>) =>
-    it(title, function () {
-      if (!isUp) this.skip();
-      return test();
-    });
 
   /** Asks the API as a machine does that is not in the cluster yet; the status of the answer. */
   const status = async (path: string, token?: string) => {
@@ -117,7 +94,7 @@ describe("machines that join a cluster", function () {
 
   it("the cluster comes up with a token for others", async () => {
     await step("pulumi up", () => stack.up());
-    isUp = true;
+    live.isUp = true;
     await stack.takeKubeconfig();
     await rememberSecrets();
     assert.deepEqual(await readyNodes(stack), ["cp1", workers.certificates]);
@@ -347,7 +324,7 @@ describe("machines that join a cluster", function () {
 
   itOnceUp("all of it can be destroyed", async () => {
     await destroy(stack);
-    isUp = false;
+    live.isUp = false;
   });
 
   it("shows no secret in what it said and in its state", async function () {

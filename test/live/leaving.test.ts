@@ -9,7 +9,8 @@ import {
   readyNodes,
   startPod,
 } from "./support/cluster.ts";
-import { LiveStack, type WrittenSettings } from "./support/live-stack.ts";
+import type { LiveStack } from "./support/live-stack.ts";
+import { describeLive } from "./support/live-tests.ts";
 import { changed, restarted } from "./support/machines.ts";
 import { bootMachines, createCluster } from "./support/measures.ts";
 import { Prober } from "./support/prober.ts";
@@ -19,11 +20,8 @@ import { ServiceProber } from "./support/service-prober.ts";
 const controllers = ["cp1", "cp2", "cp3"];
 const labels = { app: "web" };
 
-describe("machines that leave a cluster", function () {
-  this.timeout(900_000);
+describeLive("machines that leave a cluster", (live) => {
   let stack: LiveStack;
-  let settings: WrittenSettings;
-  let isUp = false;
 
   const inNamespace = (...args: string[]) => stack.kubectl([`--namespace=${namespace}`, ...args]);
   const withoutChange = () => stack.succeeding("preview", "--expect-no-changes");
@@ -40,7 +38,7 @@ describe("machines that leave a cluster", function () {
     JSON.parse(await stack.machines.inside("cp1", `${etcdctl} ${command} --write-out=json`));
 
   before(async () => {
-    stack = await step("remove what an earlier run left", () => LiveStack.create());
+    stack = live.stack;
     await stack.configure((written) => {
       const worker = (number: number) => ({
         name: `worker${number}`,
@@ -52,24 +50,7 @@ describe("machines that leave a cluster", function () {
     await bootMachines(stack);
     await createCluster(stack);
     await inNamespace("delete", "pod", "probe");
-    isUp = true;
-  });
-
-  beforeEach(function () {
-    console.log(`  ${this.currentTest?.title}`);
-    settings = stack.settings;
-  });
-
-  afterEach(async function () {
-    if (this.currentTest?.state !== "failed") return;
-    await stack.keepLogs(this.currentTest.title);
-    console.log(`\n  logs of what failed: ${stack.logs}`);
-    await stack.write(settings);
-    if (isUp) await stack.pulumi("up", "--yes", "--skip-preview");
-  });
-
-  after(async () => {
-    await stack.remove();
+    live.isUp = true;
   });
 
   it("stay, and take pods again, when a disruption budget holds their pods back", async () => {
@@ -91,7 +72,7 @@ describe("machines that leave a cluster", function () {
     const [node] = await list(stack, "nodes", "--selector=kubernetes.io/hostname=worker4");
     assert.equal(Object(node?.spec).unschedulable, undefined);
     assert.equal((await podsOn("worker4")).length, 1);
-    await stack.write(settings);
+    await live.restoreSettings();
     await step("pulumi preview", withoutChange);
     assert.deepEqual(changed(before, await stack.machines.lookAll()), []);
     await inNamespace("delete", "poddisruptionbudget", "needed");
@@ -167,7 +148,7 @@ describe("machines that leave a cluster", function () {
     });
     const units = restarted(before, await stack.machines.lookAll());
     assert.ok(!units.some((unit) => unit.includes("kube-apiserver")), `${units}`);
-    await stack.write(settings);
+    await live.restoreSettings();
     await step("pulumi up with the former settings", () => stack.up());
   });
 
