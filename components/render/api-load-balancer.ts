@@ -1,47 +1,22 @@
 import type { Service } from "./description.ts";
-import { unit } from "./systemd.ts";
-
-const configPath = "/etc/kthw/api-load-balancer.conf";
+import { nginxService } from "./nginx.ts";
 
 /** nginx that spreads TCP connections to the API over the controllers, on 6443 and 443. */
 export function apiLoadBalancerService(
   backends: readonly { readonly name: string; readonly address: string }[],
 ): Service {
-  return {
+  return nginxService({
     name: "api-load-balancer",
-    packages: ["nginx", "libnginx-mod-stream"],
-    // Debian's own site, on port 80.
-    masks: ["nginx.service"],
-    unit: "api-load-balancer.service",
-    health: "bash -c '</dev/tcp/127.0.0.1/6443'",
-    reload: `/usr/sbin/nginx -t -q -c ${configPath}`,
-    files: [
-      {
-        path: "/etc/systemd/system/api-load-balancer.service",
-        text: unit({
-          Unit: {
-            Description: "Load balancer of the Kubernetes API",
-            Documentation: "https://nginx.org/en/docs/stream/ngx_stream_proxy_module.html",
-            After: "network-online.target",
-          },
-          Service: {
-            ExecStart: `/usr/sbin/nginx -c ${configPath}`,
-            ExecReload: "/bin/kill -HUP $MAINPID",
-            Restart: "always",
-            RestartSec: "1",
-            LimitNOFILE: "65536",
-          },
-          Install: { WantedBy: "multi-user.target" },
-        }),
-      },
-      { path: configPath, text: nginxConfig(backends) },
-    ],
-  };
+    description: "Load balancer of the Kubernetes API",
+    documentation: "https://nginx.org/en/docs/stream/ngx_stream_proxy_module.html",
+    modules: ["libnginx-mod-stream"],
+    port: 6443,
+    Service: { LimitNOFILE: "65536" },
+    config: config(backends),
+  });
 }
 
-function nginxConfig(
-  backends: readonly { readonly name: string; readonly address: string }[],
-): string {
+function config(backends: readonly { readonly name: string; readonly address: string }[]): string {
   return `daemon off;
 user www-data;
 worker_processes auto;

@@ -1,43 +1,19 @@
 import type { Service } from "./description.ts";
-import { unit } from "./systemd.ts";
-
-const configPath = "/etc/kthw/health-proxy.conf";
+import { nginxService } from "./nginx.ts";
 
 /** nginx that tells over plain HTTP whether the API server of its controller is healthy. */
 export function healthProxyService(args: { readonly clusterDomain: string }): Service {
-  return {
+  return nginxService({
     name: "health-proxy",
-    packages: ["nginx"],
-    // Debian's starts a site of its own on this port.
-    masks: ["nginx.service"],
-    unit: "health-proxy.service",
-    health: "bash -c '</dev/tcp/127.0.0.1/80'",
-    reload: `/usr/sbin/nginx -t -q -c ${configPath}`,
-    files: [
-      {
-        path: "/etc/systemd/system/health-proxy.service",
-        text: unit({
-          Unit: {
-            Description: "Health of the Kubernetes API server over plain HTTP",
-            Documentation: "https://nginx.org/en/docs/http/ngx_http_proxy_module.html",
-            After: "network-online.target",
-          },
-          Service: {
-            ExecStart: `/usr/sbin/nginx -c ${configPath}`,
-            ExecReload: "/bin/kill -HUP $MAINPID",
-            Restart: "always",
-            RestartSec: "1",
-          },
-          Install: { WantedBy: "multi-user.target" },
-        }),
-      },
-      { path: configPath, text: nginxConfig(args.clusterDomain) },
-    ],
-  };
+    description: "Health of the Kubernetes API server over plain HTTP",
+    documentation: "https://nginx.org/en/docs/http/ngx_http_proxy_module.html",
+    port: 80,
+    config: config(args.clusterDomain),
+  });
 }
 
 /** The API server is the one of this machine and its answer no secret, so its certificate is not looked at. */
-function nginxConfig(clusterDomain: string): string {
+function config(clusterDomain: string): string {
   return `daemon off;
 user www-data;
 worker_processes 1;
