@@ -28,6 +28,9 @@ export const nodesReady: Check<Cluster> = {
   ],
 };
 
+/** Taints that the controller manager takes away some seconds after a node has become Ready. */
+const untilReady = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
+
 async function expectNodesReady(cluster: Cluster): Promise<void> {
   cluster.nodes = (await cluster.get<{ items: NodeObject[] }>("nodes")).items;
   const known = new Set(cluster.nodes.map(({ metadata }) => metadata.name));
@@ -40,6 +43,11 @@ async function expectNodesReady(cluster: Cluster): Promise<void> {
     const { name } = node.metadata;
     const ready = node.status.conditions.find(({ type }) => type === "Ready");
     faults.set(name, `${name} is not Ready: ${ready?.message ?? "it has not said anything"}`);
+  }
+  for (const { metadata, spec } of cluster.nodes.filter(isReady)) {
+    const taint = spec.taints?.find(({ key }) => untilReady.includes(key));
+    if (taint !== undefined)
+      faults.set(metadata.name, `${metadata.name} is Ready, but still has the taint ${taint.key}`);
   }
   failWith(faults);
 }
