@@ -1,6 +1,7 @@
 import { Secret } from "@pulumi/kubernetes/core/v1/secret.js";
 import * as pulumi from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random";
+import { derive } from "./derive.ts";
 
 /** The group of those who come with a bootstrap token, as kubeadm calls it. */
 export const bootstrappers = "system:bootstrappers:kubeadm:default-node-token";
@@ -57,11 +58,11 @@ export function bootstrapToken(
   );
   const value =
     args.value === undefined
-      ? random.result.apply((letters) => `${letters.slice(0, 6)}.${letters.slice(6)}`)
+      ? derive([random.result], (letters) => `${letters.slice(0, 6)}.${letters.slice(6)}`)
       : pulumi.secret(args.value);
-  const expires = random.keepers.apply((keepers) => String(keepers?.expires));
+  const expires = derive([random.keepers], (keepers) => String(keepers?.expires));
   // What stands before the dot is public: it is in the name of the Secret and in what the cluster signs.
-  const id = pulumi.unsecret(value.apply((token) => token.slice(0, 6)));
+  const id = pulumi.unsecret(derive([value], (token) => token.slice(0, 6)));
   const ready = new Secret(
     name,
     {
@@ -70,7 +71,7 @@ export function bootstrapToken(
       stringData: {
         description: args.description,
         "token-id": id,
-        "token-secret": value.apply((token) => token.slice(7)),
+        "token-secret": derive([value], (token) => token.slice(7)),
         expiration: expires,
         "usage-bootstrap-authentication": "true",
         "usage-bootstrap-signing": "true",

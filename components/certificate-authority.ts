@@ -1,6 +1,7 @@
 import { createHash, X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
+import { derive } from "./derive.ts";
 import type { Authority, CertificateRequest } from "./pki.ts";
 
 /** A signed certificate and its private key, both PEM. */
@@ -76,9 +77,9 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
     const above = brought?.abovePem ?? [];
     this.certPem = this.#unlessAnother(certPem, args);
     this.keyPem = keyPem;
-    this.trustPem = this.certPem.apply((pem) => [pem, ...above].join(""));
+    this.trustPem = derive([this.certPem], (pem) => [pem, ...above].join(""));
     this.trustFile = above.length === 0 ? "ca.crt" : "ca-bundle.crt";
-    this.certHashes = this.certPem.apply((pem) => [publicKeyHash(pem)]);
+    this.certHashes = derive([this.certPem], (pem) => [publicKeyHash(pem)]);
     this.#chainPem = brought
       ? [brought.certificatePem, ...above].filter((pem) => !isSelfSigned(pem)).join("")
       : "";
@@ -98,7 +99,7 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
       { parent: this, ignoreChanges: ["input"] },
     );
     // In a preview the former is known, while a new certificate is not.
-    const same = output.apply(async (before) => {
+    const same = derive([output], async (before) => {
       if (before !== now)
         await refuse(
           `certificates.authority: not the one that this cluster was made with, got ${now}; put ${before} back, or make another cluster`,
@@ -159,7 +160,7 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
     const certPem =
       this.#chainPem === ""
         ? certificate.certPem
-        : certificate.certPem.apply((pem) => pem + this.#chainPem);
+        : derive([certificate.certPem], (pem) => pem + this.#chainPem);
     return { certPem, keyPem: key };
   }
 }

@@ -5,6 +5,7 @@ import { RandomPassword } from "@pulumi/random";
 import * as tls from "@pulumi/tls";
 import { ApiLoadBalancer } from "./api-load-balancer.ts";
 import { type CertificateAuthority, type Issuer, trustBundle } from "./certificate-authority.ts";
+import { derive } from "./derive.ts";
 import { once } from "./gate.ts";
 import type { Node } from "./node/node.ts";
 import {
@@ -162,7 +163,7 @@ export class ControlPlane extends pulumi.ComponentResource {
             ...pair("admin", adminClient),
             {
               path: encryptionPath,
-              text: encryptionKey.result.apply((random) =>
+              text: derive([encryptionKey.result], (random) =>
                 encryptionConfiguration([{ name: "key1", secret: aesKey(random) }]),
               ),
               mode: "0600",
@@ -274,21 +275,24 @@ export class ControlPlane extends pulumi.ComponentResource {
       ),
     );
 
-    this.kubeconfigInAdvance = pulumi
-      .all([args.ca.trustPem, adminClient.certPem, adminClient.keyPem])
-      .apply(([ca, cert, key]) =>
+    this.kubeconfigInAdvance = derive(
+      [args.ca.trustPem, adminClient.certPem, adminClient.keyPem],
+      (ca, cert, key) =>
         kubeconfigWithData(
           { cluster: args.clusterName, server: serverUrl(fromOperator), user: "kubernetes-admin" },
           { ca, cert, key },
         ),
-      );
+    );
     this.kubeconfig = once(this.ready, this.kubeconfigInAdvance);
     this.provider = new Provider(
       name,
       {
         kubeconfig: this.kubeconfig,
         // Another kubeconfig of the same cluster, with a renewed certificate say, makes nothing anew.
-        clusterIdentifier: args.ca.certHashes.apply((hashes) => `${args.clusterName} ${hashes[0]}`),
+        clusterIdentifier: derive(
+          [args.ca.certHashes],
+          (hashes) => `${args.clusterName} ${hashes[0]}`,
+        ),
         deleteUnreachable: true,
       },
       { parent: this },

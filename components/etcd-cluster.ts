@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Issuer } from "./certificate-authority.ts";
+import { derive } from "./derive.ts";
 import type { Node } from "./node/node.ts";
 import { etcdPeer, etcdServer } from "./pki.ts";
 import {
@@ -74,11 +75,9 @@ export class EtcdCluster extends pulumi.ComponentResource {
               { path: `${pki}/peer.key`, text: peer.keyPem, mode: "0600", ...owned },
               {
                 path: foundersPath,
-                text: pulumi
-                  .all([founders, machine.id])
-                  .apply(([all, id]) =>
-                    all.some((one) => one.id === id) ? `${initialCluster(all)}\n` : "",
-                  ),
+                text: derive([founders, machine.id], (all, id) =>
+                  all.some((one) => one.id === id) ? `${initialCluster(all)}\n` : "",
+                ),
               },
             ],
           },

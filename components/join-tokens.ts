@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { bootstrapToken } from "./bootstrap-token.ts";
+import { derive } from "./derive.ts";
 import { once } from "./gate.ts";
 import { failingChecks } from "./render/kubeadm.ts";
 
@@ -36,16 +37,14 @@ export class JoinTokens extends pulumi.ComponentResource {
           { description: token.name, validityHours: token.validityHours, value: token.token },
           { parent: this, provider: args.provider },
         );
-        const command = pulumi
-          .all([value, args.caCertHashes, expires])
-          .apply(([value, hashes, expires]) =>
-            [
-              `kubeadm join ${new URL(args.server).host} --token ${value}`,
-              ...hashes.map((hash) => `--discovery-token-ca-cert-hash ${hash}`),
-              ...(ignored === "" ? [] : [`--ignore-preflight-errors=${ignored}`]),
-              `# until ${expires}`,
-            ].join(" "),
-          );
+        const command = derive([value, args.caCertHashes, expires], (value, hashes, expires) =>
+          [
+            `kubeadm join ${new URL(args.server).host} --token ${value}`,
+            ...hashes.map((hash) => `--discovery-token-ca-cert-hash ${hash}`),
+            ...(ignored === "" ? [] : [`--ignore-preflight-errors=${ignored}`]),
+            `# until ${expires}`,
+          ].join(" "),
+        );
         return [token.name, once([...args.dependsOn, ready], command)];
       }),
     );

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { bootstrapToken } from "./bootstrap-token.ts";
 import type { Issuer } from "./certificate-authority.ts";
+import { derive } from "./derive.ts";
 import type { BundleFile, Node } from "./node/node.ts";
 import { kubeletClient } from "./pki.ts";
 import {
@@ -63,7 +64,7 @@ export function kubeletCredentials(
   );
   const ready = [...args.bootstrap.ready, token.ready];
   if (args.join === "bootstrapToken") {
-    const text = token.value.apply((token) =>
+    const text = derive([token.value], (token) =>
       kubeconfigWithToken(
         { cluster: args.clusterName, server, user: "kubelet-bootstrap" },
         { ca: `${kubeletPki}/${ca.trustFile}`, token },
@@ -75,7 +76,7 @@ export function kubeletCredentials(
       ready,
     };
   }
-  const configuration = pulumi.all([token.value, ca.certHashes]).apply(([token, caCertHashes]) =>
+  const configuration = derive([token.value, ca.certHashes], (token, caCertHashes) =>
     joinConfiguration({
       nodeName: machine.name,
       address: machine.address,
@@ -95,7 +96,7 @@ export function kubeletCredentials(
             {
               path: discoveryPath,
               // kubeadm makes of it the authority of the kubelet's clients.
-              text: ca.certPem.apply((pem) => clusterInfo({ server, ca: pem })),
+              text: derive([ca.certPem], (pem) => clusterInfo({ server, ca: pem })),
             },
           ]
         : []),

@@ -5,6 +5,7 @@ import { Role } from "@pulumi/kubernetes/rbac/v1/role.js";
 import { RoleBinding } from "@pulumi/kubernetes/rbac/v1/roleBinding.js";
 import * as pulumi from "@pulumi/pulumi";
 import { bootstrappers } from "./bootstrap-token.ts";
+import { derive } from "./derive.ts";
 import { clusterConfiguration, clusterInfo } from "./render/kubeadm.ts";
 import { kubeletConfigurationForAll } from "./render/kubelet.ts";
 
@@ -111,9 +112,9 @@ export class NodeBootstrap extends pulumi.ComponentResource {
       this.ready = [
         ...this.ready,
         text("kube-public", "cluster-info", {
-          kubeconfig: pulumi
-            .output(published.certPem)
-            .apply((ca) => clusterInfo({ server: published.server, ca })),
+          kubeconfig: derive([published.certPem], (ca) =>
+            clusterInfo({ server: published.server, ca }),
+          ),
         }),
         ...readers(
           "kube-public",

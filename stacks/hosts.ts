@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { local, remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { derive } from "../components/derive.ts";
 import type { Role } from "../components/downloads.ts";
 import type { Machine } from "../components/node/machine.ts";
 import type { EntranceSettings, Settings } from "./config.ts";
@@ -69,9 +70,10 @@ class ExistingHosts extends pulumi.ComponentResource {
         update: `${checked} judge`,
         delete: `${checked} forget`,
         environment: { KTHW_RECORD: record, KTHW_CHECKED: lines.join("\n") },
-        stdin: pulumi
-          .all(checks.map(({ stdout }) => stdout))
-          .apply((findings) => findings.map((text) => (text === "" ? "" : `${text}\n`)).join("")),
+        stdin: derive(
+          checks.map(({ stdout }) => stdout),
+          (...findings) => findings.map((text) => (text === "" ? "" : `${text}\n`)).join(""),
+        ),
         addPreviousOutputInEnv: false,
         logging: "none",
       },

@@ -3,6 +3,7 @@ import { readFileSync, statfsSync, statSync } from "node:fs";
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
+import { derive } from "../components/derive.ts";
 import type { Machine, MachineTraits } from "../components/node/machine.ts";
 import type { Settings } from "./config.ts";
 import type { Machines } from "./index.ts";
@@ -94,9 +95,9 @@ class LocalMachines extends pulumi.ComponentResource {
             KTHW_BOOT: (machineRuns && idIn(`${folder}/boot`)) || newId(),
           },
           stdin: pulumi.secret(
-            pulumi
-              .all([operatorKey.publicKeyOpenssh, hostKey.privateKeyOpenssh])
-              .apply((keys) => keys.map((key) => `${key.trim()}\n`).join("")),
+            derive([operatorKey.publicKeyOpenssh, hostKey.privateKeyOpenssh], (...keys) =>
+              keys.map((key) => `${key.trim()}\n`).join(""),
+            ),
           ),
           addPreviousOutputInEnv: false,
           // A lost disk makes another machine; one that was merely stopped is booted again, which is an update.

@@ -247,6 +247,25 @@ describe("the program", () => {
         added: "  10.200.23.0/24 via 10.240.0.23 # worker3",
       });
     });
+    it("machines and tokens that an update of a target leaves unmade are nothing to others", async () => {
+      const { graph: grown, exports } = await runProgram({
+        settings: (settings) => {
+          settings.joinTokens = [{ name: "guests" }];
+          settings.workerPools.push(
+            { name: "comers", join: "kubeadm", discovery: "file", machines: [worker3] },
+            { name: "others", join: "bootstrapToken", machines: [worker4] },
+          );
+        },
+        outputs: (resource) =>
+          /worker[34]|^join-token/.test(resource.name)
+            ? Object.fromEntries(Object.keys(computed(resource)).map((key) => [key, undefined]))
+            : undefined,
+      });
+      const [before, after] = [graph, grown].map((one) => one.command("worker1:kubelet").inputs);
+      assert.deepEqual(after, before);
+      assert.deepEqual(grown.command("worker3:kubelet-pki").inputs.stdin, { secret: null });
+      assert.equal(await settled(exports.joinCommand as pulumi.Output<string>), undefined);
+    });
     it("one worker less, be it the first, is one route less to the other machines", async () => {
       const { graph: shrunk } = await runProgram({
         settings: ({ workerPools }) => dropFirst(workerPools[0]!.machines),

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { derive } from "../derive.ts";
 import {
   type Bundle,
   describeBundle,
@@ -78,11 +79,13 @@ export class Node extends pulumi.ComponentResource {
     bundle: Omit<Bundle, "files"> & { readonly files: readonly BundleFile[] },
     opts: PlaceOptions,
   ): pulumi.Resource {
-    const stdin = pulumi.all(bundle.files.map(({ text }) => text)).apply((texts) =>
-      describeBundle({
-        ...bundle,
-        files: bundle.files.map((file, index) => ({ ...file, text: texts[index]! })),
-      }),
+    const stdin = derive(
+      bundle.files.map(({ text }) => text),
+      (...texts) =>
+        describeBundle({
+          ...bundle,
+          files: bundle.files.map((file, index) => ({ ...file, text: texts[index]! })),
+        }),
     );
     const outline = describeBundle({
       ...bundle,
@@ -144,15 +147,13 @@ export class Node extends pulumi.ComponentResource {
     command: string,
     certificates: readonly pulumi.Input<string>[] = [],
   ): pulumi.Output<string> {
-    return pulumi
-      .all([this.machine.id, ...certificates])
-      .apply(([id, ...pems]) =>
-        [
-          `${command} # machine ${id}`,
-          ...(pems.length === 0 ? [] : [`certificates ${fingerprint(pems)}`]),
-          `reassert ${this.reassert}`,
-        ].join(", "),
-      );
+    return derive([this.machine.id, ...certificates], (id, ...pems) =>
+      [
+        `${command} # machine ${id}`,
+        ...(pems.length === 0 ? [] : [`certificates ${fingerprint(pems)}`]),
+        `reassert ${this.reassert}`,
+      ].join(", "),
+    );
   }
 
   #command(

@@ -235,6 +235,11 @@ describeLive("a cluster on this computer", (live) => {
     });
     const plan = planOf(await step("pulumi preview", () => stack.preview()));
 
+    await step("pulumi up of a target beside it", () =>
+      stack.succeeding("up", "--yes", "--skip-preview", "--target", "**::worker1:kubelet"),
+    );
+    assert.deepEqual(changed(before, await stack.machines.lookAll()), []);
+
     await stack.whileMirrored(file, "something else", async () => {
       const { code, stdout, stderr } = await step("pulumi up with another file", () =>
         stack.pulumi("up", "--yes", "--skip-preview"),

@@ -80,6 +80,8 @@ export function computed({ type, name, inputs }: runtime.MockResourceArgs) {
     }
     case "pulumi:index:Stash":
       return { output: inputs.input };
+    case "command:remote:Command":
+      return { stdout: "" };
     case "command:local:Command":
       return { stdout: `output of ${name}` };
     default:

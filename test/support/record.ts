@@ -56,7 +56,9 @@ export async function record<T>(
       newResource: (resource) => {
         const { type, name, inputs } = resource;
         const secrets = secretOutputs.get(`${type} ${name}`) ?? [];
-        const outputs = Object.entries(preview ? {} : (run.outputs?.(resource) ?? {}));
+        const outputs = Object.entries(preview ? {} : (run.outputs?.(resource) ?? {})).filter(
+          ([, value]) => value !== undefined,
+        );
         return {
           id: preview ? undefined : `${name}-id`,
           state: {
