@@ -322,6 +322,36 @@ describeLive("machines that join a cluster", (live) => {
     assert.deepEqual(await readyNodes(stack), ["cp1", ...Object.values(workers)]);
   });
 
+  itOnceUp("another way is taken by the kubelets alone, and their pods go on", async () => {
+    const ways = { workers: "kubeadm", "bootstrap-token": "certificates" } as const;
+    const changing = [workers.certificates, workers.bootstrapToken];
+    const columns =
+      "NAME:.metadata.name,UID:.metadata.uid,RESTARTS:.status.containerStatuses[*].restartCount";
+    const pods = () =>
+      stack.kubectl([
+        "get",
+        "pods",
+        `--namespace=${namespace}`,
+        `--output=custom-columns=${columns}`,
+      ]);
+    const [before, running] = [await stack.machines.lookAll(), await pods()];
+    await stack.configure(({ workerPools }) => {
+      for (const pool of workerPools!)
+        pool.join = ways[pool.name as keyof typeof ways] ?? pool.join;
+    });
+    await step("pulumi up", () => stack.up());
+    await rememberSecrets();
+    assert.deepEqual(
+      restarted(before, await stack.machines.lookAll()),
+      changing.map((name) => `${name} kubelet.service`),
+    );
+    await eventually(async () =>
+      assert.deepEqual(await readyNodes(stack), ["cp1", ...Object.values(workers)]),
+    );
+    assert.deepEqual(await pods(), running);
+    await step("pulumi preview", () => stack.succeeding("preview", "--expect-no-changes"));
+  });
+
   itOnceUp("all of it can be destroyed", async () => {
     await destroy(stack);
     live.isUp = false;
