@@ -53,13 +53,13 @@ export async function makeHosts(
       };
       await local("machine.sh", machine, publicKey + (await key(name)));
       await chmod(join(stack.machines.folder, name, "ssh/authorized_keys"), 0o644);
-      // The folder of artifacts has the same path everywhere.
+      // The folder of artifacts has the same path everywhere, which root alone needs to reach.
       await stack.machines.inside(
         name,
         `set -e
          useradd --create-home --shell /bin/bash ${user}
          echo '${user} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/${user}
-         mkdir -p ${join(stack.mirror, "..")}
+         install -d -m 0700 ${join(stack.mirror, "..")}
          ln -s /opt/kthw-mirror ${stack.mirror}`,
       );
     }
