@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { onMachine } from "../access/shell.ts";
 import type { ShellMachine } from "../access/stack.ts";
 import type { Collected } from "./collected.ts";
-import { redact } from "./redact.ts";
+import { redact, withoutValues } from "./redact.ts";
 
 /** How long a machine may take for all that it is asked. */
 const timeoutSeconds = 90;
@@ -33,7 +33,8 @@ function filesIn(text: string, mark: string): Map<string, string> {
   return new Map(
     parts.map((part) => {
       const end = part.indexOf("\n");
-      return [part.slice(0, end), redact(part.slice(end + 1))];
+      const [name, text] = [part.slice(0, end), part.slice(end + 1)];
+      return [name, redact(name.startsWith("services/") ? withoutValues(text) : text)];
     }),
   );
 }

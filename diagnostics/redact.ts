@@ -45,3 +45,18 @@ export function withoutEnvironment(text: string): string {
     })
     .join("\n");
 }
+
+/** What kthw-node placed, without the values of environment variables in manifests of static pods. */
+export function withoutValues(description: string): string {
+  let within: number | undefined;
+  return description
+    .split("\n")
+    .flatMap((line) => {
+      // A value of several lines goes on as long as they are indented further.
+      if (within !== undefined && (line.trim() === "" || line.search(/\S/) > within)) return [];
+      const [, before] = /^(\s+(?:- )?)value:/.exec(line) ?? [];
+      within = before?.length;
+      return [before === undefined ? line : `${before}value: ${removed}`];
+    })
+    .join("\n");
+}

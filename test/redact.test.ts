@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { redact, withoutEnvironment } from "../diagnostics/redact.ts";
+import { stringify } from "yaml";
+import { redact, withoutEnvironment, withoutValues } from "../diagnostics/redact.ts";
 
 const pem = generateKeyPairSync("ec", { namedCurve: "P-256" })
   .privateKey.export({ type: "pkcs8", format: "pem" })
@@ -88,5 +89,31 @@ describe("a text for a report of a bug", () => {
       "    Mounts:",
       "      /var/run from x (ro)",
     ]);
+  });
+
+  it("has no value of an environment variable in a manifest of a static pod", () => {
+    const pod = {
+      spec: {
+        containers: [
+          {
+            name: "one",
+            env: [
+              { name: "DB", value: "hunter2" },
+              { value: "several\n\nlines", name: "LINES" },
+              { name: "LONG", value: `a ${"long ".repeat(40)}text` },
+            ],
+            image: "one:1",
+          },
+        ],
+      },
+    };
+    const text = stringify(pod).replaceAll(/^(?=.)/gm, "  ");
+    const shown = withoutValues(
+      `service kubelet\nfile /x 0600 root:root\n${text}file /y 0644 a:a\n`,
+    );
+    assert.doesNotMatch(shown, /hunter2|several|lines$|long/m);
+    assert.match(shown, /name: LINES/);
+    assert.match(shown, /image: one:1\nfile \/y 0644 a:a\n$/);
+    assert.equal(shown.match(/value: \(removed\)$/gm)?.length, 3);
   });
 });
