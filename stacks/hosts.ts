@@ -40,8 +40,12 @@ class ExistingHosts extends pulumi.ComponentResource {
         ...(jumpBox && { proxy: connectionTo(jumpBox) }),
       };
       const expected = expectations(role, address, settings);
+      // Another host, or another way to it, is looked at with the time of today.
+      const ways = [entrance, jumpBox].map(
+        (way) => way && [way.host, way.port, way.user, way.hostKey, keyOf(way)],
+      );
       const digest = createHash("sha256")
-        .update(expected + check)
+        .update(JSON.stringify([generations[name], ways, expected, check]))
         .digest("hex")
         .slice(0, 12);
       const time = passed.get(`${name} ${digest}`) ?? `${Math.round(Date.now() / 1000)}`;
@@ -99,15 +103,14 @@ class ExistingHosts extends pulumi.ComponentResource {
   }
 }
 
-function connectionTo({
-  host,
-  port,
-  user,
-  privateKeyFile,
-  hostKey,
-}: EntranceSettings): types.input.remote.ConnectionArgs {
-  const privateKey = pulumi.secret(readFileSync(privateKeyFile, "utf8"));
+function connectionTo(to: EntranceSettings): types.input.remote.ConnectionArgs {
+  const { host, port, user, hostKey } = to;
+  const privateKey = pulumi.secret(keyOf(to));
   return { host, port, user, privateKey, ...(hostKey !== undefined && { hostKey }) };
+}
+
+function keyOf({ privateKeyFile }: EntranceSettings): string {
+  return readFileSync(privateKeyFile, "utf8");
 }
 
 function commandLine(to: EntranceSettings, through: EntranceSettings | undefined): string {

@@ -92,6 +92,27 @@ describe("the program on existing hosts", () => {
     assert.match(inputs("cp1:etcd").update!, /# machine 10.240.0.11 generation 1, /);
     assert.match(inputs("cp2:etcd").update!, /# machine 10.240.0.12 generation 3, /);
   });
+  it("looks at a host again that is another, or is reached in another way", async () => {
+    const digests = ({ graph }: { graph: Graph }) => {
+      const [gate] = graph
+        .ofType("command:local:Command")
+        .filter(({ name }) => name === "machines:checked");
+      const { KTHW_CHECKED } = gate!.inputs.environment as Record<string, string>;
+      return new Map(KTHW_CHECKED!.split("\n").map((line) => line.split(" ") as [string, string]));
+    };
+    const before = digests({ graph });
+    const machines = [
+      { name: "cp2", user: "root", generation: 4 },
+      { name: "worker1", port: 2022 },
+    ];
+    const after = digests(await onHosts({ machines }));
+    assert.deepEqual(
+      [...after].filter(([name, digest]) => before.get(name) !== digest).map(([name]) => name),
+      ["cp2", "worker1"],
+    );
+    const throughAnother = digests(await onHosts({ jumpBox: { host: "other.example.com" } }));
+    for (const [name, digest] of throughAnother) assert.notEqual(digest, before.get(name), name);
+  });
   it("asks of each host what its role needs", () => {
     const words = (machine: string) => inputs(`${machine}:host-check`).create!;
     assert.match(words("lb"), /^sh -s -- lb now=\d+ address=10.240.0.10 node=no /);

@@ -22,12 +22,8 @@ const dropIns = "/etc/kubernetes/kubelet.conf.d";
  */
 export type JoinMode = "certificates" | "bootstrapToken" | "kubeadm";
 
-/** What joining leaves beside the files that are placed. */
-const joinLeavings: Readonly<Record<JoinMode, readonly string[]>> = {
-  certificates: [],
-  bootstrapToken: [kubeletKubeconfigPath],
-  kubeadm: [kubeletKubeconfigPath, bootstrapKubeconfigPath, "/etc/kubernetes/pki/ca.crt"],
-};
+/** What ways to join leave beside the files that are placed; a kubelet may have gone from one to another. */
+const joinLeavings = [kubeletKubeconfigPath, bootstrapKubeconfigPath, "/etc/kubernetes/pki/ca.crt"];
 
 /** The manifest of a pod that a kubelet runs without being told by the API. */
 export interface StaticPod {
@@ -76,12 +72,7 @@ export function kubeletService(args: {
       "kthw-node drop-chains KUBE-",
       "systemctl stop kubepods.slice; find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {} + || true",
     ],
-    data: [
-      ...joinLeavings[args.join],
-      "/usr/libexec/kubernetes",
-      "/var/log/containers",
-      "/var/log/pods",
-    ],
+    data: [...joinLeavings, "/usr/libexec/kubernetes", "/var/log/containers", "/var/log/pods"],
     files: [
       {
         path: "/etc/systemd/system/kubelet.service",
