@@ -53,6 +53,7 @@ shell: $(tools) ## a shell for pulumi and kubectl; CMD='…' runs one command in
 	@. install/env.sh
 	pulumi stack select --create "$$STACK" >/dev/null
 	export PULUMI_STACK=$$STACK
+	install/kubeconfig 2>/dev/null || true
 	unset MAKEFLAGS MAKELEVEL
 	$(if $(CMD),eval "$$CMD",bash --rcfile <(echo '[ ! -r ~/.bashrc ] || . ~/.bashrc; . install/env.sh; PS1="($$STACK) $$PS1"') -i || true)
 
