@@ -4,7 +4,7 @@
 #   kthw-node apply [--wait]   make the machine as described; with --wait until healthy, else what was applied before is put back
 #   kthw-node check            name what differs from the description; exit status 1 if anything does
 #   kthw-node remove           stop the service and remove what it placed and what it made itself; its users and packages stay
-#   kthw-node uninstall        once all services and bundles are removed: the rest that was placed goes, this program included
+#   kthw-node uninstall        the rest that was placed goes, this program included, and what an apply that was cut off has left
 #   kthw-node drop-chains NAME remove the packet filter's chains whose names begin so, and the rules that lead to them
 #   kthw-node fetch            download, verify and unpack binaries and images
 #   kthw-node import-images    give containerd the images that were fetched
@@ -31,7 +31,7 @@
 # starting programs is what takes time here.
 set -euo pipefail
 umask 077
-export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 state=/var/lib/kthw
 binaries=/opt/kthw
@@ -562,8 +562,13 @@ recall() { # LIST
 uninstall() {
   local left one file masked=() users=() groups=() kept=() packages=()
   cat >/dev/null
-  left=$(find "$state/services" "$state/bundles" -mindepth 1 -maxdepth 1 -printf ' %f')
-  [[ -z $left ]] || fail "kthw-node: still on $(hostname):$left"
+  # Nobody else knows of what failed or was cut off when it was to be made.
+  for left in "$state"/{services,bundles}/*/; do
+    [[ -d $left ]] || continue
+    one=$(basename "$left")
+    file=${left%/*/}
+    if [[ -f $left/applied ]]; then (remove) <"$left/applied"; else (remove) <<<"$(basename "${file%s}") $one"; fi
+  done
   for one in masked users groups kept packages; do recall "$one"; done
   for one in "${masked[@]}"; do
     systemctl unmask --quiet "$one" 2>/dev/null || true
@@ -585,7 +590,9 @@ uninstall() {
     echo "kept on $(hostname): the packages ${packages[*]}, which apt-get autoremove removes unless something else needs them"
   fi
   find /usr/local/bin -lname "$binaries/*" -delete
-  rm -rf --one-file-system "$binaries" "$state" /usr/local/bin/kthw-node
+  rm -rf --one-file-system "$binaries" "$state"/{services,bundles,folders,masked,users,groups,kept,packages} /usr/local/bin/kthw-node
+  # Machines of the host's own may be beside it.
+  rmdir "$state" 2>/dev/null || true
 }
 
 drop_chains() { # NAME
