@@ -23,6 +23,11 @@ trap give_back EXIT
 trap 'exit 130' INT TERM
 cat >"$credentials"
 
+# Pulumi ends the shell that has started this, and nothing else, where it is interrupted.
+go_on() {
+  kill -0 "$PPID" 2>/dev/null || fail "interrupted"
+}
+
 command -v kubectl >/dev/null ||
   fail "kubectl: not found on this computer; it drains Nodes before their machines go: install it, or run \`make shell\`, which has it"
 
@@ -37,6 +42,7 @@ dead() { # NODE
 
 drain() { # NODE; 2 if the machine is dead
   local status=0
+  go_on
   ! dead "$1" || return 2
   kubectl --kubeconfig="$credentials" drain "$1" --ignore-daemonsets --delete-emptydir-data --force \
     --timeout="${DRAIN_TIMEOUT}s" </dev/null >&2 &
@@ -49,6 +55,7 @@ drain() { # NODE; 2 if the machine is dead
       return 2
     fi
     for _ in {1..10}; do
+      go_on
       ! kill -0 "$drainer" 2>/dev/null || sleep 0.2
     done
   done
@@ -63,7 +70,7 @@ forget() { # NODE: it has left, and cannot be given back
   cordoned=("${kept[@]}")
 }
 
-leave() { # NODE
+empty() { # NODE
   local status=0
   echo "$1 leaves: draining" >&2
   drain "$1" || status=$?
@@ -79,10 +86,8 @@ leave() { # NODE
 $(kube get pods --all-namespaces --field-selector="spec.nodeName=$1" || true)
 These disruption budgets hold pods back:
 $(kube get poddisruptionbudgets --all-namespaces || true)
-The node stays and takes pods again; let the pods go (more replicas elsewhere, another budget), raise the setting drainTimeoutSeconds, or put the machine back into the settings" ;;
+The node stays and takes pods again; let the pods go (more replicas elsewhere, another budget), raise the setting drainTimeoutSeconds, or put the machine back into the settings unless it is a controller" ;;
   esac
-  kube delete node "$1" --wait=false >&2
-  forget "$1"
 }
 
 leaving=() present=()
@@ -97,7 +102,8 @@ if ((${#leaving[@]})); then
     sleep 1
   done
   for node in "${leaving[@]}"; do
-    case $(kube get node "$node" --ignore-not-found --output='jsonpath={.metadata.name} {.spec.unschedulable}') in
+    found=$(kube get node "$node" --ignore-not-found --output='jsonpath={.metadata.name} {.spec.unschedulable}')
+    case $found in
       '') ;; # somebody has deleted it
       *true) present+=("$node") ;;
       *)
@@ -106,6 +112,12 @@ if ((${#leaving[@]})); then
         ;;
     esac
   done
-  for node in "${present[@]}"; do leave "$node"; done
+  # As long as none is deleted, all can be given back.
+  for node in "${present[@]}"; do empty "$node"; done
+  for node in "${present[@]}"; do
+    go_on
+    kube delete node "$node" --wait=false >&2
+    forget "$node"
+  done
 fi
 echo "$NODES"

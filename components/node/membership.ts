@@ -20,7 +20,8 @@ export class NodeMembership extends pulumi.ComponentResource {
   constructor(name: string, args: NodeMembershipArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kthw:index:NodeMembership", name, {}, opts);
     // The path is relative to the project's folder, where Pulumi runs commands: a clone may be moved without a difference.
-    const script = "components/node/membership.sh";
+    // With more to do the shell stays, and its end tells the script that it was interrupted.
+    const script = "components/node/membership.sh || exit";
     this.ready = [
       new local.Command(
         // No machine's name holds a colon.
