@@ -6,7 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
  */
 export function derive<const T extends readonly unknown[], R>(
   values: T,
-  compute: (...values: { -readonly [K in keyof T]: pulumi.Unwrap<T[K]> }) => R,
+  compute: (...values: { -readonly [K in keyof T]: pulumi.Unwrap<T[K]> }) => R | Promise<R>,
 ): pulumi.Output<R> {
   type Known = Parameters<typeof compute>;
   const computed = pulumi.all([...values]).apply((all) => {

@@ -5,7 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { derive } from "../components/derive.ts";
 import type { Role } from "../components/downloads.ts";
 import type { Machine } from "../components/node/machine.ts";
-import type { EntranceSettings, Settings } from "./config.ts";
+import { type EntranceSettings, refuse, type Settings } from "./config.ts";
 import type { Machines } from "./index.ts";
 
 /** Machines that exist already: nothing makes or removes them, and nothing is put on any before all of them have been looked at. */
@@ -48,6 +48,7 @@ class ExistingHosts extends pulumi.ComponentResource {
         .update(JSON.stringify([generations[name], ways, expected, check]))
         .digest("hex")
         .slice(0, 12);
+      const sameAddress = this.#refuseAnotherAddress(name, address);
       const time = passed.get(`${name} ${digest}`) ?? `${Math.round(Date.now() / 1000)}`;
       lines.push(`${name} ${digest} ${time}`);
       checks.push(
@@ -56,7 +57,7 @@ class ExistingHosts extends pulumi.ComponentResource {
           {
             connection,
             create: `sh -s -- ${name} now=${time} ${expected}`,
-            stdin: check,
+            stdin: sameAddress.apply(() => check),
             addPreviousOutputInEnv: false,
             logging: "none",
           },
@@ -64,7 +65,7 @@ class ExistingHosts extends pulumi.ComponentResource {
           { parent: this, dependsOn: jumpBox ? checks.slice(0, 1) : [] },
         ),
       );
-      return { name, address, entrance, connection };
+      return { name, address, entrance, connection, member: checks.at(-1)!.id };
     });
     const gate = new local.Command(
       // No machine's name holds a colon.
@@ -84,14 +85,15 @@ class ExistingHosts extends pulumi.ComponentResource {
       { parent: this },
     );
     this.machines = new Map(
-      all.map(({ name, address, entrance, connection }) => [
+      all.map(({ name, address, entrance, connection, member }) => [
         name,
         {
           name,
           address,
           connection,
           sudo: entrance.user !== "root",
-          id: `${address} generation ${generations[name]}`,
+          // One that was taken out and comes back is not the one that it was: etcd has forgotten it.
+          id: pulumi.interpolate`${member} generation ${generations[name]}`,
           resource: undefined,
           ready: [gate],
           ssh: commandLine(entrance, jumpBox),
@@ -100,6 +102,22 @@ class ExistingHosts extends pulumi.ComponentResource {
       ]),
     );
     this.registerOutputs({});
+  }
+
+  /** At another address there is another host, while the former would go on as the same Node. */
+  #refuseAnotherAddress(name: string, address: string): pulumi.Output<void> {
+    const { output } = new pulumi.Stash(
+      // No machine's name holds a colon.
+      `${name}:address`,
+      { input: address },
+      { parent: this, ignoreChanges: ["input"] },
+    );
+    return derive([output], async (former: string) => {
+      if (former !== address)
+        await refuse([
+          `${name}: another address than it was given first, got ${address}; put ${former} back, or let another name have the new one`,
+        ]);
+    });
   }
 }
 
@@ -127,7 +145,7 @@ function ssh({ port, privateKeyFile, hostKey }: EntranceSettings): string {
     key === undefined
       ? ""
       : ` -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null -o 'KnownHostsCommand=/bin/echo %H ${type} ${key}'`;
-  return `ssh -p ${port} -i ${privateKeyFile}${known}`;
+  return `ssh -p ${port} -i ${word(privateKeyFile)}${known}`;
 }
 
 function machinesOf({ loadBalancers, controllers, workerPools }: Settings) {
@@ -149,6 +167,7 @@ interface Needs {
   readonly ports: readonly number[];
   readonly units: readonly string[];
   readonly folders: readonly string[];
+  readonly files: readonly string[];
 }
 
 const worker: Needs = {
@@ -157,11 +176,18 @@ const worker: Needs = {
   ports: [10_248, 10_249, 10_250, 10_256],
   units: ["containerd", "kubelet", "kube-proxy", "pod-network"],
   folders: [
+    "/etc/cni/net.d",
+    "/etc/containerd",
     "/etc/kubernetes",
     "/opt/kthw",
     "/var/lib/cni",
     "/var/lib/containerd",
     "/var/lib/kubelet",
+  ],
+  files: [
+    "/etc/crictl.yaml",
+    "/etc/modules-load.d/kubernetes.conf",
+    "/etc/sysctl.d/90-kubernetes.conf",
   ],
 };
 const needs: Readonly<Record<Role, Needs>> = {
@@ -171,6 +197,7 @@ const needs: Readonly<Record<Role, Needs>> = {
     ports: [443, 6_443],
     units: ["api-load-balancer"],
     folders: [],
+    files: [],
   },
   controller: {
     memoryMiB: 1_700,
@@ -178,13 +205,14 @@ const needs: Readonly<Record<Role, Needs>> = {
     ports: [2_379, 2_380, 2_381, 6_443, 10_257, 10_259, ...worker.ports],
     units: ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", ...worker.units],
     folders: ["/var/lib/etcd", ...worker.folders],
+    files: worker.files,
   },
   worker,
 };
 
 /** What check.sh is told, as words of a shell. */
 function expectations(role: Role, address: string, settings: Settings): string {
-  const { memoryMiB, diskMiB, folders } = needs[role];
+  const { memoryMiB, diskMiB, folders, files } = needs[role];
   const tellsHealth = role === "controller" && settings.controllerHealthProxy;
   const ports = [...needs[role].ports, ...(tellsHealth ? [80] : [])];
   const units = [...needs[role].units, ...(tellsHealth ? ["health-proxy"] : [])];
@@ -202,16 +230,18 @@ function expectations(role: Role, address: string, settings: Settings): string {
     ports: ports.join(" "),
     units: units.join(" "),
     folders: folders.join(" "),
+    files: files.join(" "),
     ...(mirror?.startsWith("/") && { mirror }),
     ...(role !== "loadBalancer" && mode !== "iptables" && { proxy: mode }),
   };
   return Object.entries(words)
-    .map(([name, value]) => `${name}=${/^[\w./-]*$/.test(`${value}`) ? value : quoted(`${value}`)}`)
+    .map(([name, value]) => `${name}=${word(`${value}`)}`)
     .join(" ");
 }
 
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+/** A word of a shell. */
+function word(text: string): string {
+  return /^[\w./-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /**

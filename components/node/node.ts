@@ -156,6 +156,12 @@ export class Node extends pulumi.ComponentResource {
     );
   }
 
+  /** A host that was installed anew has nothing to remove; what would be told to kthw-node is read all the same. */
+  #unlessGone(command: string): string {
+    if (this.machine.resource !== undefined) return command;
+    return `if [ -e /usr/local/bin/kthw-node ]; then ${command}; else cat >/dev/null; fi`;
+  }
+
   #command(
     name: string,
     args: {
@@ -178,7 +184,7 @@ export class Node extends pulumi.ComponentResource {
         ...args,
         create: asRoot + args.create,
         ...(args.update && { update: pulumi.interpolate`${asRoot}${args.update}` }),
-        ...(args.delete !== undefined && { delete: asRoot + args.delete }),
+        ...(args.delete !== undefined && { delete: this.#unlessGone(asRoot + args.delete) }),
       },
       {
         parent: opts.parent,

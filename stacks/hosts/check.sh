@@ -1,14 +1,14 @@
 #!/bin/sh
 # Looks whether a host can be given its part of a cluster, and prints a line for each thing that is in the way. It changes nothing.
 #   sh -s -- NAME now=SECONDS address=ADDRESS node=yes|no architecture=amd64 memory=MIB disk=MIB cgroup=1|2 container=yes|no
-#     ports='PORT…' units='UNIT…' folders='FOLDER…' [mirror=FOLDER] [proxy=nftables|ipvs]
+#     ports='PORT…' units='UNIT…' folders='FOLDER…' files='FILE…' [mirror=FOLDER] [proxy=nftables|ipvs]
 # A host that already has services of ours may go on with them: their ports, units and folders are in nobody's way.
 set -u
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 state=/var/lib/kthw
 name=$1
 shift
-now='' address='' node='' architecture='' memory='' disk='' cgroup='' container='' ports='' units='' folders='' mirror='' proxy=''
+now='' address='' node='' architecture='' memory='' disk='' cgroup='' container='' ports='' units='' folders='' files='' mirror='' proxy=''
 for word in "$@"; do
   value=${word#*=}
   case $word in
@@ -23,6 +23,7 @@ for word in "$@"; do
     ports=*) ports=$value ;;
     units=*) units=$value ;;
     folders=*) folders=$value ;;
+    files=*) files=$value ;;
     mirror=*) mirror=$value ;;
     proxy=*) proxy=$value ;;
   esac
@@ -161,6 +162,9 @@ check_own() {
       /var/lib/etcd) wrong "data of an earlier etcd in $folder" "$content" "move it away, or to where it is to be restored from" ;;
       *) wrong "$folder is not empty" "$content" "move what is in it away, or use another host" ;;
     esac
+  done
+  for file in $files; do
+    ! root test -e "$file" || wrong "a file that would be replaced" "$file" "move it away, or use another host"
   done
 }
 

@@ -137,6 +137,7 @@ describeLive("existing hosts", (live) => {
       ports: "10250",
       units: "kubelet",
       folders: "/var/lib/kubelet",
+      files: "/etc/crictl.yaml",
     };
     /** What is said when something else is expected, or when a script has changed what can be seen in a namespace of its own. */
     const said = async (
@@ -223,6 +224,10 @@ describeLive("existing hosts", (live) => {
         /^worker1: \/home is not empty, got ada; move what is in it away, or use another host$/,
       ],
       [
+        said({ files: "/etc/none /etc/hostname" }),
+        /^worker1: a file that would be replaced, got \/etc\/hostname; move it away, or use another host$/,
+      ],
+      [
         said({ ports: "22" }),
         /^worker1: port 22 is taken, got ssh.service; stop what listens there, or use another host$/,
       ],
@@ -267,6 +272,19 @@ describeLive("existing hosts", (live) => {
     await assert.rejects(
       onMachine({ name: "worker1", ssh: ofAnother }, "hostname"),
       /Host key verification failed/,
+    );
+  });
+
+  itOnceUp("are not to be found at another address", async () => {
+    await stack.configure(({ workerPools }) => {
+      workerPools![0]!.machines![0]!.address = "10.240.0.31";
+    });
+    const { code, stdout, stderr } = await step("pulumi preview", () => stack.pulumi("preview"));
+    await live.restoreSettings();
+    assert.notEqual(code, 0);
+    assert.match(
+      stdout + stderr,
+      /worker1: another address than it was given first, got 10.240.0.31; put 10.240.0.21 back, or/,
     );
   });
 
