@@ -407,6 +407,14 @@ describeLive("a cluster on this computer", (live) => {
         [true, true, true],
       );
     });
+    await step("one that was cut off while it was catching up goes on", async () => {
+      const left = await stack.machines.inside(
+        "cp1",
+        `systemctl stop etcd && touch /etc/etcd/joining && rm /etc/etcd/founded-* &&
+         systemctl start etcd && ${etcdctl} endpoint health >/dev/null && ls -d /var/lib/etcd/member*`,
+      );
+      assert.equal(left.trim(), "/var/lib/etcd/member");
+    });
     const value = await inNamespace(
       "get",
       "configmap",

@@ -32,14 +32,16 @@ own_id() {
 
 join() {
   local entry added
-  if [[ -d /var/lib/etcd/member ]]; then
-    mv /var/lib/etcd/member "/var/lib/etcd/member.$(date +%Y%m%d-%H%M%S)"
-  fi
   until endpoint=$(healthy_member); do
     echo "no other member answers; to start a new cluster from a snapshot, raise etcd.generation" >&2
     sleep 1
   done
   entry=$(own_id)
+  if [[ -d /var/lib/etcd/member ]]; then
+    # It was cut off while it was catching up.
+    [[ -z $entry || ! -e $joining ]] || return 0
+    mv /var/lib/etcd/member "/var/lib/etcd/member.$(date +%Y%m%d-%H%M%S)"
+  fi
   [[ -z $entry ]] || ctl member remove "$entry"
   until added=$(ctl member add "$ETCD_NAME" --learner --peer-urls="$ETCD_PEER_URL"); do sleep 1; done
   eval "$(grep '^ETCD_INITIAL_CLUSTER=' <<<"$added")"
