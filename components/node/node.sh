@@ -31,7 +31,7 @@
 # starting programs is what takes time here.
 set -euo pipefail
 umask 077
-export LC_ALL=C DEBIAN_FRONTEND=noninteractive PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 state=/var/lib/kthw
 binaries=/opt/kthw
