@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { derive } from "./derive.ts";
 import type { Authority, CertificateRequest } from "./pki.ts";
+import { unchanged } from "./unchanged.ts";
 
 /** A signed certificate and its private key, both PEM. */
 export interface Certificate {
@@ -93,18 +94,12 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
   ): pulumi.Output<string> {
     if (!refuse) return pulumi.output(certPem);
     const now = identityOf(brought);
-    const { output } = new pulumi.Stash(
-      `${this.#name}:identity`,
-      { input: now },
-      { parent: this, ignoreChanges: ["input"] },
-    );
     // In a preview the former is known, while a new certificate is not.
-    const same = derive([output], async (before) => {
-      if (before !== now)
-        await refuse(
-          `certificates.authority: not the one that this cluster was made with, got ${now}; put ${before} back, or make another cluster`,
-        );
-    });
+    const same = unchanged(`${this.#name}:identity`, now, this, (before) =>
+      refuse(
+        `certificates.authority: not the one that this cluster was made with, got ${now}; put ${before} back, or make another cluster`,
+      ),
+    );
     return pulumi.all([certPem, same]).apply(([pem]) => pem);
   }
 

@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { derive } from "../components/derive.ts";
 import type { Role } from "../components/downloads.ts";
 import type { Machine } from "../components/node/machine.ts";
+import { unchanged } from "../components/unchanged.ts";
 import { type EntranceSettings, refuse, type Settings } from "./config.ts";
 import type { Machines } from "./index.ts";
 
@@ -48,7 +49,12 @@ class ExistingHosts extends pulumi.ComponentResource {
         .update(JSON.stringify([generations[name], ways, expected, check]))
         .digest("hex")
         .slice(0, 12);
-      const sameAddress = this.#refuseAnotherAddress(name, address);
+      // At another address there is another host, while the former would go on as the same Node. No machine's name holds a colon.
+      const sameAddress = unchanged(`${name}:address`, address, this, (former) =>
+        refuse([
+          `${name}: another address than it was given first, got ${address}; put ${former} back, or let another name have the new one`,
+        ]),
+      );
       const time = passed.get(`${name} ${digest}`) ?? `${Math.round(Date.now() / 1000)}`;
       lines.push(`${name} ${digest} ${time}`);
       checks.push(
@@ -102,22 +108,6 @@ class ExistingHosts extends pulumi.ComponentResource {
       ]),
     );
     this.registerOutputs({});
-  }
-
-  /** At another address there is another host, while the former would go on as the same Node. */
-  #refuseAnotherAddress(name: string, address: string): pulumi.Output<void> {
-    const { output } = new pulumi.Stash(
-      // No machine's name holds a colon.
-      `${name}:address`,
-      { input: address },
-      { parent: this, ignoreChanges: ["input"] },
-    );
-    return derive([output], async (former: string) => {
-      if (former !== address)
-        await refuse([
-          `${name}: another address than it was given first, got ${address}; put ${former} back, or let another name have the new one`,
-        ]);
-    });
   }
 }
 

@@ -560,14 +560,14 @@ recall() { # LIST
 
 # Removes what all services had in common. Its standard input is of no use to it, but who writes it wants it to be read.
 uninstall() {
-  local left one file masked=() users=() groups=() kept=() packages=()
+  local kind left one file masked=() users=() groups=() kept=() packages=()
   cat >/dev/null
   # Nobody else knows of what failed or was cut off when it was to be made.
-  for left in "$state"/{services,bundles}/*/; do
-    [[ -d $left ]] || continue
-    one=$(basename "$left")
-    file=${left%/*/}
-    if [[ -f $left/applied ]]; then (remove) <"$left/applied"; else (remove) <<<"$(basename "${file%s}") $one"; fi
+  for kind in service bundle; do
+    for left in "$state/${kind}s"/*; do
+      [[ -d $left ]] || continue
+      if [[ -f $left/applied ]]; then (remove) <"$left/applied"; else (remove) <<<"$kind ${left##*/}"; fi
+    done
   done
   for one in masked users groups kept packages; do recall "$one"; done
   for one in "${masked[@]}"; do

@@ -6,27 +6,14 @@ import { step } from "./run.ts";
 export class LiveTests {
   /** Whether there is a cluster; a test that makes or destroys it says so here. */
   isUp = false;
-  #stack: LiveStack | undefined;
-  #settings: WrittenSettings = {};
-
   /** The stack, once the hooks that come first have run. */
-  get stack(): LiveStack {
-    if (this.#stack === undefined) throw new Error("there is no stack before the tests begin");
-    return this.#stack;
-  }
-
-  set stack(made: LiveStack) {
-    this.#stack = made;
-  }
-
-  /** Remembers the stack's settings, as a test begins. */
-  rememberSettings(): void {
-    this.#settings = this.stack.settings;
-  }
+  stack!: LiveStack;
+  /** Its settings when the test began. */
+  settings: WrittenSettings = {};
 
   /** Writes the settings with which the test began. */
   restoreSettings(): Promise<void> {
-    return this.stack.write(this.#settings);
+    return this.stack.write(this.settings);
   }
 
   /** A test of a cluster, which is skipped where there is none. */
@@ -55,7 +42,7 @@ export function describeLive(title: string, define: (live: LiveTests) => void): 
 
     beforeEach(function () {
       console.log(`  ${this.currentTest?.title}`);
-      live.rememberSettings();
+      live.settings = live.stack.settings;
     });
 
     afterEach(async function () {
