@@ -41,7 +41,7 @@ preview: install ## show what `make up` would change, line by line
 plan: install ## write all files that `make up` would leave on every machine to plan/
 	@. install/env.sh
 	pulumi stack select --create "$$STACK" >/dev/null
-	node --import tsx preview/write-plan.ts "$$STACK"
+	node --import tsx operations/plan/write-plan.ts "$$STACK"
 
 down: $(tools) ## destroy the cluster
 	@. install/env.sh
@@ -60,13 +60,13 @@ shell: $(tools) ## a shell for pulumi and kubectl; CMD='…' runs one command in
 smoke: $(tools) kubectl ## try the cluster: nodes, encryption, pods, services, DNS, logs, exec and so on
 	@. install/env.sh
 	install/kubeconfig
-	exec node --import tsx smoke/run-smoke.ts "$$STACK"
+	exec node --import tsx operations/smoke/run-smoke.ts "$$STACK"
 
 logs: $(tools) kubectl ## bundle the machines' journals, units and the cluster's events for a report of a bug
 	@. install/env.sh
 	# Without a kubeconfig there is still what the machines say.
 	install/kubeconfig || true
-	exec node --import tsx diagnostics/write-logs.ts "$$STACK"
+	exec node --import tsx operations/logs/write-logs.ts "$$STACK"
 
 install: $(things) ## install what is missing
 

@@ -1,19 +1,19 @@
-import { BridgeNetwork } from "./components/bridge-network.ts";
 import { CertificateAuthority } from "./components/certificate-authority.ts";
 import { ControlPlane, serverUrl } from "./components/control-plane.ts";
-import { CoreDns } from "./components/core-dns.ts";
+import { CoreDNS } from "./components/core-dns.ts";
 import { downloadsFor, versionsOf } from "./components/downloads.ts";
 import { EtcdCluster } from "./components/etcd-cluster.ts";
-import { once } from "./components/gate.ts";
 import { GuestNodes } from "./components/guest-nodes.ts";
 import { JoinTokens } from "./components/join-tokens.ts";
-import { NodeMembership } from "./components/node/membership.ts";
-import { Node } from "./components/node/node.ts";
 import { NodeBootstrap } from "./components/node-bootstrap.ts";
+import { NodeMembership } from "./components/node-membership.ts";
 import { WorkerPool } from "./components/worker-pool.ts";
-import { loadArtifactSource, loadSettings, refuse } from "./stacks/config.ts";
-import { makeMachines } from "./stacks/index.ts";
-import { nthAddress, parseCidr } from "./stacks/ipv4.ts";
+import { BridgeNetwork } from "./networks/bridge-network.ts";
+import { once } from "./node/gate.ts";
+import { Host } from "./node/host.ts";
+import { nthAddress, parseCidr } from "./settings/ipv4.ts";
+import { loadArtifactSource, loadSettings, refuse } from "./settings/settings.ts";
+import { makeMachines } from "./stacks/platform.ts";
 
 const settings = await loadSettings();
 const artifacts = await loadArtifactSource(settings);
@@ -25,7 +25,7 @@ const kubeadmJoins = joins.includes("kubeadm") || settings.joinTokens.length > 0
 const place =
   (role: "loadBalancer" | "controller" | "worker", kubeadm = false) =>
   ({ name }: { readonly name: string }) =>
-    new Node(name, {
+    new Host(name, {
       machine: made.machines.get(name)!,
       downloads: downloadsFor(role, settings, artifacts, kubeadm),
       reassert: settings.reassert,
@@ -158,7 +158,7 @@ const joinTokens =
     provider: controlPlane.provider,
     dependsOn: [...bootstrap.ready, ...guests.ready],
   });
-const dns = new CoreDns("dns", {
+const dns = new CoreDNS("dns", {
   image: versions.images.coredns,
   clusterDomain: settings.clusterDomain,
   address: settings.dnsAddress,

@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Node } from "./node/node.ts";
-import { apiLoadBalancerService } from "./render/api-load-balancer.ts";
+import type { Host } from "../node/host.ts";
+import { apiLoadBalancerService } from "../services/api-load-balancer.ts";
 
 export interface ApiLoadBalancerArgs {
-  readonly node: Node;
+  readonly node: Host;
   /** The controllers whose API servers it spreads connections over. */
   readonly backends: readonly { readonly name: string; readonly address: string }[];
   /** The API servers, as they are after a change: it never spreads connections over those alone that are just restarted. */

@@ -1,7 +1,7 @@
 import { Secret } from "@pulumi/kubernetes/core/v1/secret.js";
 import * as pulumi from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random";
-import { derive } from "./derive.ts";
+import { derive } from "../node/derive.ts";
 
 /** The group of those who come with a bootstrap token, as kubeadm calls it. */
 export const bootstrappers = "system:bootstrappers:kubeadm:default-node-token";

@@ -1,9 +1,9 @@
 import { createHash, X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
-import { derive } from "./derive.ts";
+import { derive } from "../node/derive.ts";
+import { unchanged } from "../settings/unchanged.ts";
 import type { Authority, CertificateRequest } from "./pki.ts";
-import { unchanged } from "./unchanged.ts";
 
 /** A signed certificate and its private key, both PEM. */
 export interface Certificate {

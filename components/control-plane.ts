@@ -3,11 +3,22 @@ import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1/clusterRoleBindin
 import * as pulumi from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random";
 import * as tls from "@pulumi/tls";
+import { derive } from "../node/derive.ts";
+import { once } from "../node/gate.ts";
+import type { Host } from "../node/host.ts";
+import { healthProxyService } from "../services/health-proxy.ts";
+import {
+  aesKey,
+  encryptionConfiguration,
+  encryptionPath,
+  kubeApiserverService,
+} from "../services/kube-apiserver.ts";
+import { kubeControllerManagerService } from "../services/kube-controller-manager.ts";
+import { kubeSchedulerService } from "../services/kube-scheduler.ts";
+import { kubeconfigWithData, kubeconfigWithFiles } from "../services/kubeconfig.ts";
+import type { Flags } from "../services/systemd.ts";
 import { ApiLoadBalancer } from "./api-load-balancer.ts";
 import { type CertificateAuthority, type Issuer, trustBundle } from "./certificate-authority.ts";
-import { derive } from "./derive.ts";
-import { once } from "./gate.ts";
-import type { Node } from "./node/node.ts";
 import {
   admin,
   apiNamesWithinCluster,
@@ -18,17 +29,6 @@ import {
   frontProxyClient,
   scheduler,
 } from "./pki.ts";
-import { healthProxyService } from "./render/health-proxy.ts";
-import {
-  aesKey,
-  encryptionConfiguration,
-  encryptionPath,
-  kubeApiserverService,
-} from "./render/kube-apiserver.ts";
-import { kubeControllerManagerService } from "./render/kube-controller-manager.ts";
-import { kubeSchedulerService } from "./render/kube-scheduler.ts";
-import { kubeconfigWithData, kubeconfigWithFiles } from "./render/kubeconfig.ts";
-import type { Flags } from "./render/systemd.ts";
 
 /** A host and port. */
 export interface HostPort {
@@ -48,7 +48,7 @@ export function serverUrl({ host, port }: HostPort): string {
 }
 
 export interface ControlPlaneArgs {
-  readonly nodes: readonly Node[];
+  readonly nodes: readonly Host[];
   readonly clusterName: string;
   readonly clusterDomain: string;
   readonly serviceCidr: string;
@@ -69,7 +69,7 @@ export interface ControlPlaneArgs {
     readonly retire: string;
   };
   /** What becomes the load balancer of the API. */
-  readonly loadBalancer: Node;
+  readonly loadBalancer: Host;
   /** Folder of Kubernetes' binaries on the machines. */
   readonly binaries: string;
   /** Whether anybody may ask for the cluster's address and authority, as `kubeadm join` does. */

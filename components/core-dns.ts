@@ -5,9 +5,10 @@ import { ServiceAccount } from "@pulumi/kubernetes/core/v1/serviceAccount.js";
 import { ClusterRole } from "@pulumi/kubernetes/rbac/v1/clusterRole.js";
 import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1/clusterRoleBinding.js";
 import * as pulumi from "@pulumi/pulumi";
-import { corefile, dnsPodSpec } from "./render/core-dns.ts";
+import { formerly } from "../node/former-type.ts";
+import { corefile, dnsPodSpec } from "../services/core-dns.ts";
 
-export interface CoreDnsArgs {
+export interface CoreDNSArgs {
   readonly image: string;
   readonly clusterDomain: string;
   /** The Service's address, known to every kubelet. */
@@ -20,12 +21,12 @@ export interface CoreDnsArgs {
 }
 
 /** The cluster's DNS: https://github.com/coredns/deployment/tree/master/kubernetes */
-export class CoreDns extends pulumi.ComponentResource {
+export class CoreDNS extends pulumi.ComponentResource {
   /** The gates after which it answers. */
   readonly ready: readonly pulumi.Resource[];
 
-  constructor(name: string, args: CoreDnsArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("kthw:index:CoreDns", name, {}, opts);
+  constructor(name: string, args: CoreDNSArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("kthw:index:CoreDNS", name, {}, formerly("CoreDns", opts));
     const options = { parent: this, provider: args.provider, deletedWith: args.provider };
     const namespace = "kube-system";
     const labels = { "k8s-app": "kube-dns" };

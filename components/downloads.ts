@@ -1,4 +1,4 @@
-import type { Download } from "./render/downloads.ts";
+import type { Download } from "../node/downloads.ts";
 import {
   type Architecture,
   type Artifact,

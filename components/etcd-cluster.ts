@@ -1,8 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Issuer } from "./certificate-authority.ts";
-import { derive } from "./derive.ts";
-import type { Node } from "./node/node.ts";
-import { etcdPeer, etcdServer } from "./pki.ts";
+import { derive } from "../node/derive.ts";
+import type { Host } from "../node/host.ts";
 import {
   type EtcdMember,
   etcdClientUrl,
@@ -11,11 +9,13 @@ import {
   initialCluster,
   membersHealthy,
   retireOthers,
-} from "./render/etcd.ts";
+} from "../services/etcd.ts";
+import type { Issuer } from "./certificate-authority.ts";
+import { etcdPeer, etcdServer } from "./pki.ts";
 
 export interface EtcdClusterArgs {
   /** One member on each. */
-  readonly nodes: readonly Node[];
+  readonly nodes: readonly Host[];
   /** Signs the members' certificates. */
   readonly ca: Issuer;
   /** Folder of the binaries on the machines. */

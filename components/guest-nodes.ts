@@ -4,19 +4,19 @@ import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap.js";
 import { ServiceAccount } from "@pulumi/kubernetes/core/v1/serviceAccount.js";
 import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1/clusterRoleBinding.js";
 import * as pulumi from "@pulumi/pulumi";
-import type { Node } from "./node/node.ts";
+import type { Host } from "../node/host.ts";
 import {
   guestKubeProxyFiles,
   guestKubeProxyPodSpec,
   guestNetworkFiles,
   guestNetworkPodSpec,
   guestRoutesService,
-} from "./render/guest-nodes.ts";
-import type { KubeProxyMode } from "./render/kube-proxy.ts";
+} from "../services/guest-nodes.ts";
+import type { KubeProxyMode } from "../services/kube-proxy.ts";
 
 export interface GuestNodesArgs {
   /** The machines of the settings. */
-  readonly nodes: readonly Node[];
+  readonly nodes: readonly Host[];
   readonly clusterName: string;
   /** The API's address as machines reach it. */
   readonly server: string;

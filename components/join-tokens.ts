@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
+import { derive } from "../node/derive.ts";
+import { once } from "../node/gate.ts";
+import { failingChecks } from "../services/kubeadm.ts";
 import { bootstrapToken } from "./bootstrap-token.ts";
-import { derive } from "./derive.ts";
-import { once } from "./gate.ts";
-import { failingChecks } from "./render/kubeadm.ts";
 
 export interface JoinTokensArgs {
   readonly tokens: readonly {

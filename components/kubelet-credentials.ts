@@ -1,17 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
-import { bootstrapToken } from "./bootstrap-token.ts";
-import type { Issuer } from "./certificate-authority.ts";
-import { derive } from "./derive.ts";
-import type { BundleFile, Node } from "./node/node.ts";
-import { kubeletClient } from "./pki.ts";
+import { derive } from "../node/derive.ts";
+import type { BundleFile, Host } from "../node/host.ts";
 import {
   clusterInfo,
   discoveryPath,
   joinConfiguration,
   joinConfigurationPath,
-} from "./render/kubeadm.ts";
-import { kubeconfigWithToken } from "./render/kubeconfig.ts";
-import { bootstrapKubeconfigPath, type JoinMode, kubeletPki } from "./render/kubelet.ts";
+} from "../services/kubeadm.ts";
+import { kubeconfigWithToken } from "../services/kubeconfig.ts";
+import { bootstrapKubeconfigPath, type JoinMode, kubeletPki } from "../services/kubelet.ts";
+import { bootstrapToken } from "./bootstrap-token.ts";
+import type { Issuer } from "./certificate-authority.ts";
+import { kubeletClient } from "./pki.ts";
 
 /** How long a machine of the settings has time to join. */
 const validityHours = 24;
@@ -27,7 +27,7 @@ export interface KubeletCredentials {
 
 /** Makes what a kubelet gets into the cluster by: a client certificate, or a bootstrap token to ask for one. */
 export function kubeletCredentials(
-  node: Node,
+  node: Host,
   args: {
     readonly join: JoinMode;
     readonly discovery: "token" | "file";

@@ -4,10 +4,10 @@ import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1/clusterRoleBindin
 import { Role } from "@pulumi/kubernetes/rbac/v1/role.js";
 import { RoleBinding } from "@pulumi/kubernetes/rbac/v1/roleBinding.js";
 import * as pulumi from "@pulumi/pulumi";
+import { derive } from "../node/derive.ts";
+import { clusterConfiguration, clusterInfo } from "../services/kubeadm.ts";
+import { kubeletConfigurationForAll } from "../services/kubelet.ts";
 import { bootstrappers } from "./bootstrap-token.ts";
-import { derive } from "./derive.ts";
-import { clusterConfiguration, clusterInfo } from "./render/kubeadm.ts";
-import { kubeletConfigurationForAll } from "./render/kubelet.ts";
 
 export interface NodeBootstrapArgs {
   readonly provider: pulumi.ProviderResource;

@@ -1,20 +1,20 @@
 import { NodePatch } from "@pulumi/kubernetes/core/v1/nodePatch.js";
 import * as pulumi from "@pulumi/pulumi";
-import { type Issuer, trustBundle } from "./certificate-authority.ts";
-import { kubeletCredentials } from "./kubelet-credentials.ts";
-import type { Node } from "./node/node.ts";
-import { kubeletServer, kubeProxy } from "./pki.ts";
-import { containerdService } from "./render/containerd.ts";
-import { managedLabel } from "./render/guest-nodes.ts";
-import { type KubeProxyMode, kubeProxyService } from "./render/kube-proxy.ts";
-import { joinCommand } from "./render/kubeadm.ts";
+import type { Host } from "../node/host.ts";
+import { containerdService } from "../services/containerd.ts";
+import { managedLabel } from "../services/guest-nodes.ts";
+import { type KubeProxyMode, kubeProxyService } from "../services/kube-proxy.ts";
+import { joinCommand } from "../services/kubeadm.ts";
 import {
   type JoinMode,
   kubeletKubeconfigPath,
   kubeletPki,
   kubeletService,
   type StaticPod,
-} from "./render/kubelet.ts";
+} from "../services/kubelet.ts";
+import { type Issuer, trustBundle } from "./certificate-authority.ts";
+import { kubeletCredentials } from "./kubelet-credentials.ts";
+import { kubeletServer, kubeProxy } from "./pki.ts";
 
 /** A taint of a Node. */
 export interface Taint {
@@ -25,7 +25,7 @@ export interface Taint {
 
 /** A node of a pool. */
 export interface Worker {
-  readonly node: Node;
+  readonly node: Host;
   /** Range of its pods. */
   readonly podCidr: string;
   /** Fields of KubeletConfiguration laid over ours. */

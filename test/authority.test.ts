@@ -5,10 +5,10 @@ import {
   CertificateAuthority,
 } from "../components/certificate-authority.ts";
 import * as x509 from "../offline/plugins/tls/x509.ts";
-import { parseDescription } from "../preview/description.ts";
-import { type ReadFile, readAuthority } from "../stacks/config/authority.ts";
-import { warnings } from "../stacks/config/warnings.ts";
-import type { Settings } from "../stacks/config.ts";
+import { parseDescription } from "../operations/plan/description.ts";
+import { type ReadFile, readAuthority } from "../settings/authority.ts";
+import type { Settings } from "../settings/settings.ts";
+import { warnings } from "../settings/warnings.ts";
 import { computed, type Graph, runProgram, stdinOf } from "./support/program.ts";
 import { record } from "./support/record.ts";
 

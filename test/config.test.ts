@@ -10,10 +10,6 @@ import fc from "fast-check";
 import { parse } from "yaml";
 import { z } from "zod";
 import { mirrorFiles } from "../components/downloads.ts";
-import { readMirror } from "../stacks/config/mirror.ts";
-import { schema } from "../stacks/config/schema.ts";
-import { warnings } from "../stacks/config/warnings.ts";
-import { parseSettings, rawSettings, type Settings } from "../stacks/config.ts";
 import {
   encloses,
   enclosingCidr,
@@ -26,7 +22,11 @@ import {
   parseAddress,
   parseCidr,
   sizeOf,
-} from "../stacks/ipv4.ts";
+} from "../settings/ipv4.ts";
+import { readMirror } from "../settings/mirror.ts";
+import { schema } from "../settings/schema.ts";
+import { parseSettings, rawSettings, type Settings } from "../settings/settings.ts";
+import { warnings } from "../settings/warnings.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (file: string) => readFileSync(new URL(file, root), "utf8");
@@ -1072,7 +1072,7 @@ describe("each mistake has its own message:", () => {
       "kthw:artifacts": '{"mirror":"/nonexistent"}',
       "kthw:loadBalancers": JSON.stringify(written().loadBalancers),
     };
-    const program = "await (await import('./stacks/config.ts')).loadSettings()";
+    const program = "await (await import('./settings/settings.ts')).loadSettings()";
     const { stderr, status } = spawnSync(
       process.execPath,
       ["--import", "tsx", "--input-type", "module", "--eval", program],

@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { describeBundle, describeService } from "../components/render/description.ts";
-import { parseDescription } from "../preview/description.ts";
+import { describeBundle, describeService } from "../node/description.ts";
+import { parseDescription } from "../operations/plan/description.ts";
 
 /** Texts of files, with lines that a careless reader would take for something else. */
 const line = fc.oneof(

@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import * as pulumi from "@pulumi/pulumi";
-import { headers, parseDescription } from "../preview/description.ts";
+import { headers, parseDescription } from "../operations/plan/description.ts";
 import {
   firstUpdate,
   type Graph,

@@ -33,7 +33,7 @@ describe("nodes that leave", () => {
        esac`,
     );
     chmodSync(program, 0o755);
-    const child = spawn("/bin/sh", ["-c", "components/node/membership.sh || exit"], {
+    const child = spawn("/bin/sh", ["-c", "components/node-membership.sh || exit"], {
       cwd: root,
       env: {
         PATH: `${folder}:${process.env.PATH}`,

@@ -1,8 +1,8 @@
 import { strict as assert } from "node:assert";
 import { CertificateAuthority } from "../components/certificate-authority.ts";
 import { admin } from "../components/pki.ts";
-import { aesKey } from "../components/render/kube-apiserver.ts";
-import { parseDescription } from "../preview/description.ts";
+import { parseDescription } from "../operations/plan/description.ts";
+import { aesKey } from "../services/kube-apiserver.ts";
 import { firstUpdate, type Graph, secretMark, stdinOf } from "./support/program.ts";
 import { record } from "./support/record.ts";
 

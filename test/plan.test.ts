@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { describeService, type Service } from "../components/render/description.ts";
-import { changedPaths, type Plan, planOf } from "../preview/plan.ts";
-import type { PreviewStep, ResourceState } from "../preview/steps.ts";
-import { summary } from "../preview/summary.ts";
-import { treeOf } from "../preview/tree.ts";
+import { describeService, type Service } from "../node/description.ts";
+import { changedPaths, type Plan, planOf } from "../operations/plan/plan.ts";
+import type { PreviewStep, ResourceState } from "../operations/plan/steps.ts";
+import { summary } from "../operations/plan/summary.ts";
+import { treeOf } from "../operations/plan/tree.ts";
 
 /** Steps of a real preview, cut down to a few commands of one or two workers and a few lines of their files. */
 function recorded(name: string): PreviewStep[] {

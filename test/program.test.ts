@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import * as pulumi from "@pulumi/pulumi";
-import { headers, parseDescription } from "../preview/description.ts";
+import { headers, parseDescription } from "../operations/plan/description.ts";
 import {
   computed,
   firstUpdate,
@@ -15,14 +15,14 @@ import { type Registration, unknown } from "./support/record.ts";
 /** Each depends on those before it, never on those behind it. */
 const layers = [
   "kthw:index:LocalMachines",
-  "kthw:index:Node",
+  "kthw:index:Host",
   "kthw:index:CertificateAuthority",
   "kthw:index:EtcdCluster",
   "kthw:index:ControlPlane",
   "kthw:index:NodeMembership",
   "kthw:index:BridgeNetwork",
   "kthw:index:WorkerPool",
-  "kthw:index:CoreDns",
+  "kthw:index:CoreDNS",
 ];
 const controllers = ["cp1", "cp2", "cp3"];
 const workers = ["worker1", "worker2"];

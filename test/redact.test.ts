@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { stringify } from "yaml";
-import { redact, withoutEnvironment, withoutValues } from "../diagnostics/redact.ts";
+import { redact, withoutEnvironment, withoutValues } from "../operations/logs/redact.ts";
 
 const pem = generateKeyPairSync("ec", { namedCurve: "P-256" })
   .privateKey.export({ type: "pkcs8", format: "pem" })

@@ -2,47 +2,44 @@ import { strict as assert } from "node:assert";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { stringify } from "yaml";
-import { apiLoadBalancerService } from "../components/render/api-load-balancer.ts";
-import { bridgeNetworkService } from "../components/render/bridge-network.ts";
-import { containerdService } from "../components/render/containerd.ts";
-import { corefile, dnsPodSpec } from "../components/render/core-dns.ts";
-import { describeService, type Service } from "../components/render/description.ts";
-import { describeDownloads } from "../components/render/downloads.ts";
-import { etcdService, initialCluster } from "../components/render/etcd.ts";
+import { describeService, type Service } from "../node/description.ts";
+import { describeDownloads } from "../node/downloads.ts";
+import { parseDescription } from "../operations/plan/description.ts";
+import { apiLoadBalancerService } from "../services/api-load-balancer.ts";
+import { containerdService } from "../services/containerd.ts";
+import { corefile, dnsPodSpec } from "../services/core-dns.ts";
+import { etcdService, initialCluster } from "../services/etcd.ts";
 import {
   guestKubeProxyFiles,
   guestKubeProxyPodSpec,
   guestNetworkFiles,
   guestNetworkPodSpec,
   guestRoutesService,
-} from "../components/render/guest-nodes.ts";
-import { healthProxyService } from "../components/render/health-proxy.ts";
-import {
-  encryptionConfiguration,
-  kubeApiserverService,
-} from "../components/render/kube-apiserver.ts";
-import { kubeControllerManagerService } from "../components/render/kube-controller-manager.ts";
-import { type KubeProxyMode, kubeProxyService } from "../components/render/kube-proxy.ts";
-import { kubeSchedulerService } from "../components/render/kube-scheduler.ts";
+} from "../services/guest-nodes.ts";
+import { healthProxyService } from "../services/health-proxy.ts";
+import { encryptionConfiguration, kubeApiserverService } from "../services/kube-apiserver.ts";
+import { kubeControllerManagerService } from "../services/kube-controller-manager.ts";
+import { type KubeProxyMode, kubeProxyService } from "../services/kube-proxy.ts";
+import { kubeSchedulerService } from "../services/kube-scheduler.ts";
 import {
   clusterConfiguration,
   clusterInfo,
   joinCommand,
   joinConfiguration,
-} from "../components/render/kubeadm.ts";
+} from "../services/kubeadm.ts";
 import {
   kubeconfigWithData,
   kubeconfigWithFiles,
   kubeconfigWithToken,
-} from "../components/render/kubeconfig.ts";
+} from "../services/kubeconfig.ts";
 import {
   type JoinMode,
   kubeletConfigurationForAll,
   kubeletService,
   type StaticPod,
-} from "../components/render/kubelet.ts";
-import { commandLine } from "../components/render/systemd.ts";
-import { parseDescription } from "../preview/description.ts";
+} from "../services/kubelet.ts";
+import { bridgeNetworkService } from "../services/pod-network.ts";
+import { commandLine } from "../services/systemd.ts";
 import { firstUpdate, stdinOf } from "./support/program.ts";
 
 const controllers = [

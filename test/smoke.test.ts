@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Check, Fault, runChecks } from "../smoke/check.ts";
+import { type Check, Fault, runChecks } from "../operations/smoke/check.ts";
 
 /** A check that does nothing, or what it is given. */
 function check(

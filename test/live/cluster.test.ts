@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { artifacts } from "../../components/versions.ts";
-import { changedPaths, planOf } from "../../preview/plan.ts";
-import { effective, nameOf, type ResourceState } from "../../preview/steps.ts";
+import { changedPaths, planOf } from "../../operations/plan/plan.ts";
+import { effective, nameOf, type ResourceState } from "../../operations/plan/steps.ts";
 import {
   agnhost,
   architecture,
@@ -112,7 +112,9 @@ describeLive("a cluster on this computer", (live) => {
     // One worker is to be given the image by the smoke test itself.
     const forget = `crictl rmi ${agnhost.name} && rm /opt/kthw/${agnhost.file}*`;
     await stack.machines.inside("worker2", forget);
-    const { code, stdout } = await step("make smoke", () => stack.script("smoke/run-smoke.ts"));
+    const { code, stdout } = await step("make smoke", () =>
+      stack.script("operations/smoke/run-smoke.ts"),
+    );
     const ended = stdout.trimEnd().split("\n");
     assert.deepEqual(
       ended.filter((line) => !/^ok +\d+\.\d s {2}\S/.test(line)),
@@ -135,7 +137,7 @@ describeLive("a cluster on this computer", (live) => {
       ]);
     await scaleDns(0);
     const { code, stdout } = await step("make smoke without DNS servers", () =>
-      stack.script("smoke/run-smoke.ts"),
+      stack.script("operations/smoke/run-smoke.ts"),
     );
     await scaleDns(2);
     const failed = stdout.split("\n").filter((line) => line.startsWith("FAIL"));
@@ -160,7 +162,7 @@ describeLive("a cluster on this computer", (live) => {
 
   itOnceUp("cleans up after a smoke test that is interrupted", async () => {
     const { code, stdout, stderr } = await step("make smoke, interrupted", () =>
-      stack.script("smoke/run-smoke.ts", (said) => said.includes("the test image")),
+      stack.script("operations/smoke/run-smoke.ts", (said) => said.includes("the test image")),
     );
     assert.match(stdout, /^ok +\d+\.\d s {2}what the checks made is removed$/m);
     assert.match(stderr, /^interrupted$/m);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readFile, rm } from "node:fs/promises";
-import { onMachine } from "../../access/shell.ts";
-import type { StackMachine } from "../../access/stack.ts";
-import { traitsOfThisComputer } from "../../stacks/local.ts";
+import { onMachine } from "../../operations/access/shell.ts";
+import type { StackMachine } from "../../operations/access/stack.ts";
+import { traitsOfThisComputer } from "../../stacks/local/machines.ts";
 import { architecture, importTestImage, readyNodes, startPod } from "./support/cluster.ts";
 import {
   apiPort,
@@ -254,7 +254,7 @@ describeLive("existing hosts", (live) => {
   itOnceUp(
     "pass the smoke test and bundle their logs, by sudo and through the jump box",
     async () => {
-      const smoke = await step("make smoke", () => stack.script("smoke/run-smoke.ts"));
+      const smoke = await step("make smoke", () => stack.script("operations/smoke/run-smoke.ts"));
       assert.equal(smoke.code, 0, smoke.stdout);
       const { said, files } = await step("make logs", () => writeLogs(stack));
       assert.doesNotMatch(said, /^missing/m);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { planOf } from "../../preview/plan.ts";
+import { planOf } from "../../operations/plan/plan.ts";
 import { ask, importTestImage, list, namespace, readyNodes, startPod } from "./support/cluster.ts";
 import type { LiveStack } from "./support/live-stack.ts";
 import { describeLive } from "./support/live-tests.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { changedPaths, planOf } from "../../preview/plan.ts";
+import { changedPaths, planOf } from "../../operations/plan/plan.ts";
 import {
   etcdctl,
   list,

@@ -6,9 +6,9 @@ import {
   describeService,
   type File,
   type Service,
-} from "../../components/render/description.ts";
-import { type Download, describeDownloads } from "../../components/render/downloads.ts";
-import { type Unit, unit } from "../../components/render/systemd.ts";
+} from "../../node/description.ts";
+import { type Download, describeDownloads } from "../../node/downloads.ts";
+import { type Unit, unit } from "../../services/systemd.ts";
 import { NodeMachine } from "./support/node-machine.ts";
 import type { Result } from "./support/run.ts";
 

@@ -6,7 +6,7 @@ import { output, succeeded } from "./run.ts";
 export async function writeLogs(
   stack: LiveStack,
 ): Promise<{ readonly said: string; readonly files: Map<string, string> }> {
-  const { stdout } = succeeded(await stack.script("diagnostics/write-logs.ts"));
+  const { stdout } = succeeded(await stack.script("operations/logs/write-logs.ts"));
   const [, archive] = /^written to (.*)$/m.exec(stdout) ?? [];
   const files = new Map<string, string>();
   const list = await output("tar", ["--list", "--file", archive!]);

@@ -1,5 +1,5 @@
-import { type Plan, planOf } from "../../../preview/plan.ts";
-import { nameOf } from "../../../preview/steps.ts";
+import { type Plan, planOf } from "../../../operations/plan/plan.ts";
+import { nameOf } from "../../../operations/plan/steps.ts";
 import { importTestImage, namespace, readyNodes, startPod } from "./cluster.ts";
 import type { LiveStack } from "./live-stack.ts";
 import { changed, logins, restarted } from "./machines.ts";

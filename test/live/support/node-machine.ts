@@ -8,7 +8,7 @@ import { nodeStack, ownPorts } from "./own.ts";
 import { output, type Result, run } from "./run.ts";
 
 const scripts = fileURLToPath(new URL("../../../stacks/local", import.meta.url));
-const nodeScript = fileURLToPath(new URL("../../../components/node/node.sh", import.meta.url));
+const nodeScript = fileURLToPath(new URL("../../../node/node.sh", import.meta.url));
 const stack = nodeStack;
 const network = {
   KTHW_STACK: stack,

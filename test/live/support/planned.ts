@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { PlacedFile } from "../../../preview/placed.ts";
-import type { Plan } from "../../../preview/plan.ts";
+import type { PlacedFile } from "../../../operations/plan/placed.ts";
+import type { Plan } from "../../../operations/plan/plan.ts";
 import type { Machines } from "./machines.ts";
 
 /** Files that are not on the machines as a plan has them, as `machine path: what is there`; of secrets and binaries not the content. */

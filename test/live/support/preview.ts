@@ -1,4 +1,4 @@
-import { effective, input, nameOf, type PreviewStep } from "../../../preview/steps.ts";
+import { effective, input, nameOf, type PreviewStep } from "../../../operations/plan/steps.ts";
 
 /** A line that a preview adds or takes away. */
 export interface LineChange {

@@ -6,7 +6,7 @@ export {
   run,
   sleep,
   succeeded,
-} from "../../../access/command.ts";
+} from "../../../operations/access/command.ts";
 
 /** Does one step of a test and prints how long it took. */
 export async function step<T>(name: string, work: () => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import { createPrivateKey } from "node:crypto";
-import { aesKey } from "../../../components/render/kube-apiserver.ts";
-import { nameOf, type ResourceState } from "../../../preview/steps.ts";
+import { nameOf, type ResourceState } from "../../../operations/plan/steps.ts";
+import { aesKey } from "../../../services/kube-apiserver.ts";
 
 /** Texts that give a secret away, by the text, with the resource whose secret it is. */
 export type SecretTexts = Map<string, string>;

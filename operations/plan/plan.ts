@@ -1,0 +1,259 @@
+import { type Placed, type PlacedFile, placed } from "./placed.ts";
+import {
+  effective,
+  input,
+  nameOf,
+  type PreviewStep,
+  type ResourceState,
+  unknown,
+} from "./steps.ts";
+
+/** What an update does to a machine as a whole. */
+export type Fate = "made" | "rebuilt" | "started again" | "lost";
+
+/** A file that an update adds, changes or removes; `?`: one of a changed bundle, of which only the machine is told whether it changes. */
+export interface FileChange {
+  readonly sign: "+" | "~" | "-" | "?";
+  readonly path: string;
+  /** The file, as it is afterwards or was before it is removed. */
+  readonly file: PlacedFile;
+}
+
+/** A bundle of secrets of which some files change. */
+export interface BundleChange {
+  readonly name: string;
+  readonly files: number;
+  /** Certificates, keys and tokens in it that are made anew, by their names in the program. */
+  readonly renewed: readonly string[];
+}
+
+/** What an update does to a service, and why. */
+export interface ServiceChange {
+  readonly unit: string;
+  /** `check`: it is restarted only if it does not run as described. */
+  readonly action: "start" | "restart" | "reload" | "check" | "stop";
+  readonly reasons: readonly string[];
+}
+
+/** What an update makes of a machine. */
+export interface MachinePlan {
+  readonly fate?: Fate;
+  /** Its Node is drained and leaves the cluster. */
+  readonly leaves: boolean;
+  /** `kubeadm join` makes it a node. */
+  readonly joins: boolean;
+  /** All that is on the machine afterwards, by path. */
+  readonly files: ReadonlyMap<string, PlacedFile>;
+  /** Packages, users and folders that it has afterwards, in the lines of a description. */
+  readonly prerequisites: readonly string[];
+  readonly changes: readonly FileChange[];
+  readonly bundles: readonly BundleChange[];
+  readonly services: readonly ServiceChange[];
+}
+
+/** What an update makes of each machine, by name; in an order that does not depend on the preview's. */
+export type Plan = ReadonlyMap<string, MachinePlan>;
+
+/** One command of a machine, with what it puts there before and after the update. */
+interface Command {
+  readonly step: PreviewStep;
+  readonly before: Placed | undefined;
+  readonly after: Placed | undefined;
+}
+
+/** Reads a plan out of a preview, which must show the resources that stay the same, too. */
+export function planOf(steps: readonly PreviewStep[]): Plan {
+  const commands = new Map<string, Command[]>();
+  for (const step of steps) {
+    const { type } = step.newState ?? step.oldState ?? {};
+    const [machine, name] = nameOf(step.urn).split(":");
+    if (type !== "command:remote:Command" || name === undefined) continue;
+    const before = step.op === "create" ? undefined : placed(step.oldState);
+    const after = step.op === "delete" ? undefined : placed(step.newState);
+    commands.set(machine!, [...(commands.get(machine!) ?? []), { step, before, after }]);
+  }
+  const renewed = new Set(
+    effective(steps)
+      .filter(({ op, urn }) => op !== "delete" && /\$(tls|random):index\//.test(urn))
+      .map(({ urn }) => urn),
+  );
+  const leaving = leavingNodes(steps);
+  return new Map(
+    [...commands]
+      .sort(([one], [other]) => compare(one, other))
+      .map(([name, own]) => {
+        const fate = fateOf(name, own, steps);
+        const join = own.find(({ step }) => nameOf(step.urn) === `${name}:kubeadm-join`)?.step;
+        const joins = join?.op === "create" || (join?.op === "update" && fate === "rebuilt");
+        return [
+          name,
+          { ...machinePlan(own, fate, renewed), leaves: leaving.includes(name), joins },
+        ] as const;
+      }),
+  );
+}
+
+/** Names of the Nodes that components/node-membership.sh drains. */
+function leavingNodes(steps: readonly PreviewStep[]): string[] {
+  return effective(steps).flatMap(({ oldState, newState }) => {
+    const [before, after] = [oldState, newState].map((state) => environment(state).NODES);
+    if (before === undefined || after === undefined) return [];
+    return before.split(" ").filter((node) => !after.split(" ").includes(node));
+  });
+}
+
+function environment(state: ResourceState | undefined): Readonly<Record<string, string>> {
+  return (state?.inputs?.environment ?? {}) as Record<string, string>;
+}
+
+/** The files that a plan adds, changes or removes, as `machine path`; not those of machines that are lost. */
+export function changedPaths(plan: Plan): string[] {
+  return [...plan]
+    .filter(([, { fate }]) => fate !== "lost")
+    .flatMap(([machine, { changes }]) => changes.map(({ path }) => `${machine} ${path}`))
+    .sort(compare);
+}
+
+function machinePlan(
+  commands: readonly Command[],
+  fate: Fate | undefined,
+  renewed: ReadonlySet<string>,
+): Omit<MachinePlan, "leaves" | "joins"> {
+  const before = filesOf(commands.map((command) => command.before));
+  const after = filesOf(commands.map((command) => command.after));
+  const changes = fileChanges(commands, before, after);
+  return {
+    ...(fate !== undefined && { fate }),
+    files: after,
+    prerequisites: unique(commands.flatMap((command) => command.after?.prerequisites ?? [])),
+    changes,
+    bundles: commands
+      .filter(isChangedBundle)
+      .map(({ step, after }) => ({
+        name: nameOf(step.urn).split(":")[1]!.replace(/-pki$/, ""),
+        files: after!.files.size,
+        renewed: renewedFor(step, "stdin", renewed),
+      }))
+      .sort((one, other) => compare(one.name, other.name)),
+    services: commands
+      .flatMap((command) => serviceChange(command, fate, changes, renewed) ?? [])
+      .sort((one, other) => compare(one.unit, other.unit)),
+  };
+}
+
+function fateOf(
+  name: string,
+  commands: readonly Command[],
+  steps: readonly PreviewStep[],
+): Fate | undefined {
+  // The resource that owns the machine's life has its name; so does the component that puts things on it.
+  const ops = effective(steps)
+    .filter(({ urn, oldState, newState }) => {
+      const { type } = newState ?? oldState ?? {};
+      return nameOf(urn) === name && !type?.startsWith("kthw:");
+    })
+    .map(({ op }) => op);
+  if (ops.some((op) => op.includes("replace"))) return "rebuilt";
+  if (ops.includes("create")) return "made";
+  if (ops.includes("delete")) return "lost";
+  if (commands.some(({ step }) => anotherMachine(step))) return "rebuilt";
+  return ops.includes("update") ? "started again" : undefined;
+}
+
+/** Whether a command runs again because its machine's id is another, where both are known. */
+function anotherMachine(step: PreviewStep): boolean {
+  const [before, after] = [step.oldState, step.newState].map(
+    (state) => /# machine ([^,]+)/.exec(input(state, "update"))?.[1],
+  );
+  return before !== undefined && after !== undefined && before !== after;
+}
+
+function filesOf(all: readonly (Placed | undefined)[]): Map<string, PlacedFile> {
+  const files = all.flatMap((one) => [...(one?.files ?? [])]);
+  return new Map(files.sort(([one], [other]) => compare(one, other)));
+}
+
+function fileChanges(
+  commands: readonly Command[],
+  before: ReadonlyMap<string, PlacedFile>,
+  after: ReadonlyMap<string, PlacedFile>,
+): FileChange[] {
+  const secret = filesOf(commands.filter(isChangedBundle).map((command) => command.after));
+  // Nobody removes binaries of another version.
+  const kept = filesOf(
+    commands.map(({ before }) => (before?.kind === "downloads" ? before : undefined)),
+  );
+  const changes: FileChange[] = [];
+  for (const [path, file] of after) {
+    const former = before.get(path);
+    if (former === undefined) changes.push({ sign: "+", path, file });
+    else if (!same(former, file)) changes.push({ sign: "~", path, file });
+    else if (secret.has(path)) changes.push({ sign: "?", path, file });
+  }
+  for (const [path, file] of before)
+    if (!after.has(path) && !kept.has(path)) changes.push({ sign: "-", path, file });
+  return changes.sort((one, other) => compare(one.path, other.path));
+}
+
+function isChangedBundle({ step, before, after }: Command): boolean {
+  return (
+    before !== undefined &&
+    after?.kind === "bundle" &&
+    effective([step]).length > 0 &&
+    (step.diffReasons?.includes("stdin") ?? false)
+  );
+}
+
+/** Names of the keys and certificates made anew that an input of a command comes from. */
+function renewedFor(step: PreviewStep, input: string, renewed: ReadonlySet<string>): string[] {
+  const urns = step.newState?.propertyDependencies?.[input] ?? [];
+  return unique(urns.filter((urn) => renewed.has(urn)).map(nameOf));
+}
+
+function same(one: PlacedFile, other: PlacedFile): boolean {
+  return one.text === other.text && one.mode === other.mode && one.owner === other.owner;
+}
+
+function serviceChange(
+  { step, before, after }: Command,
+  fate: Fate | undefined,
+  changes: readonly FileChange[],
+  renewed: ReadonlySet<string>,
+): ServiceChange | undefined {
+  const unit = after?.unit ?? before?.unit;
+  if (unit === undefined || effective([step]).length === 0) return undefined;
+  if (after === undefined) return { unit, action: "stop", reasons: ["removed"] };
+  if (fate === "rebuilt") return { unit, action: "start", reasons: ["machine made anew"] };
+  if (before === undefined) return { unit, action: "start", reasons: ["new"] };
+
+  const certificates = renewedFor(step, "update", renewed).map((name) => `${name} renewed`);
+  const own = changes
+    .filter(({ path, file }) => !file.live && (before.files.has(path) || after.files.has(path)))
+    .map(reason);
+  // What it reads of a bundle that was renewed has been named by its certificates.
+  const read = changes
+    .filter(({ sign }) => sign !== "?" || certificates.length === 0)
+    .filter(({ path }) => after.reads.some((one) => path === one || path.startsWith(`${one}/`)))
+    .map(reason);
+  const reasons = unique([...own, ...read, ...certificates]);
+  if (reasons.length > 0) return { unit, action: after.reloads ? "reload" : "restart", reasons };
+  const [was, is] = [step.oldState, step.newState].map((state) => input(state, "update"));
+  if (is === unknown)
+    return { unit, action: "restart", reasons: ["its certificates are not known yet"] };
+  return was === is ? undefined : { unit, action: "check", reasons: ["reassert"] };
+}
+
+const verbs = { "+": "added", "~": "changed", "-": "removed", "?": "may change" } as const;
+
+function reason({ sign, path }: FileChange): string {
+  return `${path} ${verbs[sign]}`;
+}
+
+function unique(lines: readonly string[]): string[] {
+  return [...new Set(lines)].sort(compare);
+}
+
+/** By code units, in every locale. */
+function compare(one: string, other: string): number {
+  return one < other ? -1 : Number(one > other);
+}

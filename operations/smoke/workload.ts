@@ -1,0 +1,294 @@
+import { spawn } from "node:child_process";
+import {
+  type Architecture,
+  type KubernetesVersion,
+  kubernetesVersions,
+  testImages,
+} from "../../components/versions.ts";
+import { eventually } from "../access/command.ts";
+import { type Check, Fault, failWith } from "./check.ts";
+import {
+  type Cluster,
+  isReady,
+  type NodeObject,
+  type PodObject,
+  type RunningPod,
+} from "./cluster.ts";
+import { apiAnswers, namespaceMade } from "./control-plane.ts";
+
+/** The port at which the test image answers. */
+export const port = 8080;
+
+/** The nodes that take pods have the test image: from the mirror, if there is one, else they pull it themselves. */
+export const imageThere: Check<Cluster> = {
+  name: "the nodes that take pods have the test image, or pull it",
+  needs: [apiAnswers],
+  async run(cluster) {
+    const version = await serverVersion(cluster);
+    const faults = new Map<string, string>();
+    const nodes = nodesForPods(cluster);
+    const bring = nodes.map(async (node) => {
+      await bringImage(cluster, node, version).catch((error: Error) => {
+        faults.set(node.metadata.name, error.message);
+      });
+    });
+    await Promise.all(bring);
+    // The others are tried all the same.
+    cluster.chosen = nodes.filter(({ metadata }) => !faults.has(metadata.name));
+    failWith(faults);
+  },
+  lookAt: (cluster, machines) => [
+    cluster.line("describe nodes"),
+    ...cluster.journals("containerd", machines, []),
+  ],
+};
+
+/** The version of the API server, or the newest that is known here. */
+async function serverVersion(cluster: Cluster): Promise<KubernetesVersion> {
+  const { serverVersion } = JSON.parse(await cluster.kubectl(["version", "--output=json"]));
+  const known = Object.keys(kubernetesVersions) as KubernetesVersion[];
+  return known.find((one) => serverVersion.gitVersion === `v${one}`) ?? known.at(-1)!;
+}
+
+const controlPlane = "node-role.kubernetes.io/control-plane";
+
+/** Nodes without taints; where these are fewer than two, the control plane's, too. */
+function nodesForPods({ nodes, machines, mirror }: Cluster): readonly NodeObject[] {
+  const names = new Set(machines.map(({ name }) => name));
+  const usable = nodes
+    .filter((node) => isReady(node) && !node.spec.unschedulable)
+    // Nobody could give the image to others.
+    .filter(({ metadata }) => mirror === undefined || names.has(metadata.name));
+  const taints = ({ spec }: NodeObject) =>
+    (spec.taints ?? []).filter(({ effect }) => effect !== "PreferNoSchedule");
+  const free = usable.filter((node) => taints(node).length === 0);
+  if (free.length >= 2) return free;
+  return usable.filter((node) => taints(node).every(({ key }) => key === controlPlane));
+}
+
+async function bringImage(
+  cluster: Cluster,
+  { metadata: { name }, status }: NodeObject,
+  version: KubernetesVersion,
+): Promise<void> {
+  const { agnhost } = testImages(version, status.nodeInfo.architecture as Architecture);
+  cluster.image = agnhost.name;
+  const machine = cluster.machines.find((one) => one.name === name);
+  if (cluster.mirror === undefined || machine === undefined) return;
+  // Once containerd has it, it is as if it had been pulled: nothing else of it stays.
+  const script = `
+    set -euo pipefail
+    mirror='${cluster.mirror}' image='${agnhost.name}' file='${agnhost.file}'
+    if crictl inspecti "$image" >/dev/null 2>&1; then exit; fi
+    trap 'rm -f "/opt/kthw/images/\${file##*/}"{,.name,.sum}' EXIT
+    sums=$(curl --fail --silent --show-error --max-time 30 "$mirror/SHA256SUMS")
+    read -r sum _ < <(grep -E "^[0-9a-f]{64} [ *](\\./)?$file\\$" <<<"$sums") ||
+      { echo "the mirror $mirror has no $file" >&2; exit 1; }
+    kthw-node fetch <<<"image $image $mirror/$file sha256:$sum"
+    kthw-node import-images`;
+  await cluster.on(machine, script, 120);
+}
+
+/** The scheduler and the kubelets work: a pod of a Deployment runs on every node that takes pods. */
+export const deploymentRuns: Check<Cluster> = {
+  name: "a Deployment runs on every node that takes pods",
+  needs: [namespaceMade],
+  async run(cluster) {
+    if (cluster.chosen.length === 0) throw new Error("no node that takes pods has the test image");
+    const objects = [deployment(cluster), service].map((object) => JSON.stringify(object));
+    await cluster.inNamespace(["apply", "--filename=-"], objects.join("\n---\n"));
+    const status = ["rollout", "status", "deployment/web", "--timeout=90s"];
+    try {
+      await cluster.inNamespace(status, "", 100);
+    } catch (error) {
+      if (cluster.signal.aborted) throw error;
+      throw await explained(cluster, error as Error);
+    }
+    const pods = await podsOf(cluster);
+    cluster.pods = pods.map(
+      ({ metadata: { name }, spec, status }): RunningPod => ({
+        name,
+        node: spec.nodeName!,
+        address: status.podIP!,
+      }),
+    );
+    cluster.service = await cluster.get("service", "web");
+    const used = new Set(cluster.pods.map(({ node }) => node));
+    const unused = cluster.chosen.map(({ metadata }) => metadata.name).filter((n) => !used.has(n));
+    if (unused.length > 0) throw new Fault(`no pod on ${unused.join(", ")}`, ...unused);
+  },
+  lookAt: (cluster, machines) => [
+    ...cluster.journals("kubelet", machines, cluster.of("worker")),
+    ...cluster.journals("containerd", machines, []),
+    ...cluster.journals("kube-scheduler", [], cluster.of("controller")),
+  ],
+};
+
+const labels = { app: "web" };
+
+function deployment({ chosen, image }: Cluster): object {
+  const hosts = chosen.map(({ metadata }) => metadata.labels!["kubernetes.io/hostname"]);
+  const here = { key: "kubernetes.io/hostname", operator: "In", values: hosts };
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "web" },
+    spec: {
+      replicas: chosen.length,
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: {
+          terminationGracePeriodSeconds: 0,
+          tolerations: [{ key: controlPlane, operator: "Exists" }],
+          affinity: {
+            nodeAffinity: {
+              requiredDuringSchedulingIgnoredDuringExecution: {
+                nodeSelectorTerms: [{ matchExpressions: [here] }],
+              },
+            },
+          },
+          topologySpreadConstraints: [
+            {
+              maxSkew: 1,
+              topologyKey: "kubernetes.io/hostname",
+              whenUnsatisfiable: "DoNotSchedule",
+              labelSelector: { matchLabels: labels },
+            },
+          ],
+          containers: [
+            {
+              name: "agnhost",
+              image,
+              imagePullPolicy: "IfNotPresent",
+              args: ["netexec", `--http-port=${port}`],
+              readinessProbe: { httpGet: { path: "/healthz", port }, periodSeconds: 1 },
+            },
+          ],
+        },
+      },
+    },
+  };
+}
+
+const service = {
+  apiVersion: "v1",
+  kind: "Service",
+  metadata: { name: "web" },
+  spec: { type: "NodePort", selector: labels, ports: [{ port: 80, targetPort: port }] },
+};
+
+async function podsOf(cluster: Cluster): Promise<readonly PodObject[]> {
+  return (await cluster.get<{ items: PodObject[] }>("pods", "--selector=app=web")).items;
+}
+
+/** A failure with what the pods that are not ready wait for, and what was reported of them: all of it will be gone. */
+async function explained(cluster: Cluster, error: Error): Promise<Error> {
+  const pods = await podsOf(cluster).catch(() => []);
+  const late = pods.filter(
+    ({ status }) =>
+      !status.containerStatuses?.length || status.containerStatuses.some(({ ready }) => !ready),
+  );
+  const lines = late.map(({ metadata, spec, status }) => {
+    const waiting = status.containerStatuses?.[0]?.state.waiting;
+    const why = [waiting?.reason, waiting?.message].filter((one) => one !== undefined).join(": ");
+    return `${metadata.name} on ${spec.nodeName ?? "no node"}: ${why || status.phase}`;
+  });
+  const columns = "--output=custom-columns=OBJECT:.involvedObject.name,MESSAGE:.message";
+  const warnings = ["get", "events", "--field-selector=type=Warning", "--no-headers", columns];
+  const events = await cluster.inNamespace(warnings).catch(() => "");
+  const machines = late.flatMap(({ spec }) => spec.nodeName ?? []);
+  return new Fault([error.message, ...lines, events.trim()].join("\n"), ...machines);
+}
+
+/** The API servers reach the kubelets, which run a command in a pod and tell how it ended. */
+export const execWorks: Check<Cluster> = {
+  name: "exec into a pod on each node",
+  needs: [deploymentRuns],
+  async run(cluster) {
+    for (const { name, node } of cluster.pods) {
+      const said = await inPod(cluster, name, "/bin/cat", "/etc/hostname").catch((error: Error) => {
+        throw new Fault(`${node}: ${error.message}`, node);
+      });
+      if (said.trim() !== name) throw new Fault(`${node}: the pod ${name} is ${said.trim()}`, node);
+    }
+    const { name } = cluster.pods[0]!;
+    const failed = await inPod(cluster, name, "/bin/cat", "/nowhere").then(
+      () => false,
+      ({ message }: Error) => message.includes("/nowhere"),
+    );
+    if (!failed) throw new Error("the failure of a command in a pod was not told");
+  },
+  lookAt: lookAtKubelets,
+};
+
+/** Runs a command in a pod of the test image; its standard output. */
+export async function inPod(cluster: Cluster, pod: string, ...command: string[]): Promise<string> {
+  return cluster.inNamespace(["exec", pod, "--", ...command]);
+}
+
+/** What a pod has written can be read. */
+export const logsShown: Check<Cluster> = {
+  name: "logs of a pod on each node",
+  needs: [deploymentRuns],
+  async run(cluster) {
+    for (const { name, node } of cluster.pods) {
+      const logs = await cluster.inNamespace(["logs", name]).catch((error: Error) => {
+        throw new Fault(`${node}: ${error.message}`, node);
+      });
+      if (!logs.includes(`Started HTTP server on port ${port}`))
+        throw new Fault(`${node}: not what the pod writes when it starts: ${logs}`, node);
+    }
+  },
+  lookAt: lookAtKubelets,
+};
+
+/** The operator's computer reaches a port of a pod through the API. */
+export const portForwarded: Check<Cluster> = {
+  name: "port-forward to a pod",
+  needs: [deploymentRuns],
+  async run(cluster) {
+    const { name, node } = cluster.pods[0]!;
+    const answer = await eventually(() => askThroughPortForward(cluster, name), 10, cluster.signal);
+    if (answer !== name) throw new Fault(`${name} answered ${answer}`, node);
+  },
+  lookAt: lookAtKubelets,
+};
+
+async function askThroughPortForward(cluster: Cluster, pod: string): Promise<string> {
+  const namespace = `--namespace=${cluster.namespace}`;
+  const args = ["port-forward", namespace, "--address=127.0.0.1", `pod/${pod}`, `:${port}`];
+  const forward = spawn("kubectl", args, { stdio: ["ignore", "pipe", "pipe"] });
+  const kill = () => forward.kill();
+  const timer = setTimeout(kill, 15_000);
+  cluster.signal.addEventListener("abort", kill);
+  try {
+    const local = await new Promise<string>((resolve, reject) => {
+      let said = "";
+      const hear = (text: string) => {
+        said += text;
+        const [, found] = /^Forwarding from 127\.0\.0\.1:(\d+)/m.exec(said) ?? [];
+        if (found !== undefined) resolve(found);
+      };
+      forward.stdout.setEncoding("utf8").on("data", hear);
+      forward.stderr.setEncoding("utf8").on("data", hear);
+      forward.on("error", reject);
+      forward.on("close", () => reject(new Error(`kubectl port-forward: ${said}`)));
+    });
+    const signal = AbortSignal.timeout(5_000);
+    return await (await fetch(`http://127.0.0.1:${local}/hostname`, { signal })).text();
+  } finally {
+    clearTimeout(timer);
+    cluster.signal.removeEventListener("abort", kill);
+    kill();
+  }
+}
+
+/** What exec, logs and port-forward go through. */
+function lookAtKubelets(cluster: Cluster, machines: readonly string[]): readonly string[] {
+  return [
+    cluster.line("get clusterrolebindings --output=wide"),
+    ...cluster.journals("kubelet", machines, cluster.of("worker")),
+    ...cluster.journals("kube-apiserver", [], cluster.of("controller")),
+  ];
+}

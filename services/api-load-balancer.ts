@@ -1,0 +1,47 @@
+import type { Service } from "../node/description.ts";
+import { nginxService } from "./nginx.ts";
+
+/** nginx that spreads TCP connections to the API over the controllers, on 6443 and 443. */
+export function apiLoadBalancerService(
+  backends: readonly { readonly name: string; readonly address: string }[],
+): Service {
+  return nginxService({
+    name: "api-load-balancer",
+    description: "Load balancer of the Kubernetes API",
+    documentation: "https://nginx.org/en/docs/stream/ngx_stream_proxy_module.html",
+    modules: ["libnginx-mod-stream"],
+    port: 6443,
+    Service: { LimitNOFILE: "65536" },
+    config: config(backends),
+  });
+}
+
+function config(backends: readonly { readonly name: string; readonly address: string }[]): string {
+  return `daemon off;
+user www-data;
+worker_processes auto;
+worker_rlimit_nofile 65535;
+pid /run/api-load-balancer.pid;
+error_log stderr;
+include /etc/nginx/modules-enabled/*.conf;
+
+events {
+  worker_connections 16384;
+}
+
+stream {
+  upstream api {
+    least_conn;
+${backends.map(({ name, address }) => `    server ${address}:6443 max_fails=2 fail_timeout=10s; # ${name}\n`).join("")}  }
+
+  server {
+    listen 6443 so_keepalive=on;
+    listen 443 so_keepalive=on;
+    proxy_pass api;
+    proxy_connect_timeout 1s;
+    proxy_timeout 1h;
+    proxy_socket_keepalive on;
+  }
+}
+`;
+}

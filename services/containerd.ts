@@ -1,0 +1,120 @@
+import type { Service } from "../node/description.ts";
+import { unit } from "./systemd.ts";
+
+const socket = "/run/containerd/containerd.sock";
+/** Its members may use the runtime, by which they may do on the machine whatever root may. */
+const group = "kubernetes";
+
+/** The container runtime of a node. */
+export function containerdService(args: {
+  /** Folders of the binaries. */
+  readonly binaries: {
+    readonly containerd: string;
+    readonly runc: string;
+    readonly cniPlugins: string;
+  };
+  /** Image of the container that holds a pod's namespaces. */
+  readonly pauseImage: string;
+  /** Who manages control groups: systemd, unless it cannot. */
+  readonly systemdCgroup: boolean;
+  /** Processes may not lower their out-of-memory score. */
+  readonly restrictOomScoreAdj: boolean;
+  /** Modules, and kernel settings but those of its network, belong to the computer around the machine. */
+  readonly container: boolean;
+}): Service {
+  const { binaries } = args;
+  return {
+    name: "containerd",
+    packages: ["conntrack", "ebtables", "ipset", "iptables", "socat"],
+    users: [group],
+    directories: [
+      { path: "/etc/cni/net.d", mode: "0755", owner: "root:root" },
+      { path: "/opt/cni/bin", mode: "0755", owner: "root:root" },
+    ],
+    unit: "containerd.service",
+    health: `test -S ${socket}`,
+    data: ["/opt/containerd", "/run/containerd", "/var/lib/containerd"],
+    files: [
+      {
+        path: "/etc/systemd/system/containerd.service",
+        text: unit({
+          Unit: {
+            Description: "containerd container runtime",
+            Documentation: "https://containerd.io",
+            After: "network.target local-fs.target",
+          },
+          Service: {
+            Type: "notify",
+            Environment: `PATH=${binaries.containerd}:${binaries.runc}:/usr/sbin:/usr/bin:/sbin:/bin`,
+            ExecStartPre: [
+              ...(args.container ? [] : ["-/sbin/modprobe --all overlay br_netfilter"]),
+              "/sbin/sysctl --quiet --load=/etc/sysctl.d/90-kubernetes.conf",
+            ],
+            ExecStart: `${binaries.containerd}/containerd`,
+            ExecStartPost: [
+              // containerd makes it anew at each start, and wants a number for the group.
+              `-/bin/chgrp ${group} ${socket}`,
+              "/usr/local/bin/kthw-node import-images",
+            ],
+            Restart: "always",
+            RestartSec: "2",
+            Delegate: "yes",
+            KillMode: "process",
+            OOMScoreAdjust: "-999",
+            LimitNOFILE: "1048576",
+            LimitNPROC: "infinity",
+            LimitCORE: "infinity",
+            TasksMax: "infinity",
+          },
+          Install: { WantedBy: "multi-user.target" },
+        }),
+      },
+      { path: "/etc/containerd/config.toml", text: containerdConfig(args) },
+      {
+        path: "/etc/crictl.yaml",
+        text: `runtime-endpoint: unix://${socket}\n`,
+        live: true,
+      },
+      {
+        path: "/etc/sysctl.d/90-kubernetes.conf",
+        text: `net.ipv4.ip_forward = 1\n${args.container ? "" : "net.bridge.bridge-nf-call-iptables = 1\nnet.bridge.bridge-nf-call-ip6tables = 1\n"}`,
+      },
+      ...(args.container
+        ? []
+        : [{ path: "/etc/modules-load.d/kubernetes.conf", text: "overlay\nbr_netfilter\n" }]),
+    ],
+  };
+}
+
+/** https://github.com/containerd/containerd/blob/main/docs/cri/config.md */
+function containerdConfig(args: {
+  readonly binaries: { readonly cniPlugins: string };
+  readonly pauseImage: string;
+  readonly systemdCgroup: boolean;
+  readonly restrictOomScoreAdj: boolean;
+}): string {
+  return `version = 3
+
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+  sandbox = '${args.pauseImage}'
+
+[plugins.'io.containerd.cri.v1.images'.registry]
+  config_path = '/etc/containerd/certs.d'
+
+[plugins.'io.containerd.cri.v1.runtime']
+  restrict_oom_score_adj = ${args.restrictOomScoreAdj}
+
+[plugins.'io.containerd.cri.v1.runtime'.cni]
+  bin_dirs = ['${args.binaries.cniPlugins}', '/opt/cni/bin']
+  conf_dir = '/etc/cni/net.d'
+
+[plugins.'io.containerd.cri.v1.runtime'.containerd]
+  default_runtime_name = 'runc'
+
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+  runtime_type = 'io.containerd.runc.v2'
+
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
+  SystemdCgroup = ${args.systemdCgroup}
+`;
+}

@@ -1,0 +1,239 @@
+import type { Service } from "../node/description.ts";
+import { type KubeProxyMode, kubeProxyConfiguration } from "./kube-proxy.ts";
+import { kubeconfigWithTokenFile } from "./kubeconfig.ts";
+import { bridgeConflist } from "./pod-network.ts";
+import { unit } from "./systemd.ts";
+
+/** The label of every Node whose machine is in the settings, which no kubelet can give itself. */
+export const managedLabel = { "app.kubernetes.io/managed-by": "pulumi" } as const;
+
+const [managedKey, managedValue] = Object.entries(managedLabel)[0]!;
+const scriptPath = "/usr/local/libexec/kthw/guest-routes";
+
+/** On a machine of the settings: routes to the pods of guests, which come and go without it. */
+export function guestRoutesService(args: {
+  /** Folder of the binaries. */
+  readonly binaries: string;
+}): Service {
+  return {
+    name: "guest-routes",
+    unit: "guest-routes.service",
+    teardown: ["ip route flush proto 202"],
+    files: [
+      {
+        path: "/etc/systemd/system/guest-routes.service",
+        text: unit({
+          Unit: {
+            Description: "Routes to the pods of nodes that joined by themselves",
+            Wants: "network-online.target",
+            After: "network-online.target",
+          },
+          Service: {
+            Environment: [
+              `PATH=${args.binaries}:/usr/sbin:/usr/bin:/sbin:/bin`,
+              "KUBECONFIG=/etc/kubernetes/kube-proxy.conf",
+              `NODES=${managedKey}!=${managedValue}`,
+            ],
+            ExecStart: scriptPath,
+            Restart: "always",
+            RestartSec: "2",
+          },
+          Install: { WantedBy: "multi-user.target" },
+        }),
+      },
+      { path: scriptPath, text: nodeRoutesScript, mode: "0755" },
+    ],
+  };
+}
+
+const accountPath = "/var/run/secrets/kubernetes.io/serviceaccount";
+const kubeProxyPath = "/var/lib/kube-proxy";
+const podNetworkPath = "/etc/pod-network";
+
+/** What the kube-proxies of guests read, by file. */
+export function guestKubeProxyFiles(args: {
+  readonly cluster: string;
+  /** The API's address as machines reach it. */
+  readonly server: string;
+  readonly podCidr: string;
+  readonly mode: KubeProxyMode;
+  /** Kernel settings belong to the computers around the machines. */
+  readonly container: boolean;
+}): Record<string, string> {
+  return {
+    "config.conf": kubeProxyConfiguration({
+      ...args,
+      kubeconfig: `${kubeProxyPath}/kubeconfig.conf`,
+    }),
+    "kubeconfig.conf": kubeconfigWithTokenFile(
+      { cluster: args.cluster, server: args.server, user: "kube-proxy" },
+      { ca: `${accountPath}/ca.crt`, token: `${accountPath}/token` },
+    ),
+  };
+}
+
+/** What the pod network's agents on guests read, by file. */
+export function guestNetworkFiles(): Record<string, string> {
+  return { "node-routes": nodeRoutesScript, "10-bridge.conflist": bridgeConflist("POD_RANGE") };
+}
+
+/** The kube-proxy of a guest, as kubeadm has it. */
+export function guestKubeProxyPodSpec(args: { readonly image: string }) {
+  return {
+    ...onGuests,
+    containers: [
+      {
+        name: "kube-proxy",
+        image: args.image,
+        imagePullPolicy: "IfNotPresent",
+        command: [
+          "/usr/local/bin/kube-proxy",
+          `--config=${kubeProxyPath}/config.conf`,
+          "--hostname-override=$(NODE_NAME)",
+        ],
+        env: [nodeName],
+        securityContext: { privileged: true },
+        volumeMounts: [
+          { name: "kube-proxy", mountPath: kubeProxyPath },
+          { name: "xtables-lock", mountPath: "/run/xtables.lock" },
+          { name: "lib-modules", mountPath: "/lib/modules", readOnly: true },
+        ],
+      },
+    ],
+    volumes: [
+      { name: "kube-proxy", configMap: { name: "kube-proxy" } },
+      xtablesLock,
+      { name: "lib-modules", hostPath: { path: "/lib/modules" } },
+    ],
+  };
+}
+
+/**
+ * The pod network of a guest. There is no image of bash, ip, iptables and kubectl, and every machine on which kubeadm runs has
+ * them: so it is given the guest's own.
+ */
+export function guestNetworkPodSpec(args: { readonly image: string; readonly podCidr: string }) {
+  const programs = ["/usr", "/lib", "/lib64", "/etc/alternatives"].map((path) => ({
+    name: path.slice(1).replaceAll("/", "-"),
+    path,
+  }));
+  return {
+    ...onGuests,
+    containers: [
+      {
+        name: "node-routes",
+        image: args.image,
+        imagePullPolicy: "IfNotPresent",
+        command: ["/usr/bin/bash", `${podNetworkPath}/node-routes`],
+        env: [
+          nodeName,
+          { name: "ALL_PODS", value: args.podCidr },
+          { name: "KUBECONFIG", value: `${kubeProxyPath}/kubeconfig.conf` },
+          { name: "PATH", value: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin" },
+        ],
+        securityContext: { privileged: true, runAsUser: 0 },
+        volumeMounts: [
+          ...programs.map(({ name, path }) => ({ name, mountPath: path, readOnly: true })),
+          { name: "pod-network", mountPath: podNetworkPath },
+          { name: "kube-proxy", mountPath: kubeProxyPath },
+          { name: "cni", mountPath: "/etc/cni/net.d" },
+          { name: "xtables-lock", mountPath: "/run/xtables.lock" },
+        ],
+      },
+    ],
+    volumes: [
+      ...programs.map(({ name, path }) => ({ name, hostPath: { path } })),
+      { name: "pod-network", configMap: { name: "pod-network" } },
+      { name: "kube-proxy", configMap: { name: "kube-proxy" } },
+      { name: "cni", hostPath: { path: "/etc/cni/net.d", type: "DirectoryOrCreate" } },
+      xtablesLock,
+    ],
+  };
+}
+
+const nodeName = { name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } };
+const xtablesLock = {
+  name: "xtables-lock",
+  hostPath: { path: "/run/xtables.lock", type: "FileOrCreate" },
+};
+const onGuests = {
+  serviceAccountName: "kube-proxy",
+  priorityClassName: "system-node-critical",
+  hostNetwork: true,
+  nodeSelector: { "kubernetes.io/os": "linux" },
+  tolerations: [{ operator: "Exists" }],
+  affinity: {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [
+          { matchExpressions: [{ key: managedKey, operator: "NotIn", values: [managedValue] }] },
+        ],
+      },
+    },
+  },
+};
+
+const nodeRoutesScript = `#!/bin/bash
+# Routes to the pods of other nodes, as the cluster knows them, kept apart by their protocol number. On a guest it makes the bridge
+# of the node's own pods too.
+# Environment: KUBECONFIG; NODES (a selector; all where empty); on a guest NODE_NAME and ALL_PODS (the range of all pods).
+set -euo pipefail
+conflist=/etc/cni/net.d/10-bridge.conflist
+fields='{range .items[*]}{.metadata.name},{.spec.podCIDR},{.status.addresses[?(@.type=="InternalIP")].address}{"\\n"}{end}'
+
+kube() {
+  # A cache would stay on the machine.
+  kubectl --cache-dir=/dev/null "$@"
+}
+
+bridge() { # RANGE
+  local text masquerade=(POSTROUTING -s "$1" ! -d "$ALL_PODS" -m comment --comment "pods to the outside" -j MASQUERADE)
+  # One of an earlier membership has another address.
+  if ip link show cni0 >/dev/null 2>&1 && [[ -z $(ip -4 -o address show dev cni0 to "$1") ]]; then
+    ip link delete cni0
+  fi
+  iptables -t nat -C "\${masquerade[@]}" 2>/dev/null || iptables -t nat -A "\${masquerade[@]}"
+  text=$(sed "s|POD_RANGE|$1|" "\${BASH_SOURCE[0]%/*}/10-bridge.conflist")
+  if [[ $(cat "$conflist" 2>/dev/null) != "$text" ]]; then
+    echo "$text" >"$conflist.new"
+    mv "$conflist.new" "$conflist"
+  fi
+}
+
+update() {
+  local nodes name range addresses others wanted='' own=''
+  nodes=$(kube get nodes --selector="\${NODES-}" --output=jsonpath="$fields") || return 0
+  while IFS=, read -r name range addresses; do
+    if [[ $name && $name == "\${NODE_NAME-}" ]]; then
+      own=$range
+    elif [[ $range && $addresses ]]; then
+      others=$(ip route show "$range" | grep --invert-match 'proto 202' || true)
+      if [[ $others ]]; then
+        echo "$name: its range $range is another node's: $others" >&2
+      elif ip route replace "$range" via "\${addresses%% *}" proto 202; then
+        wanted+="$range via \${addresses%% *}"$'\\n'
+      fi
+    fi
+  done <<<"$nodes"
+  ip route show proto 202 | while read -r range _ gateway _; do
+    grep -qxF "$range via $gateway" <<<"$wanted" || ip route del "$range" proto 202
+  done
+  if [[ $own ]]; then
+    bridge "$own"
+  elif [[ \${NODE_NAME-} ]]; then
+    # It has left: if it comes back, no pod may get an address out of the range that it had.
+    rm -f "$conflist"
+  fi
+}
+
+while true; do
+  update
+  # Every change of a Node is a line, and many at once are one update.
+  { kube get nodes --selector="\${NODES-}" --watch --output='jsonpath={.metadata.name}{"\\n"}' || true; } |
+    while read -r _; do
+      while read -r -t 0.2 _; do :; done
+      update
+    done
+  sleep 1
+done
+`;

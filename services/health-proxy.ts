@@ -1,0 +1,49 @@
+import type { Service } from "../node/description.ts";
+import { nginxService } from "./nginx.ts";
+
+/** nginx that tells over plain HTTP whether the API server of its controller is healthy. */
+export function healthProxyService(args: { readonly clusterDomain: string }): Service {
+  return nginxService({
+    name: "health-proxy",
+    description: "Health of the Kubernetes API server over plain HTTP",
+    documentation: "https://nginx.org/en/docs/http/ngx_http_proxy_module.html",
+    port: 80,
+    config: config(args.clusterDomain),
+  });
+}
+
+/** The API server is the one of this machine and its answer no secret, so its certificate is not looked at. */
+function config(clusterDomain: string): string {
+  return `daemon off;
+user www-data;
+worker_processes 1;
+pid /run/health-proxy.pid;
+error_log stderr;
+
+events {
+  worker_connections 256;
+}
+
+http {
+  access_log off;
+  server_tokens off;
+
+  server {
+    listen 80;
+    server_name kubernetes.default.svc.${clusterDomain};
+
+    location = /healthz {
+      proxy_pass https://127.0.0.1:6443/healthz;
+      proxy_ssl_name kubernetes.default.svc.${clusterDomain};
+      proxy_ssl_server_name on;
+      proxy_connect_timeout 2s;
+      proxy_read_timeout 5s;
+    }
+
+    location / {
+      return 404;
+    }
+  }
+}
+`;
+}

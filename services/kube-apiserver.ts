@@ -1,0 +1,186 @@
+import { createHash } from "node:crypto";
+import { stringify } from "yaml";
+import type { Service } from "../node/description.ts";
+import { commandLine, type Flags, unit } from "./systemd.ts";
+
+const pki = "/etc/kubernetes/pki";
+
+/** The file of the keys by which secrets are encrypted in etcd. */
+export const encryptionPath = "/etc/kubernetes/encryption.yaml";
+/** Which events the API server writes to its audit log. */
+export const auditPolicyPath = "/etc/kubernetes/audit-policy.yaml";
+/** Who may ask the API server without credentials, and for what. */
+export const authenticationPath = "/etc/kubernetes/authentication.yaml";
+
+const iptables = "/usr/sbin/iptables --wait";
+const refusal = "INPUT ! -i lo -p tcp --dport 6443 --syn -j REJECT --reject-with tcp-reset";
+
+/** The API server of one controller. */
+export function kubeApiserverService(args: {
+  readonly address: string;
+  readonly etcdServers: readonly string[];
+  /** Folder of the binaries. */
+  readonly binaries: string;
+  readonly serviceCidr: string;
+  /** The issuer of service-account tokens, an address within the cluster. */
+  readonly serviceAccountIssuer: string;
+  /** Whether anybody may ask for the cluster's address and authority. */
+  readonly publishesClusterInfo: boolean;
+  /** The file of the certificates by which kubelets are recognized. */
+  readonly trusted: string;
+  readonly extraFlags: Flags;
+  /** The kubeconfig of the operator on this machine. */
+  readonly adminKubeconfig: string;
+}): Service {
+  const flags: Flags = {
+    "advertise-address": args.address,
+    "bind-address": "0.0.0.0",
+    "secure-port": 6443,
+    "allow-privileged": true,
+    "authentication-config": authenticationPath,
+    "authorization-mode": "Node,RBAC",
+    "enable-admission-plugins": "NodeRestriction",
+    "enable-bootstrap-token-auth": true,
+    "client-ca-file": `${pki}/ca.crt`,
+    "tls-cert-file": `${pki}/apiserver.crt`,
+    "tls-private-key-file": `${pki}/apiserver.key`,
+    "tls-min-version": "VersionTLS12",
+    "kubelet-certificate-authority": args.trusted,
+    "kubelet-client-certificate": `${pki}/apiserver-kubelet-client.crt`,
+    "kubelet-client-key": `${pki}/apiserver-kubelet-client.key`,
+    "kubelet-preferred-address-types": "InternalIP,ExternalIP,Hostname",
+    "etcd-servers": args.etcdServers.join(","),
+    "etcd-cafile": `${pki}/etcd/ca.crt`,
+    "etcd-certfile": `${pki}/apiserver-etcd-client.crt`,
+    "etcd-keyfile": `${pki}/apiserver-etcd-client.key`,
+    "service-cluster-ip-range": args.serviceCidr,
+    "service-node-port-range": "30000-32767",
+    "service-account-issuer": args.serviceAccountIssuer,
+    "service-account-key-file": `${pki}/sa.pub`,
+    "service-account-signing-key-file": `${pki}/sa.key`,
+    "service-account-extend-token-expiration": false,
+    "requestheader-client-ca-file": `${pki}/front-proxy-ca.crt`,
+    "requestheader-allowed-names": "front-proxy-client",
+    "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+    "requestheader-group-headers": "X-Remote-Group",
+    "requestheader-username-headers": "X-Remote-User",
+    "proxy-client-cert-file": `${pki}/front-proxy-client.crt`,
+    "proxy-client-key-file": `${pki}/front-proxy-client.key`,
+    "encryption-provider-config": encryptionPath,
+    "audit-log-path": "/var/log/kubernetes/audit.log",
+    "audit-log-maxage": 30,
+    "audit-log-maxbackup": 10,
+    "audit-log-maxsize": 100,
+    "audit-policy-file": auditPolicyPath,
+    profiling: false,
+    ...args.extraFlags,
+  };
+  return {
+    name: "kube-apiserver",
+    packages: ["iptables"],
+    directories: [{ path: "/var/log/kubernetes", mode: "0700", owner: "root:root" }],
+    data: ["/var/log/kubernetes"],
+    unit: "kube-apiserver.service",
+    reads: [
+      ...new Set([`${pki}/ca.crt`, args.trusted]),
+      `${pki}/apiserver.crt`,
+      `${pki}/apiserver.key`,
+      `${pki}/apiserver-kubelet-client.crt`,
+      `${pki}/apiserver-kubelet-client.key`,
+      `${pki}/apiserver-etcd-client.crt`,
+      `${pki}/apiserver-etcd-client.key`,
+      `${pki}/etcd/ca.crt`,
+      `${pki}/front-proxy-ca.crt`,
+      `${pki}/front-proxy-client.crt`,
+      `${pki}/front-proxy-client.key`,
+      `${pki}/sa.pub`,
+      `${pki}/sa.key`,
+      encryptionPath,
+    ],
+    health: `curl --fail --silent --max-time 5 --cacert ${pki}/ca.crt https://127.0.0.1:6443/readyz`,
+    timeoutSeconds: 120,
+    files: [
+      {
+        path: "/etc/systemd/system/kube-apiserver.service",
+        text: unit({
+          Unit: {
+            Description: "Kubernetes API server",
+            Documentation:
+              "https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/",
+            After: "network-online.target etcd.service",
+          },
+          Service: {
+            Type: "notify",
+            ExecStart: commandLine(`${args.binaries}/kube-apiserver`, flags),
+            Restart: "always",
+            RestartSec: "2",
+            // New connections are turned away, so that the load balancer takes another server, while requests end.
+            ExecStop: [`${iptables} -I ${refusal}`, "/bin/sleep 1"],
+            ExecStopPost: `-${iptables} -D ${refusal}`,
+            // Open watches would hold it for a minute.
+            TimeoutStopSec: "5",
+            LimitNOFILE: "65536",
+          },
+          Install: { WantedBy: "multi-user.target" },
+        }),
+      },
+      { path: auditPolicyPath, text: auditPolicy() },
+      { path: authenticationPath, text: authenticationConfiguration(args) },
+      { path: "/etc/kubernetes/admin.conf", text: args.adminKubeconfig, mode: "0600", live: true },
+    ],
+  };
+}
+
+/** A key for AES-256 made of random text: 32 bytes in base64. */
+export function aesKey(random: string): string {
+  return createHash("sha256").update(random).digest("base64");
+}
+
+/** EncryptionConfiguration of https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data/; the first key encrypts, all of them decrypt. */
+export function encryptionConfiguration(
+  keys: readonly { readonly name: string; readonly secret: string }[],
+): string {
+  return stringify({
+    apiVersion: "apiserver.config.k8s.io/v1",
+    kind: "EncryptionConfiguration",
+    resources: [{ resources: ["secrets"], providers: [{ aescbc: { keys } }, { identity: {} }] }],
+  });
+}
+
+/** AuthenticationConfiguration: without credentials only health can be asked for, and what the cluster publishes about itself. */
+function authenticationConfiguration(args: { readonly publishesClusterInfo: boolean }): string {
+  const paths = ["/livez", "/readyz", "/healthz"];
+  if (args.publishesClusterInfo)
+    paths.push("/api/v1/namespaces/kube-public/configmaps/cluster-info");
+  return stringify({
+    apiVersion: "apiserver.config.k8s.io/v1",
+    kind: "AuthenticationConfiguration",
+    anonymous: {
+      enabled: true,
+      conditions: paths.map((path) => ({ path })),
+    },
+  });
+}
+
+/** Who did what, without the content of secrets and without what the cluster does to itself all the time. */
+function auditPolicy(): string {
+  return stringify({
+    apiVersion: "audit.k8s.io/v1",
+    kind: "Policy",
+    omitStages: ["RequestReceived"],
+    rules: [
+      { level: "None", nonResourceURLs: ["/livez*", "/readyz*", "/healthz*", "/version"] },
+      {
+        level: "None",
+        verbs: ["get", "list", "watch"],
+        userGroups: ["system:nodes", "system:serviceaccounts:kube-system"],
+      },
+      { level: "None", resources: [{ group: "coordination.k8s.io", resources: ["leases"] }] },
+      {
+        level: "None",
+        resources: [{ group: "", resources: ["events"] }, { group: "events.k8s.io" }],
+      },
+      { level: "Metadata" },
+    ],
+  });
+}

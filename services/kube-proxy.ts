@@ -1,0 +1,133 @@
+import { stringify } from "yaml";
+import type { Service } from "../node/description.ts";
+import { kubeconfigWithFiles } from "./kubeconfig.ts";
+import { commandLine, unit } from "./systemd.ts";
+
+const pki = "/etc/kubernetes/pki";
+const configPath = "/var/lib/kube-proxy/config.conf";
+const kubeconfigPath = "/etc/kubernetes/kube-proxy.conf";
+
+/** How a kube-proxy programs the kernel. */
+export const kubeProxyModes = ["iptables", "nftables", "ipvs"] as const;
+
+/** One of them. */
+export type KubeProxyMode = (typeof kubeProxyModes)[number];
+
+/** The oldest Linux on which kube-proxy uses nftables. */
+export const oldestLinuxForNftables = "5.13";
+
+/** The kube-proxy of one node. */
+export function kubeProxyService(args: {
+  readonly cluster: string;
+  /** The API's address as machines reach it. */
+  readonly server: string;
+  /** Folder of the binaries. */
+  readonly binaries: string;
+  readonly podCidr: string;
+  readonly mode: KubeProxyMode;
+  /** The file of the certificates by which API servers are recognized. */
+  readonly trusted: string;
+  /** Kernel settings belong to the computer around the machine. */
+  readonly container: boolean;
+}): Service {
+  const { packages = [], requires, prepare } = modes[args.mode];
+  const program = `${args.binaries}/kube-proxy`;
+  // Modules belong to the computer around a container, and so does the tool that shows what they do.
+  const ownIpvs = args.mode === "ipvs" && !args.container;
+  const before = [...(ownIpvs ? [loadIpvs] : []), ...(prepare ? [prepare(program)] : [])];
+  return {
+    name: "kube-proxy",
+    ...(requires !== undefined && { requires: [requires] }),
+    packages: [...packages, ...(ownIpvs ? ["ipvsadm"] : [])],
+    unit: "kube-proxy.service",
+    reads: [args.trusted, `${pki}/kube-proxy.crt`, `${pki}/kube-proxy.key`],
+    health: "curl --fail --silent --max-time 5 http://127.0.0.1:10256/healthz",
+    teardown: [`${args.binaries}/kube-proxy --cleanup`, "kthw-node drop-chains KUBE-"],
+    files: [
+      {
+        path: "/etc/systemd/system/kube-proxy.service",
+        text: unit({
+          Unit: {
+            Description: "Kubernetes network proxy",
+            Documentation:
+              "https://kubernetes.io/docs/reference/command-line-tools-reference/kube-proxy/",
+            After: "network-online.target",
+          },
+          Service: {
+            ...(before.length > 0 && { ExecStartPre: before }),
+            ExecStart: commandLine(program, { config: configPath }),
+            Restart: "always",
+            RestartSec: "2",
+          },
+          Install: { WantedBy: "multi-user.target" },
+        }),
+      },
+      {
+        path: configPath,
+        text: kubeProxyConfiguration({ ...args, kubeconfig: kubeconfigPath }),
+      },
+      {
+        path: kubeconfigPath,
+        mode: "0600",
+        text: kubeconfigWithFiles(
+          { cluster: args.cluster, server: args.server, user: "system:kube-proxy" },
+          { ca: args.trusted, cert: `${pki}/kube-proxy.crt`, key: `${pki}/kube-proxy.key` },
+        ),
+      },
+    ],
+  };
+}
+
+/** https://kubernetes.io/docs/reference/config-api/kube-proxy-config.v1alpha1/ */
+export function kubeProxyConfiguration(args: {
+  /** Path of its kubeconfig. */
+  readonly kubeconfig: string;
+  readonly podCidr: string;
+  readonly mode: KubeProxyMode;
+  readonly container: boolean;
+}): string {
+  return stringify({
+    apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
+    kind: "KubeProxyConfiguration",
+    clientConnection: { kubeconfig: args.kubeconfig },
+    clusterCIDR: args.podCidr,
+    ...(args.container && { conntrack: { maxPerCore: 0, min: 0 } }),
+    healthzBindAddress: "0.0.0.0:10256",
+    metricsBindAddress: "127.0.0.1:10249",
+    mode: args.mode,
+  });
+}
+
+const loadIpvs = "-/sbin/modprobe --all ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh nf_conntrack";
+
+/** Says why a mode cannot be had on a machine, whose command line it is part of. */
+const refuse = (mode: KubeProxyMode, needs: string, todo: string) =>
+  `{ echo "kubeProxy.mode ${mode} needs ${needs}, and the kernel of this machine is $(uname -r); ${todo}"; false; }`;
+
+/** What modes need of a machine. Going to nftables and back from it, kube-proxy clears the former rules away by itself. */
+const modes: Readonly<
+  Record<
+    KubeProxyMode,
+    {
+      readonly packages?: readonly string[];
+      /** Succeeds on a machine that can do it, else says why not. */
+      readonly requires?: string;
+      /** Clears away what another mode left. */
+      readonly prepare?: (program: string) => string;
+    }
+  >
+> = {
+  iptables: {
+    prepare: (program) =>
+      `-/bin/sh -c 'test ! -e /sys/class/net/kube-ipvs0 || ${program} --cleanup'`,
+  },
+  nftables: {
+    packages: ["nftables"],
+    requires: `printf '${oldestLinuxForNftables}\\n%s\\n' "$(uname -r)" | sort --version-sort --check=quiet || ${refuse("nftables", `Linux ${oldestLinuxForNftables} or newer`, "use iptables, or a newer kernel")}`,
+  },
+  ipvs: {
+    packages: ["ipset"],
+    requires: `test -e /proc/net/ip_vs || modprobe --quiet --dry-run ip_vs || ${refuse("ipvs", "ip_vs", "use iptables or nftables, or a kernel with ip_vs")}`,
+    prepare: (program) => `-/bin/sh -c 'test -e /sys/class/net/kube-ipvs0 || ${program} --cleanup'`,
+  },
+};

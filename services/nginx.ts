@@ -1,0 +1,52 @@
+import type { Service } from "../node/description.ts";
+import { type Unit, unit } from "./systemd.ts";
+
+/** An nginx of its own. */
+export interface Nginx {
+  readonly name: string;
+  readonly description: string;
+  /** Address of the manual of what it does. */
+  readonly documentation: string;
+  /** Debian packages of what it needs beyond nginx. */
+  readonly modules?: readonly string[];
+  /** Where it listens, once it is healthy. */
+  readonly port: number;
+  readonly Service?: Unit["Service"];
+  /** Its configuration, all of it. */
+  readonly config: string;
+}
+
+/** A service that runs nginx in the foreground, and reloads a changed configuration that passes nginx's own check. */
+export function nginxService({ name, modules = [], port, config, ...about }: Nginx): Service {
+  const path = `/etc/kthw/${name}.conf`;
+  return {
+    name,
+    packages: ["nginx", ...modules],
+    // Debian's own site, on port 80.
+    masks: ["nginx.service"],
+    unit: `${name}.service`,
+    health: `bash -c '</dev/tcp/127.0.0.1/${port}'`,
+    reload: `/usr/sbin/nginx -t -q -c ${path}`,
+    files: [
+      {
+        path: `/etc/systemd/system/${name}.service`,
+        text: unit({
+          Unit: {
+            Description: about.description,
+            Documentation: about.documentation,
+            After: "network-online.target",
+          },
+          Service: {
+            ExecStart: `/usr/sbin/nginx -c ${path}`,
+            ExecReload: "/bin/kill -HUP $MAINPID",
+            Restart: "always",
+            RestartSec: "1",
+            ...about.Service,
+          },
+          Install: { WantedBy: "multi-user.target" },
+        }),
+      },
+      { path, text: config },
+    ],
+  };
+}

@@ -1,0 +1,109 @@
+import type { Service } from "../node/description.ts";
+import { unit } from "./systemd.ts";
+
+/** A node and the addresses of its pods. */
+export interface PodRange {
+  readonly name: string;
+  /** Where the other nodes reach the node. */
+  readonly address: string;
+  /** The node's pods, for example 10.200.1.0/24. */
+  readonly podCidr: string;
+}
+
+const routesPath = "/etc/kthw/pod-routes";
+const scriptPath = "/usr/local/libexec/kthw/pod-routes";
+
+/** The bridge of one node's pods, and routes to the pods of the others. */
+export function bridgeNetworkService(args: {
+  readonly node: PodRange;
+  readonly others: readonly PodRange[];
+  /** Range of all pods. */
+  readonly podCidr: string;
+}): Service {
+  const { node, others, podCidr } = args;
+  return {
+    name: "pod-network",
+    packages: ["iptables"],
+    unit: "pod-network.service",
+    reload: `test -r ${routesPath}`,
+    teardown: [
+      "! ip link show cni0 || ip link delete cni0",
+      // Those of the plugin portmap.
+      "kthw-node drop-chains CNI-",
+    ],
+    data: ["/var/lib/cni"],
+    files: [
+      {
+        path: "/etc/systemd/system/pod-network.service",
+        text: unit({
+          Unit: {
+            Description: "Routes to the pods of other nodes",
+            Wants: "network-online.target",
+            After: "network-online.target",
+            Before: "kubelet.service",
+          },
+          Service: {
+            Type: "oneshot",
+            RemainAfterExit: "yes",
+            ExecStart: `${scriptPath} up ${node.podCidr} ${podCidr}`,
+            ExecReload: `${scriptPath} up ${node.podCidr} ${podCidr}`,
+            ExecStop: `${scriptPath} down ${node.podCidr} ${podCidr}`,
+          },
+          Install: { WantedBy: "multi-user.target" },
+        }),
+      },
+      { path: scriptPath, text: podRoutesScript, mode: "0755" },
+      {
+        path: routesPath,
+        text: others
+          .map((other) => `${other.podCidr} via ${other.address} # ${other.name}\n`)
+          .join(""),
+      },
+      { path: "/etc/cni/net.d/10-bridge.conflist", text: bridgeConflist(node.podCidr), live: true },
+    ],
+  };
+}
+
+/** https://www.cni.dev/plugins/current/main/bridge/; what leaves the pods' range is masqueraded by pod-network.service. */
+export function bridgeConflist(podCidr: string): string {
+  const list = {
+    cniVersion: "1.0.0",
+    name: "bridge",
+    plugins: [
+      {
+        type: "bridge",
+        bridge: "cni0",
+        isGateway: true,
+        ipMasq: false,
+        hairpinMode: true,
+        ipam: {
+          type: "host-local",
+          ranges: [[{ subnet: podCidr }]],
+          routes: [{ dst: "0.0.0.0/0" }],
+        },
+      },
+      { type: "portmap", capabilities: { portMappings: true } },
+    ],
+  };
+  return `${JSON.stringify(list, undefined, 2)}\n`;
+}
+
+const podRoutesScript = `#!/bin/bash
+# pod-routes up|down POD_RANGE ALL_PODS: routes to the pods of other nodes, kept apart by their protocol number.
+set -euo pipefail
+masquerade=(POSTROUTING -s "$2" ! -d "$3" -m comment --comment "pods to the outside" -j MASQUERADE)
+wanted=
+if [[ $1 == up ]]; then
+  wanted=$(sed 's/ *#.*//' ${routesPath})
+  while read -r route; do
+    # shellcheck disable=SC2086 # a route is several words
+    [[ -z $route ]] || ip route replace $route proto 201
+  done <<<"$wanted"
+  iptables -t nat -C "\${masquerade[@]}" 2>/dev/null || iptables -t nat -A "\${masquerade[@]}"
+else
+  iptables -t nat -D "\${masquerade[@]}" 2>/dev/null || true
+fi
+ip route show proto 201 | while read -r range _ gateway _; do
+  grep -qxF "$range via $gateway" <<<"$wanted" || ip route del "$range" proto 201
+done
+`;

@@ -1,0 +1,173 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import type { BroughtAuthority } from "../components/certificate-authority.ts";
+import { type AuthorityFields, authorityFields } from "./certificate.ts";
+import { mistakeAt } from "./mistake.ts";
+
+/** Reads a file as text; throws where it cannot. */
+export type ReadFile = (path: string) => string;
+
+/** The authority as it is written: PEM, or the path of a file of it. */
+export interface WrittenAuthority {
+  readonly certificate: string;
+  readonly privateKey: string;
+}
+
+const where = "certificates.authority";
+const ofCertificate = `${where}.certificate`;
+const ofKey = `${where}.privateKey`;
+
+/** Whether the text is PEM itself, not the path of a file. */
+export function isPem(text: string): boolean {
+  return text.includes("-----BEGIN ");
+}
+
+/** Whether the text is the path of a file, to be read from the project's folder on. */
+export function isPath(text: string): boolean {
+  return /^\.{0,2}\//.test(text) && !/[\r\n]/.test(text);
+}
+
+/** The authority that the settings bring along, or each thing that is wrong with it. */
+export function readAuthority(
+  written: WrittenAuthority,
+  read: ReadFile,
+): { authority: BroughtAuthority } | { mistakes: string[] } {
+  const certificateText = textOf(written.certificate, read);
+  const keyText = textOf(written.privateKey, read);
+  const certificates = "text" in certificateText ? certificatesIn(certificateText.text) : undefined;
+  const key = "text" in keyText ? keyIn(keyText.text) : undefined;
+  const shown = isPem(written.certificate) ? "a text" : written.certificate;
+  const shownKey = isPem(written.privateKey) ? "[secret]" : written.privateKey;
+  const todo = "name a file of PEM that this computer can read";
+  const mistakes = [
+    ...("reason" in certificateText
+      ? [mistakeAt(ofCertificate, `not readable (${certificateText.reason})`, shown, todo)]
+      : []),
+    ...("reason" in keyText
+      ? [mistakeAt(ofKey, `not readable (${keyText.reason})`, shownKey, todo)]
+      : []),
+    ...("text" in certificateText && !certificates
+      ? [
+          mistakeAt(
+            ofCertificate,
+            "no certificates in PEM",
+            shown,
+            "write the authority's own first, then those above it up to the root",
+          ),
+        ]
+      : []),
+    ...(typeof key === "string"
+      ? [mistakeAt(ofKey, key, shownKey, "write it in PEM, without a passphrase")]
+      : []),
+    ...(certificates ? mistakesInChain(certificates) : []),
+    ...(certificates && typeof key === "object" && !certificates[0]!.checkPrivateKey(key)
+      ? [
+          mistakeAt(
+            ofKey,
+            "not the key of the certificate",
+            shownKey,
+            `give the one of ${nameOf(certificates[0]!)}`,
+          ),
+        ]
+      : []),
+  ];
+  if (mistakes.length > 0 || !certificates || typeof key !== "object") return { mistakes };
+  const [own, ...above] = certificates;
+  return {
+    authority: {
+      certificatePem: own!.toString(),
+      abovePem: above.map((one) => one.toString()),
+      privateKeyPem: key.export({ type: "pkcs8", format: "pem" }).toString(),
+    },
+  };
+}
+
+function textOf(written: string, read: ReadFile): { text: string } | { reason: string } {
+  if (isPem(written)) return { text: written };
+  try {
+    return { text: read(written) };
+  } catch (error) {
+    const { code = String(error) } = error as NodeJS.ErrnoException;
+    return { reason: code === "ENOENT" ? "no such file" : code };
+  }
+}
+
+/** The certificates of a text; undefined where there are none, or something that is none. */
+function certificatesIn(text: string): X509Certificate[] | undefined {
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  try {
+    return blocks.length > 0 ? blocks.map((block) => new X509Certificate(block)) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The private key of a text, or what is wrong with it. */
+function keyIn(text: string): KeyObject | string {
+  if (/ENCRYPTED/.test(text)) return "locked by a passphrase";
+  try {
+    const key = createPrivateKey(text);
+    const type = key.asymmetricKeyType ?? "";
+    return ["rsa", "ec"].includes(type) ? key : `a key of type ${type}, not RSA or ECDSA`;
+  } catch {
+    return "no private key in PEM";
+  }
+}
+
+/** Kubernetes has clients and servers, so an authority that is limited in what its certificates are for must allow both. */
+const purposes = ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"];
+const anyPurpose = "2.5.29.37.0";
+
+function mistakesInChain(chain: readonly X509Certificate[]): string[] {
+  const now = new Date();
+  return chain.flatMap((one, index) => {
+    const fields = authorityFields(one.raw);
+    const wrong = wrongWith(one, fields, index, chain[index - 1], now);
+    if (!wrong) return [];
+    const subject = index === 0 ? "" : `certificate ${index + 1} of the file `;
+    return [mistakeAt(ofCertificate, `${subject}${wrong[0]}`, nameOf(one), wrong[1])];
+  });
+}
+
+function wrongWith(
+  one: X509Certificate,
+  { pathLength, signsCertificates }: AuthorityFields,
+  index: number,
+  below: X509Certificate | undefined,
+  now: Date,
+): [wrong: string, todo: string] | undefined {
+  if (!one.ca || !signsCertificates) {
+    return ["not of an authority", "give the certificate of a CA, which may sign others"];
+  }
+  if (new Date(one.validTo) <= now) {
+    return [`expired on ${day(one.validTo)}`, "give one that is valid"];
+  }
+  if (new Date(one.validFrom) > now) {
+    return [`not valid before ${day(one.validFrom)}`, "give one that is valid"];
+  }
+  if (below && !(below.checkIssued(one) && below.verify(one.publicKey))) {
+    return [
+      `did not sign the one before it, ${nameOf(below)}`,
+      "write the authority's own first, then its issuer, and so on up to the root",
+    ];
+  }
+  // Leaves are not counted: 0 is right for the authority that signs them.
+  if (pathLength !== undefined && pathLength < index) {
+    return [
+      `allows ${pathLength} authorities below it, and there are ${index}`,
+      "give an authority whose path length allows it to sign leaves",
+    ];
+  }
+  const allowed = one.keyUsage;
+  if (allowed && !allowed.includes(anyPurpose) && !purposes.every((one) => allowed.includes(one))) {
+    return ["not for TLS servers and clients", "give an authority that may sign for both"];
+  }
+  return undefined;
+}
+
+function nameOf(certificate: X509Certificate): string {
+  return certificate.subject.split("\n").reverse().join(", ");
+}
+
+function day(time: string): string {
+  return new Date(time).toISOString().slice(0, 10);
+}

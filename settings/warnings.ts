@@ -1,0 +1,26 @@
+import { X509Certificate } from "node:crypto";
+import type { Settings } from "./settings.ts";
+
+/** What is right about settings, and yet better known. */
+export function warnings(settings: Settings): string[] {
+  return checks.flatMap((check) => check(settings));
+}
+
+const checks: readonly ((settings: Settings) => string[])[] = [deprecatedMode, shortLivedAuthority];
+
+function deprecatedMode({ kubeProxy: { mode } }: Settings): string[] {
+  if (mode !== "ipvs") return [];
+  return [
+    "kubeProxy.mode: ipvs is deprecated in Kubernetes since 1.35 and will be removed; use nftables",
+  ];
+}
+
+function shortLivedAuthority({ certificates: { authority, validityHours } }: Settings): string[] {
+  if (!authority) return [];
+  const end = new Date(new X509Certificate(authority.certificatePem).validTo);
+  if (end.getTime() >= Date.now() + validityHours * 3_600_000) return [];
+  const day = end.toISOString().slice(0, 10);
+  return [
+    `certificates.authority: ends on ${day}, before what it signs today; renew it by then, with the same key and name`,
+  ];
+}

@@ -1,0 +1,254 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { local, remote, type types } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { Role } from "../../components/downloads.ts";
+import { derive } from "../../node/derive.ts";
+import type { Machine } from "../../node/machine.ts";
+import { type EntranceSettings, refuse, type Settings } from "../../settings/settings.ts";
+import { unchanged } from "../../settings/unchanged.ts";
+import type { Machines } from "../platform.ts";
+
+/** Machines that exist already: nothing makes or removes them, and nothing is put on any before all of them have been looked at. */
+export function existingHosts(settings: Settings): Machines {
+  const { machines } = new ExistingHosts("machines", settings);
+  return {
+    machines,
+    endpoint: {
+      fromMachines: { host: settings.loadBalancers[0]!.address, port: 6443 },
+      fromOperator: settings.hosts.endpoint,
+    },
+  };
+}
+
+const check = readFileSync(new URL("./check.sh", import.meta.url), "utf8");
+const checked = "stacks/hosts/checked.sh";
+
+class ExistingHosts extends pulumi.ComponentResource {
+  readonly machines: ReadonlyMap<string, Machine>;
+
+  constructor(name: string, settings: Settings, opts?: pulumi.ComponentResourceOptions) {
+    super("kthw:index:ExistingHosts", name, {}, opts);
+    const { jumpBox, entrances, generations, traits } = settings.hosts;
+    const record = `.state/${pulumi.getStack()}/hosts-checked`;
+    const passed = passedChecks(record);
+    const lines: string[] = [];
+    const checks: remote.Command[] = [];
+    const all = machinesOf(settings).map(({ role, name, address }) => {
+      const entrance = entrances[name]!;
+      const connection = {
+        ...connectionTo(entrance),
+        ...(jumpBox && { proxy: connectionTo(jumpBox) }),
+      };
+      const expected = expectations(role, address, settings);
+      // Another host, or another way to it, is looked at with the time of today.
+      const ways = [entrance, jumpBox].map(
+        (way) => way && [way.host, way.port, way.user, way.hostKey, keyOf(way)],
+      );
+      const digest = createHash("sha256")
+        .update(JSON.stringify([generations[name], ways, expected, check]))
+        .digest("hex")
+        .slice(0, 12);
+      // At another address there is another host, while the former would go on as the same Node. No machine's name holds a colon.
+      const sameAddress = unchanged(`${name}:address`, address, this, (former) =>
+        refuse([
+          `${name}: another address than it was given first, got ${address}; put ${former} back, or let another name have the new one`,
+        ]),
+      );
+      const time = passed.get(`${name} ${digest}`) ?? `${Math.round(Date.now() / 1000)}`;
+      lines.push(`${name} ${digest} ${time}`);
+      checks.push(
+        new remote.Command(
+          `${name}:host-check`,
+          {
+            connection,
+            create: `sh -s -- ${name} now=${time} ${expected}`,
+            stdin: sameAddress.apply(() => check),
+            addPreviousOutputInEnv: false,
+            logging: "none",
+          },
+          // A jump box that does not answer is told once: the others wait for the first.
+          { parent: this, dependsOn: jumpBox ? checks.slice(0, 1) : [] },
+        ),
+      );
+      return { name, address, entrance, connection, member: checks.at(-1)!.id };
+    });
+    const gate = new local.Command(
+      // No machine's name holds a colon.
+      `${name}:checked`,
+      {
+        create: `${checked} judge`,
+        update: `${checked} judge`,
+        delete: `${checked} forget`,
+        environment: { KTHW_RECORD: record, KTHW_CHECKED: lines.join("\n") },
+        stdin: derive(
+          checks.map(({ stdout }) => stdout),
+          (...findings) => findings.map((text) => (text === "" ? "" : `${text}\n`)).join(""),
+        ),
+        addPreviousOutputInEnv: false,
+        logging: "none",
+      },
+      { parent: this },
+    );
+    this.machines = new Map(
+      all.map(({ name, address, entrance, connection, member }) => [
+        name,
+        {
+          name,
+          address,
+          connection,
+          sudo: entrance.user !== "root",
+          // One that was taken out and comes back is not the one that it was: etcd has forgotten it.
+          id: pulumi.interpolate`${member} generation ${generations[name]}`,
+          resource: undefined,
+          ready: [gate],
+          ssh: commandLine(entrance, jumpBox),
+          traits,
+        },
+      ]),
+    );
+    this.registerOutputs({});
+  }
+}
+
+function connectionTo(to: EntranceSettings): types.input.remote.ConnectionArgs {
+  const { host, port, user, hostKey } = to;
+  const privateKey = pulumi.secret(keyOf(to));
+  return { host, port, user, privateKey, ...(hostKey !== undefined && { hostKey }) };
+}
+
+function keyOf({ privateKeyFile }: EntranceSettings): string {
+  return readFileSync(privateKeyFile, "utf8");
+}
+
+function commandLine(to: EntranceSettings, through: EntranceSettings | undefined): string {
+  if (through === undefined) return `${ssh(to)} ${to.user}@${to.host}`;
+  // ssh replaces %h and %p; what the jump box's own ssh replaces is written twice.
+  const proxy = `${ssh(through).replaceAll("%", "%%")} -W %h:%p ${through.user}@${through.host}`;
+  return `${ssh(to)} -o ProxyCommand="${proxy}" ${to.user}@${to.host}`;
+}
+
+/** Options of ssh(1): a host whose key is known must show that one. */
+function ssh({ port, privateKeyFile, hostKey }: EntranceSettings): string {
+  const [type, key] = hostKey?.split(" ") ?? [];
+  const known =
+    key === undefined
+      ? ""
+      : ` -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null -o 'KnownHostsCommand=/bin/echo %H ${type} ${key}'`;
+  return `ssh -p ${port} -i ${word(privateKeyFile)}${known}`;
+}
+
+function machinesOf({ loadBalancers, controllers, workerPools }: Settings) {
+  const as = (role: Role) => (machine: { readonly name: string; readonly address: string }) => ({
+    ...machine,
+    role,
+  });
+  return [
+    ...loadBalancers.map(as("loadBalancer")),
+    ...controllers.map(as("controller")),
+    ...workerPools.flatMap(({ machines }) => machines.map(as("worker"))),
+  ];
+}
+
+/** What a role needs of a host, and what is its own there. */
+interface Needs {
+  readonly memoryMiB: number;
+  readonly diskMiB: number;
+  readonly ports: readonly number[];
+  readonly units: readonly string[];
+  readonly folders: readonly string[];
+  readonly files: readonly string[];
+}
+
+const worker: Needs = {
+  memoryMiB: 900,
+  diskMiB: 3_072,
+  ports: [10_248, 10_249, 10_250, 10_256],
+  units: ["containerd", "kubelet", "kube-proxy", "pod-network"],
+  folders: [
+    "/etc/cni/net.d",
+    "/etc/containerd",
+    "/etc/kubernetes",
+    "/opt/kthw",
+    "/var/lib/cni",
+    "/var/lib/containerd",
+    "/var/lib/kubelet",
+  ],
+  files: [
+    "/etc/crictl.yaml",
+    "/etc/modules-load.d/kubernetes.conf",
+    "/etc/sysctl.d/90-kubernetes.conf",
+  ],
+};
+const needs: Readonly<Record<Role, Needs>> = {
+  loadBalancer: {
+    memoryMiB: 200,
+    diskMiB: 256,
+    ports: [443, 6_443],
+    units: ["api-load-balancer"],
+    folders: [],
+    files: [],
+  },
+  controller: {
+    memoryMiB: 1_700,
+    diskMiB: 4_096,
+    ports: [2_379, 2_380, 2_381, 6_443, 10_257, 10_259, ...worker.ports],
+    units: ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", ...worker.units],
+    folders: ["/var/lib/etcd", ...worker.folders],
+    files: worker.files,
+  },
+  worker,
+};
+
+/** What check.sh is told, as words of a shell. */
+function expectations(role: Role, address: string, settings: Settings): string {
+  const { memoryMiB, diskMiB, folders, files } = needs[role];
+  const tellsHealth = role === "controller" && settings.controllerHealthProxy;
+  const ports = [...needs[role].ports, ...(tellsHealth ? [80] : [])];
+  const units = [...needs[role].units, ...(tellsHealth ? ["health-proxy"] : [])];
+  const { mode } = settings.kubeProxy;
+  const { cgroupVersion, container } = settings.hosts.traits;
+  const { mirror } = settings.artifacts;
+  const words = {
+    address,
+    node: role === "loadBalancer" ? "no" : "yes",
+    architecture: settings.architecture,
+    memory: memoryMiB,
+    disk: diskMiB,
+    cgroup: cgroupVersion,
+    container: container ? "yes" : "no",
+    ports: ports.join(" "),
+    units: units.join(" "),
+    folders: folders.join(" "),
+    files: files.join(" "),
+    ...(mirror?.startsWith("/") && { mirror }),
+    ...(role !== "loadBalancer" && mode !== "iptables" && { proxy: mode }),
+  };
+  return Object.entries(words)
+    .map(([name, value]) => `${name}=${word(`${value}`)}`)
+    .join(" ");
+}
+
+/** A word of a shell. */
+function word(text: string): string {
+  return /^[\w./-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/**
+ * When each host passed its check, by name and digest of the check. Whether a check passed is seen by nobody before the next
+ * update, so that it is written down here: without that it is made again, with today's time.
+ */
+function passedChecks(record: string): ReadonlyMap<string, string> {
+  let text = "";
+  try {
+    text = readFileSync(record, "utf8");
+  } catch {
+    // None has passed.
+  }
+  return new Map(
+    text.split("\n").flatMap((line) => {
+      const [name, digest, time] = line.split(" ");
+      return time === undefined ? [] : [[`${name} ${digest}`, time] as const];
+    }),
+  );
+}

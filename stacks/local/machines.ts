@@ -1,0 +1,178 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync, statfsSync, statSync } from "node:fs";
+import { local } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import * as tls from "@pulumi/tls";
+import { derive } from "../../node/derive.ts";
+import type { Machine, MachineTraits } from "../../node/machine.ts";
+import { nthAddress, parseAddress, parseCidr } from "../../settings/ipv4.ts";
+import type { Settings } from "../../settings/settings.ts";
+import type { Machines } from "../platform.ts";
+
+/** Makes the machines on this computer: containers in a network of their own, reached through ports on 127.0.0.1. */
+export function localMachines(settings: Settings): Machines {
+  const { machines } = new LocalMachines("machines", settings);
+  return {
+    machines,
+    endpoint: {
+      fromMachines: { host: settings.loadBalancers[0]!.address, port: 6443 },
+      fromOperator: { host: "127.0.0.1", port: settings.local.apiPort },
+    },
+  };
+}
+
+// Paths of scripts are relative to the project's folder, where Pulumi runs commands: a clone may be moved without a difference.
+const scripts = "stacks/local";
+
+class LocalMachines extends pulumi.ComponentResource {
+  readonly machines: ReadonlyMap<string, Machine>;
+
+  constructor(name: string, settings: Settings, opts?: pulumi.ComponentResourceOptions) {
+    super("kthw:index:LocalMachines", name, {}, opts);
+    const stack = pulumi.getStack();
+    const state = `/var/lib/kthw/${stack}`;
+    const cidr = parseCidr(settings.machineCidr)!;
+    const gateway = `${nthAddress(cidr, 1)}/${cidr.prefix}`;
+    const apiTarget = `${settings.loadBalancers[0]!.address}:6443`;
+    const mirror = settings.artifacts.mirror?.startsWith("/") ? settings.artifacts.mirror : "";
+    const traits = traitsOfThisComputer();
+    const operatorKey = new tls.PrivateKey(
+      "operator-key",
+      { algorithm: "ED25519" },
+      { parent: this },
+    );
+
+    const inode = inodeOf(`/run/netns/kthw-${stack}`);
+    const networkRuns = inode !== undefined && runs(`${state}/api-port.pid`, apiTarget);
+    const network = new local.Command(
+      // No machine's name holds a colon.
+      `${name}:network`,
+      {
+        create: `${scripts}/network.sh create`,
+        update: `${scripts}/network.sh update`,
+        delete: `${scripts}/clean.sh`,
+        environment: {
+          KTHW_STACK: stack,
+          KTHW_GATEWAY: gateway,
+          KTHW_API_PORT: `${settings.local.apiPort}`,
+          KTHW_API_TARGET: apiTarget,
+          KTHW_BOOT: (networkRuns && idIn(`${state}/boot`)) || newId(),
+        },
+        stdin: operatorKey.privateKeyOpenssh,
+        addPreviousOutputInEnv: false,
+      },
+      { parent: this },
+    );
+
+    const make = ({ name, address }: { readonly name: string; readonly address: string }) => {
+      const folder = `${state}/machines/${name}`;
+      const port = settings.local.sshPortBase + parseAddress(address)! - cidr.first;
+      const machineRuns =
+        inode !== undefined &&
+        runs(`${folder}/machine.pid`, `${folder}/root`) &&
+        runs(`${folder}/ssh-port.pid`, `${address}:22`) &&
+        read(`${folder}/how`)?.endsWith(` ${inode}\n`);
+      const disk = idIn(`${folder}/disk/id`) ?? newId();
+      const hostKey = new tls.PrivateKey(
+        `${name}:host-key`,
+        { algorithm: "ED25519" },
+        { parent: this },
+      );
+      const resource = new local.Command(
+        name,
+        {
+          create: `${scripts}/machine.sh create`,
+          update: `${scripts}/machine.sh update`,
+          delete: `${scripts}/machine.sh delete`,
+          environment: {
+            KTHW_STACK: stack,
+            KTHW_NAME: name,
+            KTHW_ADDRESS: `${address}/${cidr.prefix}`,
+            KTHW_GATEWAY: gateway,
+            KTHW_SSH_PORT: `${port}`,
+            KTHW_MIRROR: mirror,
+            KTHW_DISK: disk,
+            KTHW_BOOT: (machineRuns && idIn(`${folder}/boot`)) || newId(),
+          },
+          stdin: pulumi.secret(
+            derive([operatorKey.publicKeyOpenssh, hostKey.privateKeyOpenssh], (...keys) =>
+              keys.map((key) => `${key.trim()}\n`).join(""),
+            ),
+          ),
+          addPreviousOutputInEnv: false,
+          // A lost disk makes another machine; one that was merely stopped is booted again, which is an update.
+          triggers: [disk],
+        },
+        { parent: this, dependsOn: [network], deleteBeforeReplace: true },
+      );
+      return {
+        name,
+        address,
+        connection: {
+          host: "127.0.0.1",
+          port,
+          user: "root",
+          privateKey: operatorKey.privateKeyOpenssh,
+          hostKey: hostKey.publicKeyOpenssh,
+          dialErrorLimit: 60,
+          perDialTimeout: 5,
+        },
+        sudo: false,
+        id: resource.id,
+        resource,
+        ready: [resource],
+        ssh: `ssh -F ${state}/ssh_config ${name}`,
+        traits,
+      };
+    };
+    this.machines = new Map(
+      [
+        ...settings.loadBalancers,
+        ...settings.controllers,
+        ...settings.workerPools.flatMap((pool) => pool.machines),
+      ].map((machine) => [machine.name, make(machine)]),
+    );
+    this.registerOutputs({});
+  }
+}
+
+// Neither an update nor a refresh sees that a machine was killed or the computer rebooted, so the program looks: an id that the
+// scripts wrote down stays as long as what it stands for is there, and a new one is a difference.
+function idIn(file: string): string | undefined {
+  return read(file)?.trim() || undefined;
+}
+
+function newId(): string {
+  return randomBytes(16).toString("hex");
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the process whose id the file holds runs, with that word among its arguments. */
+function runs(file: string, word: string): boolean {
+  const id = idIn(file);
+  return id !== undefined && (read(`/proc/${id}/cmdline`)?.split("\0").includes(word) ?? false);
+}
+
+function inodeOf(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.ino;
+}
+
+const cgroup2Magic = 0x63677270;
+const capSysResource = 24n;
+
+/** What machines on this computer are like. */
+export function traitsOfThisComputer(): MachineTraits {
+  const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"));
+  return {
+    cgroupVersion: statfsSync("/sys/fs/cgroup").type === cgroup2Magic ? 2 : 1,
+    container: true,
+    restrictOomScoreAdj: ((BigInt(`0x${capabilities![1]}`) >> capSysResource) & 1n) === 0n,
+  };
+}
