@@ -110,12 +110,14 @@ export class Host extends pulumi.ComponentResource {
     opts: PlaceOptions & {
       /** Public certificates that it uses: others mean a restart. */
       readonly certificates?: readonly pulumi.Input<string>[];
+      /** Its first start, too, waits until it is healthy; else a gate does. */
+      readonly waits?: boolean;
     },
   ): pulumi.Resource {
     return this.#command(
       service.name,
       {
-        create: "kthw-node apply",
+        create: opts.waits ? "kthw-node apply --wait" : "kthw-node apply",
         update: this.#again("kthw-node apply --wait", opts.certificates),
         delete: "kthw-node remove",
         stdin: describeService(service),

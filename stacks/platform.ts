@@ -1,5 +1,5 @@
-import type { Endpoint } from "../components/control-plane.ts";
 import type { Machine } from "../node/machine.ts";
+import type { Endpoint } from "../services/cluster-facts.ts";
 import type { Settings } from "../settings/settings.ts";
 import { existingHosts } from "./hosts/machines.ts";
 import { localMachines } from "./local/machines.ts";

@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { local, remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { Role } from "../../components/downloads.ts";
+
+type Role = "loadBalancer" | "controller" | "worker";
+
 import { derive } from "../../node/derive.ts";
 import type { Machine } from "../../node/machine.ts";
 import { type EntranceSettings, refuse, type Settings } from "../../settings/settings.ts";
