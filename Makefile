@@ -77,17 +77,17 @@ $(things):
 
 test: install ## lint and all tests, the live ones on this computer included
 	@install/debian-packages iptables openssl shellcheck
-	install/node-packages . offline/plugins
+	install/node-packages . offline
 	node --import tsx test/run.ts all
 
 test-fast: ## lint and all tests but the live ones
 	@install/debian-packages shellcheck
-	install/node-packages . offline/plugins
+	install/node-packages . offline
 	node --import tsx test/run.ts fast
 
 lint: ## formatting, types and shell scripts
 	@install/debian-packages shellcheck
-	install/node-packages . offline/plugins
+	install/node-packages . offline
 	node --import tsx test/run.ts lint
 
 bench: install ## measure the cluster against its bars

@@ -4,6 +4,13 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import {
+  type Architecture,
+  type KubernetesVersion,
+  kubernetesVersions,
+} from "../components/versions.ts";
+import { mirrored } from "../install/mirrored.ts";
+import { products } from "../offline/mirror/products.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -46,5 +53,45 @@ describe("a stack's settings", () => {
     const { status, stderr } = settings("mine");
     assert.equal(status, 1);
     assert.match(stderr, /^settings: there is no Pulumi\.mine\.yaml; .*copy Pulumi\.local\.yaml/);
+  });
+});
+
+describe("what is made where nothing can be downloaded", () => {
+  const pinned = (name: string) =>
+    /^(?:require |\t)\S+ v(\S+)$/m.exec(
+      readFileSync(join(root, "offline/go", name, "go.mod"), "utf8"),
+    )?.[1];
+  const dependencies = (folder: string): Record<string, string> =>
+    JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")).dependencies;
+
+  for (const version of Object.keys(kubernetesVersions) as KubernetesVersion[]) {
+    for (const architecture of ["amd64", "arm64"] satisfies Architecture[]) {
+      it(`is a mirror with everything that machines ask it for: ${version} ${architecture}`, () => {
+        const table = mirrored(version, architecture);
+        const pieces = products(table).flatMap((product) => product.pieces);
+        assert.deepEqual(
+          pieces.map(({ file }) => file).sort(),
+          [...table.artifacts, ...table.images].map(({ file }) => file).sort(),
+        );
+      });
+    }
+  }
+
+  it("has the versions that the program's table has", () => {
+    const { kubernetesVersion, artifacts } = mirrored("1.36.4", "amd64");
+    assert.equal(pinned("coredns"), kubernetesVersions[kubernetesVersion].coredns);
+    for (const { name, version } of artifacts) assert.equal(pinned(name), version, name);
+  });
+
+  it("has the versions of Pulumi and its plugins that package.json pins", () => {
+    const { "@pulumi/pulumi": pulumi, ...others } = dependencies(".");
+    assert.equal(pinned("pulumi"), pulumi);
+    assert.equal(dependencies("offline")["@pulumi/pulumi"], pulumi);
+    const standIns = readFileSync(join(root, "offline/plugins/install.ts"), "utf8");
+    const made = [...standIns.matchAll(/^ {2}(\w+): .*version: "(.+)"/gm)];
+    assert.deepEqual(
+      Object.fromEntries(made.map(([, name, version]) => [`@pulumi/${name}`, version])),
+      Object.fromEntries(Object.entries(others).filter(([name]) => name.startsWith("@pulumi/"))),
+    );
   });
 });
