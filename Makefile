@@ -81,7 +81,7 @@ test: install ## lint and all tests, the live ones on this computer included
 	node --import tsx test/run.ts all
 
 test-fast: ## lint and all tests but the live ones
-	@install/debian-packages shellcheck
+	@install/debian-packages openssl shellcheck
 	install/node-packages . offline
 	node --import tsx test/run.ts fast
 
