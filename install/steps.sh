@@ -61,12 +61,18 @@ reachable() {
 # The files with secrets that only the project's passphrase opens.
 sealed() {
   find .state/.pulumi/stacks -name '*.json' 2>/dev/null || true
-  grep --files-with-matches '^encryptionsalt:' Pulumi.*.yaml 2>/dev/null || true
+  local file
+  for file in Pulumi.*.yaml; do
+    ! holds_secrets "$file" || echo "$file"
+  done
+}
+
+# Whether a file of settings has secrets in it, as `pulumi config set --secret` writes them.
+holds_secrets() {
+  grep --quiet --no-messages --word-regexp 'secure:' "$1"
 }
 
 # Whether the stack's machines are made on this computer, not elsewhere or by somebody else.
 makes_machines() {
-  local file=Pulumi.${STACK:-local}.yaml
-  [ -e "$file" ] || file=stacks/$file
-  ! grep --quiet --no-messages --extended-regexp '^ +kthw:platform: *"?hosts"? *(#.*)?$' "$file"
+  ! grep --quiet --no-messages --extended-regexp '^ +kthw:platform: *"?hosts"? *(#.*)?$' "Pulumi.${STACK:-local}.yaml"
 }

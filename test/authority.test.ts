@@ -1,53 +1,18 @@
 import { strict as assert } from "node:assert";
-import { createPrivateKey, generateKeyPairSync } from "node:crypto";
+import { createPrivateKey } from "node:crypto";
 import {
   type BroughtAuthority,
   CertificateAuthority,
 } from "../components/certificate-authority.ts";
-import * as x509 from "../offline/plugins/tls/x509.ts";
 import { parseDescription } from "../operations/plan/description.ts";
 import { type ReadFile, readAuthority } from "../settings/authority.ts";
 import type { Settings } from "../settings/settings.ts";
 import { warnings } from "../settings/warnings.ts";
+import { authority, type Made } from "./support/authority.ts";
 import { computed, type Graph, runProgram, stdinOf } from "./support/program.ts";
 import { record } from "./support/record.ts";
 
 const hour = 3_600_000;
-const year = 8760 * hour;
-
-/** A certificate with its key, PEM, and what it signs others with. */
-interface Made {
-  readonly certificate: string;
-  readonly key: string;
-  readonly signer: x509.Signer;
-}
-
-/** Makes a certificate of an authority, signed by another one or by itself. */
-function authority(
-  commonName: string,
-  { by, ...different }: Partial<x509.Terms> & { readonly by?: Made } = {},
-): Made {
-  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
-  const { bytes } = x509.certificate(
-    x509.ownSubject(x509.name({ commonName }), [], privateKey),
-    by?.signer ?? privateKey,
-    {
-      from: new Date(Date.now() - hour),
-      until: new Date(Date.now() + year),
-      uses: ["digital_signature", "cert_signing"],
-      authority: true,
-      pathLength: undefined,
-      showKeyId: true,
-      showAuthorityKeyId: true,
-      ...different,
-    },
-  );
-  return {
-    certificate: x509.toPem("CERTIFICATE", bytes),
-    key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-    signer: x509.signerOf(bytes, privateKey),
-  };
-}
 
 const root = authority("Company root");
 const intermediate = authority("Company Kubernetes", { by: root, pathLength: 0 });
@@ -113,17 +78,21 @@ describe("an authority that is brought along", () => {
     Record<string, readonly [made: () => Made, wrong: string, todo: string]>
   > = {
     "no authority": [
-      () => authority("web", { authority: false, uses: ["digital_signature"] }),
+      () => authority("web", { authority: false, keyUsage: "digitalSignature" }),
       "not of an authority, got CN=web",
       "give the certificate of a CA, which may sign others",
     ],
     "an authority that may not sign certificates": [
-      () => authority("web", { uses: ["digital_signature", "crl_signing"] }),
+      () => authority("web", { keyUsage: "digitalSignature,cRLSign" }),
       "not of an authority, got CN=web",
       "give the certificate of a CA, which may sign others",
     ],
     "one that has expired": [
-      () => authority("old", { until: new Date("2026-01-02T03:04:05Z") }),
+      () =>
+        authority("old", {
+          from: new Date("2025-01-02T03:04:05Z"),
+          until: new Date("2026-01-02T03:04:05Z"),
+        }),
       "expired on 2026-01-02, got CN=old",
       valid,
     ],
@@ -137,7 +106,7 @@ describe("an authority that is brought along", () => {
       valid,
     ],
     "one that may not sign for clients": [
-      () => authority("servers", { uses: ["cert_signing", "server_auth"] }),
+      () => authority("servers", { keyUsage: "keyCertSign", extendedKeyUsage: "serverAuth" }),
       "not for TLS servers and clients, got CN=servers",
       "give an authority that may sign for both",
     ],

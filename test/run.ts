@@ -21,7 +21,7 @@ const lint: Suite[] = [
 const fast: Suite[] = [
   ...lint,
   { name: "tests", command: "npm run --silent test:fast", counts: mocha },
-  { name: "stand-ins", command: "npm run --silent test:plugins", counts: nodeTest },
+  { name: "offline", command: "npm run --silent test:offline", counts: nodeTest },
 ];
 const live: Suite = { name: "live", command: "npm run --silent test:live", counts: mocha };
 const scopes: Record<string, Suite[]> = { lint, fast, all: [...fast, live] };

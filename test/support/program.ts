@@ -166,7 +166,7 @@ export function firstUpdate(): ReturnType<typeof runProgram> {
 
 /** Runs index.ts over mocks with the settings of the local stack. */
 export async function runProgram(change: Change = {}) {
-  const file = readFileSync(new URL("../../stacks/Pulumi.local.yaml", import.meta.url), "utf8");
+  const file = readFileSync(new URL("../../Pulumi.local.yaml", import.meta.url), "utf8");
   const { config } = parse(file) as { config: Record<string, unknown> };
   const settings = Object.fromEntries(
     Object.entries(config).map(([key, value]) => [key.replace(/^kthw:/, ""), value]),

@@ -25,8 +25,8 @@ const state = join(root, ".state", stack);
 const backend = join(state, "backend");
 
 const machinesOnly = `
-import { loadSettings } from "./stacks/config.ts";
-import { makeMachines } from "./stacks/index.ts";
+import { loadSettings } from "./settings/settings.ts";
+import { makeMachines } from "./stacks/platform.ts";
 
 makeMachines(await loadSettings());
 `;
@@ -66,7 +66,7 @@ export class LiveStack {
       cache,
       live.mirror,
     ]);
-    const original = parse(await readFile(join(root, "stacks/Pulumi.local.yaml"), "utf8"));
+    const original = parse(await readFile(join(root, "Pulumi.local.yaml"), "utf8"));
     const written = Object.entries(original.config).map(([name, value]) => [
       name.replace(/^kthw:/, ""),
       value,
@@ -140,7 +140,8 @@ export class LiveStack {
   async upMachinesOnly(): Promise<Result> {
     const folder = join(state, "machines-only");
     await mkdir(folder);
-    for (const name of ["Pulumi.yaml", "package.json", "node_modules", "components", "stacks"])
+    const modules = ["components", "networks", "node", "services", "settings", "stacks"];
+    for (const name of ["Pulumi.yaml", "package.json", "node_modules", ...modules])
       await symlink(join(root, name), join(folder, name));
     await writeFile(join(folder, "index.ts"), machinesOnly);
     return this.up("--cwd", folder, "--config-file", settingsFile);

@@ -3,8 +3,8 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, it } from "node:test";
-import type { Properties } from "../protocol/values.ts";
-import { provider } from "../tls/index.ts";
+import type { Properties } from "../plugins/protocol/values.ts";
+import { provider } from "../plugins/tls/index.ts";
 import { context, has, kind, temporary, wrong } from "./support.ts";
 
 const of = (name: string) =>
@@ -244,7 +244,7 @@ describe("inputs that are refused", () => {
 describe("private keys", () => {
   it("can be made by the thousand in one process", () => {
     const script = `
-      import { provider } from ${JSON.stringify(new URL("../tls/index.ts", import.meta.url).href)};
+      import { provider } from ${JSON.stringify(new URL("../plugins/tls/index.ts", import.meta.url).href)};
       const { create } = provider.resources["tls:index/privateKey:PrivateKey"];
       for (let made = 0; made < 3000; made++)
         await create({ algorithm: "ECDSA", ecdsaCurve: "P256" }, {});`;

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
-import type { Artifact } from "../components/versions.ts";
+import type { Artifact } from "./table.ts";
 
 /** Upstream could not be asked, or does not have the file. */
 export class DownloadError extends Error {}

@@ -1,79 +1,48 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import {
-  type Architecture,
-  type Artifact,
-  artifacts,
-  guestImages,
-  images,
-  type KubernetesVersion,
-  kubernetesVersions,
-  testImages,
-} from "../components/versions.ts";
-import { DownloadError, downloadArtifact, sha256 } from "../offline/download.ts";
-import { pullImage } from "../offline/image.ts";
-import { products } from "../offline/products.ts";
-import { tar } from "../offline/tar.ts";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { DownloadError, downloadArtifact, sha256 } from "../mirror/download.ts";
+import { pullImage } from "../mirror/image.ts";
+import { products } from "../mirror/products.ts";
+import type { Artifact, Table } from "../mirror/table.ts";
+import { tar } from "../mirror/tar.ts";
 
-const hex = /^[0-9a-f]{64}$/;
+describe("a mirror", () => {
+  const artifact = (binary: string): Artifact => ({
+    name: "kubernetes",
+    version: "1.0.0",
+    url: `https://example.com/${binary}`,
+    file: `kubernetes/1.0.0/amd64/${binary}`,
+    binary,
+  });
+  const table: Table = {
+    kubernetesVersion: "1.0.0",
+    architecture: "amd64",
+    artifacts: [artifact("kubelet"), artifact("kubectl")],
+    images: [
+      { name: "example.com/pause:3.1", file: "images/pause-3.1-amd64.tar" },
+      { name: "example.com/kube-proxy:v1.0.0", file: "images/kube-proxy-v1.0.0-amd64.tar" },
+    ],
+  };
 
-describe("table of versions", () => {
-  for (const version of Object.keys(kubernetesVersions) as KubernetesVersion[]) {
-    for (const architecture of ["amd64", "arm64"] satisfies Architecture[]) {
-      const all: Artifact[] = Object.values(artifacts(version, architecture));
-      const allImages = Object.values({
-        ...images(version, architecture),
-        ...guestImages(version, architecture),
-        ...testImages(version, architecture),
-      });
+  it("holds what the table lists, what is built together in one product", () => {
+    assert.deepEqual(
+      products(table).map(({ label, pieces }) => [label, ...pieces.map(({ file }) => file)]),
+      [
+        ["kubernetes 1.0.0", "kubernetes/1.0.0/amd64/kubelet", "kubernetes/1.0.0/amd64/kubectl"],
+        ["example.com/pause:3.1", "images/pause-3.1-amd64.tar"],
+        ["example.com/kube-proxy:v1.0.0", "images/kube-proxy-v1.0.0-amd64.tar"],
+      ],
+    );
+  });
 
-      describe(`${version} ${architecture}`, () => {
-        it("has an https address and a checksum, or where to get it, for every artifact", () => {
-          for (const { url, sha256, sha256Url } of all) {
-            assert.match(url, /^https:\/\//);
-            if (sha256 === undefined) assert.match(sha256Url ?? "", /^https:\/\/.+\.sha256$/, url);
-            else assert.match(sha256, hex, url);
-          }
-        });
-
-        it("says of every artifact which binaries it holds", () => {
-          for (const { url, members, binary } of all) {
-            assert.ok((members === undefined) !== (binary === undefined), url);
-            assert.equal(/gz$/.test(url), members !== undefined, url);
-          }
-        });
-
-        it("gives every file of a mirror a path of its own that names its architecture", () => {
-          const files = [...all, ...allImages].map(({ file }) => file);
-          assert.equal(new Set(files).size, files.length);
-          for (const file of files) assert.ok(file.includes(architecture), file);
-        });
-
-        it("is what a mirror holds", () => {
-          const pieces = products(version, architecture).flatMap((product) => product.pieces);
-          assert.deepEqual(
-            pieces.map(({ file }) => file).sort(),
-            [...all, ...allImages].map(({ file }) => file).sort(),
-          );
-        });
-      });
-    }
-  }
-
-  it("has the same versions as the Go modules that are built offline", () => {
-    const pinned = (name: string) =>
-      /^(?:require |\t)\S+ v(\S+)$/m.exec(
-        readFileSync(new URL(`../offline/go/${name}/go.mod`, import.meta.url), "utf8"),
-      )?.[1];
-    const { coredns } = kubernetesVersions["1.36.4"];
-    const wanted = new Map<string, string>([["coredns", coredns]]);
-    for (const { name, version } of Object.values<Artifact>(artifacts("1.36.4", "amd64"))) {
-      wanted.set(name, version);
-    }
-    for (const [name, version] of wanted) assert.equal(pinned(name), version, name);
+  it("refuses an image that it could not build", () => {
+    const images = [{ name: "example.com/nginx:1.0", file: "images/nginx.tar" }];
+    assert.throws(() => products({ ...table, images }), {
+      message: /^example\.com\/nginx:1\.0: no recipe .*; choose images named pause, /,
+    });
   });
 });
 

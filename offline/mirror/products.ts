@@ -1,21 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import {
-  type Architecture,
-  type Artifact,
-  artifacts,
-  guestImages,
-  type Image,
-  images,
-  type KubernetesVersion,
-  kubernetesVersions,
-  testImages,
-} from "../components/versions.ts";
 import { compile, compilePause } from "./compile.ts";
 import { filesOfPrograms } from "./debian.ts";
 import { downloadArtifact } from "./download.ts";
 import { type ImageConfig, makeImage, pullImage } from "./image.ts";
+import type { Artifact, Image, Table } from "./table.ts";
 import { type TarEntry, tar } from "./tar.ts";
 
 /** One file of a mirror. */
@@ -47,27 +37,14 @@ export interface Product {
   ): Promise<void>;
 }
 
-/** Everything that a mirror holds for a version of Kubernetes, in the order of need. */
-export function products(version: KubernetesVersion, architecture: Architecture): Product[] {
-  const all: Artifact[] = Object.values(artifacts(version, architecture));
-  const names = new Set(all.map(({ name }) => name));
-  const { coredns, pause } = images(version, architecture);
-  const { kubeProxy } = guestImages(version, architecture);
-  const { agnhost } = testImages(version, architecture);
-  const versions = kubernetesVersions[version];
-  const image = (of: Image, recipe: Recipe, build: Product["compile"]): Product => ({
-    label: of.name,
-    pieces: [imagePiece(of, architecture, recipe)],
-    compile: build,
-  });
+/** Everything that a mirror holds, in the order of need. */
+export function products(table: Table): Product[] {
+  const names = new Set(table.artifacts.map(({ name }) => name));
   return [
-    ...[...names].map((name) => binaries(all.filter((artifact) => artifact.name === name))),
-    image(pause, pauseRecipe, (_, folder) => compilePause(folder)),
-    image(coredns, corednsRecipe, (...to) =>
-      compile({ name: "coredns", version: versions.coredns }, ...to),
+    ...[...names].map((name) =>
+      binaries(table.artifacts.filter((artifact) => artifact.name === name)),
     ),
-    image(kubeProxy, kubeProxyRecipe, (...to) => compile({ name: "kubernetes", version }, ...to)),
-    image(agnhost, agnhostRecipe, (...to) => compile({ name: "kubernetes", version }, ...to)),
+    ...table.images.map((image) => imageProduct(image, table)),
   ];
 }
 
@@ -100,25 +77,45 @@ function artifactPiece(artifact: Artifact): Piece {
   };
 }
 
-/** How an image looks that is made from binaries. */
+/** How an image is made from binaries. */
 interface Recipe {
+  /** Where they are built from: a folder of go/, or the C source beside this file. */
+  readonly source: "coredns" | "kubernetes" | "pause.c";
   readonly binaries: readonly string[];
   readonly config: ImageConfig;
   layer(binary: (name: string) => Buffer): TarEntry[];
 }
 
-function imagePiece({ name, file }: Image, architecture: Architecture, recipe: Recipe): Piece {
+function imageProduct({ name, file }: Image, table: Table): Product {
+  const [, product, tag] = /([^/]+):v?([^:/]+)$/.exec(name)!;
+  const recipe = recipes[product!];
+  if (recipe === undefined) {
+    const known = Object.keys(recipes).join(", ");
+    throw new Error(`${name}: no recipe says how it is built; choose images named ${known}`);
+  }
+  const { source, binaries, config, layer } = recipe;
+  const version = source === "kubernetes" ? table.kubernetesVersion : tag!;
   return {
-    file,
-    host: name.slice(0, name.indexOf("/")),
-    mode: 0o644,
-    binaries: recipe.binaries,
-    download: () => pullImage(name, architecture),
-    pack: (binary) => makeImage(name, architecture, recipe.layer(binary), recipe.config),
+    label: name,
+    pieces: [
+      {
+        file,
+        host: name.slice(0, name.indexOf("/")),
+        mode: 0o644,
+        binaries,
+        download: () => pullImage(name, table.architecture),
+        pack: (binary) => makeImage(name, table.architecture, layer(binary), config),
+      },
+    ],
+    compile: (wanted, folder, progress) =>
+      source === "pause.c"
+        ? compilePause(folder)
+        : compile({ name: source, version }, wanted, folder, progress),
   };
 }
 
 const pauseRecipe: Recipe = {
+  source: "pause.c",
   binaries: ["pause"],
   config: { User: "65535:65535", Entrypoint: ["/pause"] },
   layer: (binary) => [{ path: "pause", content: binary("pause") }],
@@ -126,6 +123,7 @@ const pauseRecipe: Recipe = {
 
 /** As upstream's: not root, but its binary holds the capability to bind port 53. */
 const corednsRecipe: Recipe = {
+  source: "coredns",
   binaries: ["coredns"],
   config: { User: "65532:65532", Entrypoint: ["/coredns"] },
   layer: (binary) => [
@@ -142,6 +140,7 @@ const corednsRecipe: Recipe = {
 
 /** As upstream's: kube-proxy with Debian's iptables and nft, all of which use nftables. */
 const kubeProxyRecipe: Recipe = {
+  source: "kubernetes",
   binaries: ["kube-proxy"],
   config: { Entrypoint: ["/usr/local/bin/kube-proxy"] },
   layer: (binary) => [
@@ -162,6 +161,7 @@ const kubeProxyRecipe: Recipe = {
  * need. Its wget takes addresses only, since a static glibc cannot look names up.
  */
 const agnhostRecipe: Recipe = {
+  source: "kubernetes",
   binaries: ["agnhost"],
   config: { Entrypoint: ["/agnhost"], Cmd: ["pause"] },
   layer: (binary) => [
@@ -174,4 +174,12 @@ const agnhostRecipe: Recipe = {
     })),
     { path: "tmp/", mode: 0o1777 },
   ],
+};
+
+/** By the last part of an image's name. */
+const recipes: Readonly<Record<string, Recipe>> = {
+  pause: pauseRecipe,
+  coredns: corednsRecipe,
+  "kube-proxy": kubeProxyRecipe,
+  agnhost: agnhostRecipe,
 };

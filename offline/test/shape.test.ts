@@ -12,8 +12,8 @@ import {
   text,
   textThat,
   whole,
-} from "../protocol/shape.ts";
-import { type Properties, secret, unknown } from "../protocol/values.ts";
+} from "../plugins/protocol/shape.ts";
+import { type Properties, secret, unknown } from "../plugins/protocol/values.ts";
 
 const shape: Shape = {
   name: required(text),

@@ -5,8 +5,8 @@ import { createServer } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { provider } from "../command/index.ts";
-import { bare, type Properties, secret } from "../protocol/values.ts";
+import { provider } from "../plugins/command/index.ts";
+import { bare, type Properties, secret } from "../plugins/protocol/values.ts";
 import { checked, context, kind, temporary, wrong } from "./support.ts";
 
 const local = kind(provider, "command:local:Command");

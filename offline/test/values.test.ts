@@ -10,7 +10,7 @@ import {
   property,
   secret,
   unknown,
-} from "../protocol/values.ts";
+} from "../plugins/protocol/values.ts";
 
 describe("changes", () => {
   const found = (old: never, now: never) => Object.fromEntries(changes(old, now));

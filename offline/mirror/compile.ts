@@ -8,7 +8,7 @@ interface GoBuild {
   readonly linkerFlags?: (version: string) => readonly string[];
 }
 
-/** How upstream's release builds differ from a plain one, by folder of offline/go. */
+/** How upstream's release builds differ from a plain one, by folder of go/. */
 const goBuilds: Readonly<Record<string, GoBuild>> = {
   kubernetes: {
     linkerFlags: (version) => {
@@ -43,7 +43,7 @@ const goBuilds: Readonly<Record<string, GoBuild>> = {
 };
 
 /**
- * Builds binaries into a folder from the Go module in offline/go/<name>, whose go.mod pins the
+ * Builds binaries into a folder from the Go module in go/<name>, whose go.mod pins the
  * version and whose tools.go lists the packages; tells twice a minute how far it is.
  */
 export async function compile(
@@ -52,7 +52,7 @@ export async function compile(
   folder: string,
   progress: (text: string) => void,
 ): Promise<void> {
-  const cwd = join(import.meta.dirname, "go", name);
+  const cwd = join(import.meta.dirname, "..", "go", name);
   if (!readFileSync(join(cwd, "go.mod"), "utf8").includes(` v${version}\n`)) {
     throw new Error(
       `${name} ${version}: can only be downloaded; offline/go/${name}/go.mod pins another version`,
@@ -75,9 +75,9 @@ export async function compile(
   if (binaries.includes("etcd")) renameSync(join(folder, "server"), join(folder, "etcd"));
 }
 
-/** Builds offline/images/pause.c into a folder. */
+/** Builds pause.c into a folder. */
 export async function compilePause(folder: string): Promise<void> {
-  const source = join(import.meta.dirname, "images", "pause.c");
+  const source = join(import.meta.dirname, "pause.c");
   await run("gcc", ["-Os", "-Wall", "-static", "-s", "-o", join(folder, "pause"), source], {});
 }
 

@@ -7,17 +7,13 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import {
-  type Architecture,
-  type KubernetesVersion,
-  kubernetesVersions,
-} from "../components/versions.ts";
 import { missingBuildTools } from "./compile.ts";
 import { DownloadError, reachableHosts, sha256 } from "./download.ts";
 import { type Piece, type Product, products } from "./products.ts";
+import type { Architecture, Table } from "./table.ts";
 
 /** The Debian packages that building needs, beside Go. */
 export const buildPackages = [
@@ -31,18 +27,17 @@ export const buildPackages = [
 ];
 
 /**
- * Fills a mirror with what a version of Kubernetes needs: what is missing or damaged is downloaded,
+ * Fills a mirror with what a table lists: what is missing or damaged is downloaded,
  * or built where upstream does not answer. SHA256SUMS names each file as soon as it is there, so an
  * interrupted run is continued by the next. Returns the files that were downloaded and built.
  */
 export async function fillMirror(
   mirror: string,
-  version: KubernetesVersion,
-  architecture: Architecture,
+  table: Table,
   log: (line: string) => void,
 ): Promise<{ downloaded: string[]; built: string[] }> {
   const sums = readSums(mirror);
-  const missing = products(version, architecture).flatMap((product) => {
+  const missing = products(table).flatMap((product) => {
     const pieces = product.pieces.filter(({ file }) => !present(mirror, file, sums));
     return pieces.length === 0 ? [] : [{ ...product, pieces }];
   });
@@ -55,7 +50,7 @@ export async function fillMirror(
   const silent = [...needed].filter((host) => !hosts.has(host));
   if (silent.length > 0) {
     log(`no answer from ${silent.join(", ")}: building instead`);
-    checkBuildTools(architecture);
+    checkBuildTools(table.architecture);
   }
 
   const store = ({ file, mode }: Piece, content: Buffer) => {
@@ -74,7 +69,7 @@ export async function fillMirror(
       } else unavailable.push(piece);
     }
     if (unavailable.length === 0) continue;
-    checkBuildTools(architecture);
+    checkBuildTools(table.architecture);
     await build(product, unavailable, join(mirror, ".build"), store, log);
     built.push(...unavailable.map(({ file }) => file));
   }
@@ -127,7 +122,7 @@ async function build(
 }
 
 function checkBuildTools(architecture: Architecture): void {
-  const own = architectureHere();
+  const own = process.arch === "x64" ? "amd64" : process.arch;
   if (architecture !== own) {
     throw new Error(`architecture: only ${own} can be built on this computer, got ${architecture}`);
   }
@@ -171,30 +166,12 @@ function stopwatch(): () => number {
   return () => Math.round((Date.now() - started) / 1000);
 }
 
-function architectureHere(): string {
-  return process.arch === "x64" ? "amd64" : process.arch;
-}
-
-/** `node --import tsx offline/mirror.ts [Kubernetes version] [architecture]` */
-async function main(
-  version = Object.keys(kubernetesVersions)[0]!,
-  architecture = architectureHere(),
-): Promise<void> {
-  if (!(version in kubernetesVersions)) {
-    const known = Object.keys(kubernetesVersions).join(", ");
-    throw new Error(`Kubernetes version: not supported, got ${version}; choose one of ${known}`);
-  }
-  if (architecture !== "amd64" && architecture !== "arm64") {
-    throw new Error(`architecture: not supported, got ${architecture}; choose amd64 or arm64`);
-  }
-  const { KTHW_CACHE, XDG_CACHE_HOME = join(homedir(), ".cache") } = process.env;
-  const mirror = join(resolve(KTHW_CACHE ?? join(XDG_CACHE_HOME, "kthw")), "mirror");
-  const { downloaded, built } = await fillMirror(
-    mirror,
-    version as KubernetesVersion,
-    architecture,
-    console.log,
-  );
+/** `node --import tsx mirror.ts <folder>`, with the table as JSON on stdin. */
+async function main(folder?: string): Promise<void> {
+  if (folder === undefined) throw new Error("usage: mirror.ts <folder> <table.json");
+  const mirror = resolve(folder);
+  const table: Table = JSON.parse(await text(process.stdin));
+  const { downloaded, built } = await fillMirror(mirror, table, console.log);
   const list = (files: string[]) =>
     files.map((file) => file.split("/").at(-1)).join(", ") || "none";
   console.log(

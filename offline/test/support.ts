@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
-import type { Context, Given, Plugin, Resource } from "../protocol/provider.ts";
-import { type Failures, mistakes } from "../protocol/shape.ts";
-import { bare, type Properties } from "../protocol/values.ts";
+import type { Context, Given, Plugin, Resource } from "../plugins/protocol/provider.ts";
+import { type Failures, mistakes } from "../plugins/protocol/shape.ts";
+import { bare, type Properties } from "../plugins/protocol/values.ts";
 
 /** What a plugin would be told of a resource named "test"; lines that it shows are appended to `lines`. */
 export function context(

@@ -1,5 +1,5 @@
-import type { Architecture } from "../components/versions.ts";
 import { get, sha256, verify } from "./download.ts";
+import type { Architecture } from "./table.ts";
 import { type TarEntry, tar } from "./tar.ts";
 
 interface Descriptor {
