@@ -10,6 +10,10 @@
 #   kthw-node import-images    give containerd the images that were fetched
 #   kthw-node wait NAME...     until these services are healthy [--until COMMAND, until that succeeds too]
 #
+# Each text on standard input begins with a line `kthw VERSION` and ends with a line `end`, so that one that was cut off on its way is
+# refused, before anything changes. Texts of version 1 have neither, and are understood for good: they stand in the states and on the
+# machines of clusters that exist.
+#
 # A description is a list of header lines in column 0; a file's content stands below its header, indented by two spaces:
 #
 #   service NAME | bundle NAME      first: what this is. A bundle's files (keys, certificates) change all at the same instant.
@@ -33,6 +37,7 @@ set -euo pipefail
 umask 077
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
+version=2
 state=/var/lib/kthw
 binaries=/opt/kthw
 images=$binaries/images
@@ -43,11 +48,26 @@ fail() {
   exit 1
 }
 
+# Sets `lines` to what stands on standard input within its frame: between its version and its end.
+read_lines() {
+  local last
+  mapfile -t lines
+  ((${#lines[@]})) || fail "kthw-node: nothing stands on standard input; nothing was changed"
+  [[ ${lines[0]} == 'kthw '* ]] || return 0
+  [[ ${lines[0]} == "kthw $version" ]] ||
+    fail "kthw-node: the text on standard input must be of a version from 1 to $version, got ${lines[0]}; nothing was changed"
+  last=${lines[-1]}
+  [[ $last == end ]] ||
+    fail "kthw-node: the text on standard input is cut off: its last line must be end, got $last; nothing was changed"
+  lines=("${lines[@]:1:${#lines[@]}-2}")
+}
+
 # Reads a description from standard input into variables.
 parse() {
   local lines line word rest path mode owner into=0
-  mapfile -t lines
-  printf -v description '%s\n' "${lines[@]}"
+  read_lines
+  printf -v content '%s\n' "${lines[@]}"
+  printf -v description 'kthw %s\n%send\n' "$version" "$content"
   kind='' name='' unit='' health='' reload='' timeout=60
   requires=() packages=() masks=() users=() teardowns=() data=()
   reads=() paths=() modes=() owners=() live=() texts=()
@@ -327,12 +347,12 @@ place_service() {
 
 # All of a bundle's paths are links through `current`, so that turning that one link changes them together.
 place_bundle() {
-  local path version
-  version=$(printf %s "$description" | sha256sum) # a here-document may go through a file
-  version=${version%% *}
-  place_files "$record/$version"
+  local path digest
+  digest=$(printf %s "$content" | sha256sum) # a here-document may go through a file
+  digest=${digest%% *}
+  place_files "$record/$digest"
   if [[ ! $record/current -ef $record/$version ]]; then
-    ln -sfn "$version" "$record/next"
+    ln -sfn "$digest" "$record/next"
     mv -fT "$record/next" "$record/current"
   fi
   survey "${paths[@]}"
@@ -343,7 +363,7 @@ place_bundle() {
   done
   for path in "${superfluous[@]}"; do unplace "$path"; done
   for path in "$record"/*; do
-    [[ ${path##*/} =~ ^(current|placed|$version)$ ]] || rm -rf "$path"
+    [[ ${path##*/} =~ ^(current|placed|$digest)$ ]] || rm -rf "$path"
   done
 }
 
@@ -457,7 +477,7 @@ apply() { # [--wait]
   rm -f "$record/started"
   [[ -n $problem ]] || problem=$(complaint 2>&1)
   echo "$problem" >&2
-  [[ -n $before && $before != "$description" ]] || exit 1
+  [[ -n $before && $before != "$description" && $before != "$content" ]] || exit 1
   parse <"$record/applied"
   place
   start --wait || fail "The previous files are back, but the service is not healthy with them either."
@@ -700,6 +720,7 @@ containerd_client() {
 # `image NAME URL SUM`; `link PATH TARGET`. Downloads run side by side; each that fails is told.
 fetch() {
   local lines line words wanted=() jobs=() job failed=
+  read_lines
   for line in "$binaries"/.work.*; do # of a run that was cut off
     [[ -d /proc/${line##*.} ]] || rm -rf "$line"
   done
@@ -707,7 +728,6 @@ fetch() {
   trap 'rm -rf "$work"' EXIT
   install -d -m 0755 "$binaries"
   mkdir "$work"
-  mapfile -t lines
   for line in "${lines[@]}"; do
     read -ra words <<<"$line"
     case $line in

@@ -1,8 +1,9 @@
 import { strict as assert } from "node:assert";
 import * as pulumi from "@pulumi/pulumi";
-import { headers, parseDescription } from "../operations/plan/description.ts";
+import { readDownloads } from "../node/downloads.ts";
 import {
   computed,
+  describedBy,
   firstUpdate,
   type Graph,
   machineOf,
@@ -148,8 +149,9 @@ describe("the program", () => {
       for (const command of graph.commands()) {
         const placed = [...graph.awaited(command)]
           .filter(({ name }) => machineOf(name) === machineOf(command.name))
-          .flatMap((earlier) => parsed(earlier)?.files.map(({ path }) => path) ?? []);
-        for (const path of headers(parsed(command) ?? { headers: [], files: [] }, "reads"))
+          .flatMap((earlier) => describedBy(earlier)?.files.map(({ path }) => path) ?? []);
+        const described = describedBy(command);
+        for (const path of described?.kind === "service" ? described.reads : [])
           assert.ok(placed.includes(path), `${command.name} reads ${path}`);
       }
     });
@@ -211,7 +213,7 @@ describe("the program", () => {
     });
     it("each is in a file of its owner alone, behind a secret standard input", () => {
       for (const command of graph.commands())
-        for (const { path, mode, text } of parsed(command)?.files ?? [])
+        for (const { path, mode, text } of describedBy(command)?.files ?? [])
           if (text.includes(secretMark)) {
             assert.equal(mode, "0600", `${command.name} places ${path}`);
             assert.equal(typeof command.inputs.stdin, "object", `${command.name} shows ${path}`);
@@ -315,13 +317,13 @@ describe("the program", () => {
             { name: "cp5", address: "10.240.0.15", podCidr: "10.200.15.0/24" },
           ),
       });
-      const lasting = ({ headers, files }: NonNullable<ReturnType<typeof parsed>>) => ({
-        headers,
-        files: files.filter(({ live }) => !live),
-      });
+      const lasting = (command: Registration) => {
+        const { files, ...rest } = describedBy(command)!;
+        return { ...rest, files: files.filter(({ live }) => !live) };
+      };
       for (const machine of controllers) {
         const [before, after] = [graph, grown].map((one) =>
-          lasting(parsed(one.command(`${machine}:etcd`))!),
+          lasting(one.command(`${machine}:etcd`)),
         );
         assert.deepEqual(after, before);
       }
@@ -508,7 +510,7 @@ describe("the program", () => {
 
   describe("founds etcd so that", () => {
     const founders = (graph: Graph, machine: string) =>
-      parsed(graph.command(`${machine}:etcd-pki`))!.files.find(({ path }) =>
+      describedBy(graph.command(`${machine}:etcd-pki`))!.files.find(({ path }) =>
         path.endsWith("/founders"),
       )?.text;
 
@@ -607,25 +609,18 @@ function settled<T>(output: pulumi.Output<T>): Promise<T> {
 }
 
 function isA(kind: "service" | "bundle", command: Registration): boolean {
-  return stdinOf(command).startsWith(`${kind} `);
-}
-
-/** What a command places on its machine; nothing for one that does not. */
-function parsed(command: Registration) {
-  return isA("service", command) || isA("bundle", command)
-    ? parseDescription(stdinOf(command))
-    : undefined;
+  return describedBy(command)?.kind === kind;
 }
 
 /** Paths on the machine of what `kthw-node fetch` reads. */
 function fetchedBinaries(text: string): string[] {
-  let folder = "";
-  return text.split("\n").flatMap((line) => {
-    const [, name, version] = /^artifact (\S+) (\S+) /.exec(line) ?? [];
-    if (name) folder = `/opt/kthw/${name}/${version}`;
-    const [, binary] = /^ {2}\S+ (\S+)$/.exec(line) ?? [];
-    return binary ? [`${folder}/${binary}`] : [];
-  });
+  return readDownloads(text).flatMap((download) =>
+    download.kind === "binaries"
+      ? Object.values(download.members).map(
+          (binary) => `/opt/kthw/${download.name}/${download.version}/${binary}`,
+        )
+      : [],
+  );
 }
 
 /** What remembers the machines that founded etcd. */

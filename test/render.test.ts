@@ -4,7 +4,6 @@ import path from "node:path";
 import { stringify } from "yaml";
 import { describeService, type Service } from "../node/description.ts";
 import { describeDownloads } from "../node/downloads.ts";
-import { parseDescription } from "../operations/plan/description.ts";
 import { apiLoadBalancerService } from "../services/api-load-balancer.ts";
 import { containerdService } from "../services/containerd.ts";
 import { corefile, dnsPodSpec } from "../services/core-dns.ts";
@@ -40,7 +39,7 @@ import {
 } from "../services/kubelet.ts";
 import { bridgeNetworkService } from "../services/pod-network.ts";
 import { commandLine } from "../services/systemd.ts";
-import { firstUpdate, stdinOf } from "./support/program.ts";
+import { describedBy, firstUpdate } from "./support/program.ts";
 
 const controllers = [
   { name: "cp1", address: "10.240.0.11" },
@@ -287,10 +286,10 @@ describe("rendered texts", () => {
   it("are all that the program places as a service", async () => {
     const { graph } = await firstUpdate();
     for (const command of graph.commands()) {
-      const [, service] = /^service (.+)\n/.exec(stdinOf(command)) ?? [];
-      if (service === undefined) continue;
-      for (const file of parseDescription(stdinOf(command)).files)
-        assert.ok(`${service}/${nameOf(file)}` in texts, `${service}: ${file.path}`);
+      const service = describedBy(command);
+      if (service?.kind !== "service") continue;
+      for (const file of service.files)
+        assert.ok(`${service.name}/${nameOf(file)}` in texts, `${service.name}: ${file.path}`);
     }
   });
 });
