@@ -1,5 +1,6 @@
 import { NodePatch } from "@pulumi/kubernetes/core/v1/nodePatch.js";
 import * as pulumi from "@pulumi/pulumi";
+import { gateLimitSeconds } from "../node/gate-limit.ts";
 import type { Host } from "../node/host.ts";
 import { containerdService } from "../services/containerd.ts";
 import { managedLabel } from "../services/guest-nodes.ts";
@@ -15,6 +16,9 @@ import {
 import { type Issuer, trustBundle } from "./certificate-authority.ts";
 import { kubeletCredentials } from "./kubelet-credentials.ts";
 import { kubeletServer, kubeProxy } from "./pki.ts";
+
+/** How long a Node may take to be ready. kubectl gives up before the gate cuts it off, for only then it says what it waited for. */
+const nodeReadySeconds = gateLimitSeconds - 20;
 
 /** A taint of a Node. */
 export interface Taint {
@@ -225,7 +229,7 @@ export class WorkerPool extends pulumi.ComponentResource {
         parent: this,
         dependsOn: [kubelet, ...joined, kubeProxyPlaced],
         // A cache would stay on the machine.
-        until: `${binaries.kubernetes}/kubectl --cache-dir=/dev/null --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=100s node/${machine.name}`,
+        until: `${binaries.kubernetes}/kubectl --cache-dir=/dev/null --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=${nodeReadySeconds}s node/${machine.name}`,
       });
       ready.push(healthy);
     }

@@ -12,7 +12,9 @@ import {
 } from "./description.ts";
 import { type Download, describeDownloads } from "./downloads.ts";
 import { formerly } from "./former-type.ts";
+import { gateLimitSeconds } from "./gate-limit.ts";
 import type { Machine } from "./machine.ts";
+import { quoted } from "./shell.ts";
 
 const script = readFileSync(new URL("./node.sh", import.meta.url), "utf8");
 
@@ -124,7 +126,7 @@ export class Host extends pulumi.ComponentResource {
     );
   }
 
-  /** A gate: done once these services of the machine are healthy and, where given, a shell command succeeds. */
+  /** A gate: done once these services of the machine are healthy and, where given, a shell command succeeds within the gate's limit. */
   healthy(
     name: string,
     services: readonly string[],
@@ -134,7 +136,8 @@ export class Host extends pulumi.ComponentResource {
       readonly again?: boolean;
     },
   ): pulumi.Resource {
-    const until = opts.until === undefined ? "" : ` --until '${opts.until}'`;
+    const until =
+      opts.until === undefined ? "" : ` --within ${gateLimitSeconds} --until ${quoted(opts.until)}`;
     const create = `kthw-node wait ${services.join(" ")}${until}`;
     return this.#command(
       name,

@@ -159,7 +159,7 @@ describe("the program", () => {
       const gates = graph.commands().filter(({ name }) => name.endsWith("-healthy"));
       assert.equal(gates.length, 3 * controllers.length + workers.length);
       for (const gate of gates) {
-        const [, services = ""] = /^kthw-node wait (.*?)(?: --until |$)/.exec(
+        const [, services = ""] = /^kthw-node wait (.*?)(?: --within |$)/.exec(
           String(gate.inputs.create),
         )!;
         for (const service of services.split(" "))
