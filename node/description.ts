@@ -120,7 +120,7 @@ const bundleFields: Fields<Omit<Bundle, "name" | "files">> = {
   data: list("data"),
 };
 
-/** What `kthw-node apply` reads to put a service on a machine: the format is described in node.sh. */
+/** What `kthw-node apply` reads to put a service on a machine: the format is described in agent/description.sh. */
 export function describeService(service: Service): string {
   return describe("service", service, headers(serviceFields, service));
 }

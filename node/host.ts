@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { agentScript } from "./agent.ts";
 import { derive } from "./derive.ts";
 import {
   type Bundle,
@@ -15,8 +15,6 @@ import { formerly } from "./former-type.ts";
 import { gateLimitSeconds } from "./gate-limit.ts";
 import type { Machine } from "./machine.ts";
 import { quoted } from "./shell.ts";
-
-const script = readFileSync(new URL("./node.sh", import.meta.url), "utf8");
 
 export interface HostArgs {
   readonly machine: Machine;
@@ -55,7 +53,7 @@ export class Host extends pulumi.ComponentResource {
         create: "install -D -m 0755 /dev/stdin /usr/local/bin/kthw-node",
         update: this.#again("install -D -m 0755 /dev/stdin /usr/local/bin/kthw-node"),
         delete: "kthw-node uninstall",
-        stdin: script,
+        stdin: agentScript,
         // What it keeps when it goes it says; before, it says nothing.
         ...(args.machine.resource === undefined && { logging: "stdout" }),
       },
