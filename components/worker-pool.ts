@@ -1,6 +1,7 @@
 import { NodePatch } from "@pulumi/kubernetes/core/v1/nodePatch.js";
 import * as pulumi from "@pulumi/pulumi";
 import { networkServices, type PodNetwork } from "../networks/pod-network.ts";
+import { gateLimitSeconds } from "../node/gate-limit.ts";
 import type { Host } from "../node/host.ts";
 import { rolling } from "../node/rolling.ts";
 import type { ClusterFacts, NodeFacts } from "../services/cluster-facts.ts";
@@ -11,6 +12,9 @@ import { nodeServices } from "../services/roles.ts";
 import type { Issuer } from "./certificate-authority.ts";
 import { kubeletTexts } from "./kubelet-texts.ts";
 import { Placement } from "./placement.ts";
+
+/** How long a Node may take to be ready. kubectl gives up before the gate cuts it off, for only then it says what it waited for. */
+const nodeReadySeconds = gateLimitSeconds - 20;
 
 /** A taint of a Node. */
 export interface Taint {
@@ -98,7 +102,7 @@ export class WorkerPool extends pulumi.ComponentResource {
             ]
           : [];
       // A cache would stay on the machine.
-      const isReady = `${kubernetes}/kubectl --cache-dir=/dev/null --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=100s node/${node.name}`;
+      const isReady = `${kubernetes}/kubectl --cache-dir=/dev/null --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=${nodeReadySeconds}s node/${node.name}`;
       const last = index === workers.length - 1 && args.finally !== undefined;
       return host.healthy(
         "node-healthy",

@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import { gateLimitSeconds } from "../node/gate-limit.ts";
 import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
 import {
   bootstrapKubeconfigPath,
@@ -9,6 +10,12 @@ import {
 } from "./kubelet.ts";
 
 const apiVersion = "kubeadm.k8s.io/v1beta4";
+
+/**
+ * How long kubeadm waits in each phase of a join. Two phases that take all of it, and half a minute for the rest, end before the
+ * gate does that joins: kubeadm says what is wrong, the gate only that its limit is over.
+ */
+export const joinPhaseSeconds = (gateLimitSeconds - 30) / 2;
 
 /** The address and authority of the cluster, for everybody: https://kubernetes.io/docs/reference/setup-tools/kubeadm/implementation-details/ */
 export function clusterInfo(args: { readonly server: string; readonly ca: string }): string {
@@ -88,8 +95,11 @@ export function joinConfiguration(
       name: node.name,
       taints: [],
     },
-    // Short enough that what is wrong is told before patience ends.
-    timeouts: { discovery: "45s", kubeletHealthCheck: "45s", tlsBootstrap: "45s" },
+    timeouts: {
+      discovery: `${joinPhaseSeconds}s`,
+      kubeletHealthCheck: `${joinPhaseSeconds}s`,
+      tlsBootstrap: `${joinPhaseSeconds}s`,
+    },
   });
 }
 

@@ -4,12 +4,11 @@ import {
   type BroughtAuthority,
   CertificateAuthority,
 } from "../components/certificate-authority.ts";
-import { parseDescription } from "../operations/plan/description.ts";
 import { type ReadFile, readAuthority } from "../settings/authority.ts";
 import type { Settings } from "../settings/settings.ts";
 import { warnings } from "../settings/warnings.ts";
 import { authority, type Made } from "./support/authority.ts";
-import { computed, type Graph, runProgram, stdinOf } from "./support/program.ts";
+import { computed, describedBy, type Graph, runProgram, stdinOf } from "./support/program.ts";
 import { record } from "./support/record.ts";
 
 const hour = 3_600_000;
@@ -223,8 +222,7 @@ describe("a cluster of an authority that is brought along", function () {
   });
 
   const textOf = (command: string, path: string) =>
-    parseDescription(stdinOf(graph.command(command))).files.find((file) => file.path === path)
-      ?.text;
+    describedBy(graph.command(command))?.files.find((file) => file.path === path)?.text;
 
   it("trusts it alone for clients, and all above it for servers", () => {
     for (const [command, folder] of [

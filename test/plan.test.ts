@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { describeService, type Service } from "../node/description.ts";
+import { describeService, type Prerequisites, type Service } from "../node/description.ts";
 import { changedPaths, type Plan, planOf } from "../operations/plan/plan.ts";
 import type { PreviewStep, ResourceState } from "../operations/plan/steps.ts";
 import { summary } from "../operations/plan/summary.ts";
@@ -291,6 +291,32 @@ describe("a plan for a service", () => {
       "  ~ /etc/alarm/at",
       "  restart clock.service: /etc/alarm/at changed",
     ]);
+  });
+
+  it("lists whatever must be on the machine before the files", () => {
+    const needing: Required<Prerequisites> = {
+      packages: ["tzdata"],
+      masks: ["ntp.service"],
+      users: ["clock"],
+      directories: [{ path: "/var/lib/clock", mode: "0700", owner: "clock:clock" }],
+    };
+    const tree = treeOf(planOf([place("create", { ...clock, ...needing })]));
+    assert.deepEqual(tree.get("m1.listing")!.split("\n").slice(0, 4), [
+      "directory /var/lib/clock 0700 clock:clock",
+      "mask ntp.service",
+      "package tzdata",
+      "user clock",
+    ]);
+  });
+
+  it("reads states of version 1 of the format beside those of today", () => {
+    const [after, before] = [place("update", clock), place("update", clock)].map(
+      ({ newState }) => newState!,
+    );
+    const former = String(before!.inputs!.stdin).split("\n").slice(1, -2).join("\n");
+    const oldState = { ...before!, inputs: { ...before!.inputs, stdin: `${former}\n` } };
+    const step = { op: "update", urn: after!.urn, oldState, newState: after! };
+    assert.deepEqual(summary(planOf([step])), ["m1: no change"]);
   });
 
   it("reads commands that become root by sudo", () => {

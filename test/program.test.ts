@@ -1,8 +1,9 @@
 import { strict as assert } from "node:assert";
 import * as pulumi from "@pulumi/pulumi";
-import { headers, parseDescription } from "../operations/plan/description.ts";
+import { readDownloads } from "../node/downloads.ts";
 import {
   computed,
+  describedBy,
   firstUpdate,
   type Graph,
   machineOf,
@@ -148,8 +149,8 @@ describe("the program", () => {
       for (const command of graph.commands()) {
         const placed = [...graph.awaited(command)]
           .filter(({ name }) => machineOf(name) === machineOf(command.name))
-          .flatMap((earlier) => parsed(earlier)?.files.map(({ path }) => path) ?? []);
-        for (const path of headers(parsed(command) ?? { headers: [], files: [] }, "reads"))
+          .flatMap((earlier) => describedBy(earlier)?.files.map(({ path }) => path) ?? []);
+        for (const path of readsOf(command))
           assert.ok(placed.includes(path), `${command.name} reads ${path}`);
       }
     });
@@ -184,8 +185,8 @@ describe("the program", () => {
         "/etc/etcd/founders",
       ];
       for (const command of graph.commands().filter((one) => isA("service", one))) {
-        const { files } = parsed(command)!;
-        const reads = headers(parsed(command)!, "reads");
+        const { files } = describedBy(command)!;
+        const reads = readsOf(command);
         const text = files.map((file) => file.text).join("\n");
         const words = text.split(/[\s"'=,]+/);
         for (const path of credentialsOf(graph, machineOf(command.name)).keys())
@@ -217,7 +218,7 @@ describe("the program", () => {
         );
         assert.notEqual(different.length, 0, source);
         for (const command of graph.commands("cp1").filter((one) => isA("service", one))) {
-          const reads = headers(parsed(command)!, "reads");
+          const reads = readsOf(command);
           const isRead = different.some((path) => reads.includes(path));
           const differs =
             steady(changed.command(command.name).inputs.update) !== steady(command.inputs.update);
@@ -272,7 +273,7 @@ describe("the program", () => {
     });
     it("each is in a file of its owner alone, behind a secret standard input", () => {
       for (const command of graph.commands())
-        for (const { path, mode, text } of parsed(command)?.files ?? [])
+        for (const { path, mode, text } of describedBy(command)?.files ?? [])
           if (text.includes(secretMark)) {
             assert.equal(mode, "0600", `${command.name} places ${path}`);
             assert.equal(typeof command.inputs.stdin, "object", `${command.name} shows ${path}`);
@@ -376,13 +377,13 @@ describe("the program", () => {
             { name: "cp5", address: "10.240.0.15", podCidr: "10.200.15.0/24" },
           ),
       });
-      const lasting = ({ headers, files }: NonNullable<ReturnType<typeof parsed>>) => ({
-        headers,
-        files: files.filter(({ live }) => !live),
-      });
+      const lasting = (command: Registration) => {
+        const { files, ...rest } = describedBy(command)!;
+        return { ...rest, files: files.filter(({ live }) => !live) };
+      };
       for (const machine of controllers) {
         const [before, after] = [graph, grown].map((one) =>
-          lasting(parsed(one.command(`${machine}:etcd`))!),
+          lasting(one.command(`${machine}:etcd`)),
         );
         assert.deepEqual(after, before);
       }
@@ -579,7 +580,7 @@ describe("the program", () => {
 
   describe("founds etcd so that", () => {
     const founders = (graph: Graph, machine: string) =>
-      parsed(graph.command(`${machine}:etcd-pki`))!.files.find(({ path }) =>
+      describedBy(graph.command(`${machine}:etcd-pki`))!.files.find(({ path }) =>
         path.endsWith("/founders"),
       )?.text;
 
@@ -678,12 +679,18 @@ function settled<T>(output: pulumi.Output<T>): Promise<T> {
 }
 
 function isA(kind: "service" | "bundle", command: Registration): boolean {
-  return stdinOf(command).startsWith(`${kind} `);
+  return describedBy(command)?.kind === kind;
+}
+
+/** What a service reads of others when it starts. */
+function readsOf(command: Registration): readonly string[] {
+  const described = describedBy(command);
+  return described?.kind === "service" ? described.reads : [];
 }
 
 /** The services that a gate waits for; none for another command. */
 function awaitedServices({ inputs }: Registration): string[] {
-  const [, services] = /^kthw-node wait (.*?)(?: --until |$)/.exec(String(inputs.create)) ?? [];
+  const [, services] = /^kthw-node wait (.*?)(?: --within |$)/.exec(String(inputs.create)) ?? [];
   return services?.split(" ") ?? [];
 }
 
@@ -693,26 +700,21 @@ function credentialsOf(graph: Graph, machine: string): ReadonlyMap<string, strin
     graph
       .commands(machine)
       .filter((command) => isA("bundle", command))
-      .flatMap((command) => parsed(command)!.files.map(({ path, text }) => [path, text] as const)),
+      .flatMap((command) =>
+        describedBy(command)!.files.map(({ path, text }) => [path, text] as const),
+      ),
   );
-}
-
-/** What a command places on its machine; nothing for one that does not. */
-function parsed(command: Registration) {
-  return isA("service", command) || isA("bundle", command)
-    ? parseDescription(stdinOf(command))
-    : undefined;
 }
 
 /** Paths on the machine of what `kthw-node fetch` reads. */
 function fetchedBinaries(text: string): string[] {
-  let folder = "";
-  return text.split("\n").flatMap((line) => {
-    const [, name, version] = /^artifact (\S+) (\S+) /.exec(line) ?? [];
-    if (name) folder = `/opt/kthw/${name}/${version}`;
-    const [, binary] = /^ {2}\S+ (\S+)$/.exec(line) ?? [];
-    return binary ? [`${folder}/${binary}`] : [];
-  });
+  return readDownloads(text).flatMap((download) =>
+    download.kind === "binaries"
+      ? Object.values(download.members).map(
+          (binary) => `/opt/kthw/${download.name}/${download.version}/${binary}`,
+        )
+      : [],
+  );
 }
 
 /** What remembers the machines that founded etcd. */

@@ -2,12 +2,9 @@ import { strict as assert } from "node:assert";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { stringify } from "yaml";
-import { versionsOf } from "../components/versions.ts";
 import { describeService } from "../node/description.ts";
 import { describeDownloads } from "../node/downloads.ts";
-import { parseDescription } from "../operations/plan/description.ts";
 import { apiLoadBalancer } from "../services/api-load-balancer.ts";
-import type { ClusterFacts, NodeFacts } from "../services/cluster-facts.ts";
 import { containerd } from "../services/containerd.ts";
 import { corefile, dnsPodSpec } from "../services/core-dns.ts";
 import { etcd, initialCluster } from "../services/etcd.ts";
@@ -34,62 +31,18 @@ import { kubelet, kubeletConfigurationForAll } from "../services/kubelet.ts";
 import { podNetwork } from "../services/pod-network.ts";
 import { placed, type Service } from "../services/service.ts";
 import { commandLine } from "../services/systemd.ts";
-import { firstUpdate, stdinOf } from "./support/program.ts";
-
-const server = "https://10.240.0.10:6443";
-const token = "0a1b2c.0123456789abcdef";
-const endpoint = { host: "10.240.0.10", port: 6443 };
-const controllers = [
-  { name: "cp1", address: "10.240.0.11" },
-  { name: "cp2", address: "10.240.0.12" },
-  { name: "cp3", address: "10.240.0.13" },
-];
-
-/** Facts of a cluster that differ from those of the others here. */
-const cluster = (differing: Partial<ClusterFacts> = {}): ClusterFacts => ({
-  ...versionsOf("1.36.4"),
-  clusterName: "kubernetes",
-  clusterDomain: "cluster.local",
-  kubernetesVersion: "1.36.4",
-  podCidr: "10.200.0.0/16",
-  serviceCidr: "10.32.0.0/24",
-  serviceAddress: "10.32.0.1",
-  dnsAddress: "10.32.0.10",
-  endpoint: { fromMachines: endpoint, fromOperator: { host: "127.0.0.1", port: 16443 } },
-  server,
-  loadBalancers: [{ name: "lb", address: "10.240.0.10" }],
+import {
+  cluster,
+  container,
   controllers,
-  nodes: [
-    { name: "cp1", address: "10.240.0.11", podCidr: "10.200.11.0/24" },
-    { name: "worker1", address: "10.240.0.21", podCidr: "10.200.21.0/24" },
-    { name: "worker2", address: "10.240.0.22", podCidr: "10.200.22.0/24" },
-  ],
-  trustFile: "ca.crt",
-  etcdGeneration: 1,
-  kubeProxyMode: "iptables",
-  admitsGuests: false,
-  publishesClusterInfo: false,
-  healthProxy: true,
-  apiServerFlags: {},
-  controllerManagerFlags: {},
-  schedulerFlags: {},
-  ...differing,
-});
-const facts = cluster();
-const machine = { cgroupVersion: 2, container: false, restrictOomScoreAdj: false } as const;
-const container = { cgroupVersion: 1, container: true, restrictOomScoreAdj: true } as const;
-const worker = (differing: Partial<NodeFacts> = {}): NodeFacts => ({
-  name: "worker1",
-  address: "10.240.0.21",
-  podCidr: "10.200.21.0/24",
-  role: "worker",
-  traits: machine,
-  join: "certificates",
-  discovery: "token",
-  kubelet: {},
-  staticPods: [],
-  ...differing,
-});
+  facts,
+  machine,
+  server,
+  worker,
+} from "./support/facts.ts";
+import { describedBy, firstUpdate } from "./support/program.ts";
+
+const token = "0a1b2c.0123456789abcdef";
 
 /** Every rendered text by its place in test/golden. A container shares its kernel, and here cgroup v1, with the computer around it. */
 const texts: Readonly<Record<string, string>> = {
@@ -211,10 +164,10 @@ describe("rendered texts", () => {
   it("are all that the program places as a service", async () => {
     const { graph } = await firstUpdate();
     for (const command of graph.commands()) {
-      const [, service] = /^service (.+)\n/.exec(stdinOf(command)) ?? [];
-      if (service === undefined) continue;
-      for (const file of parseDescription(stdinOf(command)).files)
-        assert.ok(`${service}/${nameOf(file)}` in texts, `${service}: ${file.path}`);
+      const service = describedBy(command);
+      if (service?.kind !== "service") continue;
+      for (const file of service.files)
+        assert.ok(`${service.name}/${nameOf(file)}` in texts, `${service.name}: ${file.path}`);
     }
   });
 });

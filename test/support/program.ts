@@ -5,6 +5,7 @@ import path from "node:path";
 import type { runtime } from "@pulumi/pulumi";
 import { parse } from "yaml";
 import { mirrorFiles } from "../../components/downloads.ts";
+import { type Description, readDescription } from "../../node/description.ts";
 import { type Registration, record } from "./record.ts";
 
 /** A machine in the settings file. */
@@ -153,6 +154,12 @@ export function machineOf(name: string): string {
 export function stdinOf({ inputs }: Registration): string {
   const { stdin = "" } = inputs as { stdin?: string | { secret: string } };
   return typeof stdin === "string" ? stdin : stdin.secret;
+}
+
+/** What a command places on its machine; nothing for one that places no service or bundle. */
+export function describedBy(command: Registration): Description | undefined {
+  const places = /^(sudo -n )?kthw-node apply( --wait)?$/m.test(String(command.inputs.create));
+  return places ? readDescription(stdinOf(command)) : undefined;
 }
 
 let runs = 0;
