@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { execa } from "execa";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -33,24 +33,26 @@ describe("nodes that leave", () => {
        esac`,
     );
     chmodSync(program, 0o755);
-    const child = spawn("/bin/sh", ["-c", "components/node-membership.sh || exit"], {
+    const child = execa("/bin/sh", ["-c", "components/node-membership.sh || exit"], {
       cwd: root,
+      extendEnv: false,
       env: {
         PATH: `${folder}:${process.env.PATH}`,
         NODES: "worker1",
         PULUMI_COMMAND_STDOUT: "worker1 worker2 worker3",
         DRAIN_TIMEOUT: "5",
       },
+      input: "a kubeconfig",
+      reject: false,
     });
-    child.stdin.end("a kubeconfig");
-    let said = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      said += text;
-      onLine(text, child.pid!);
-    });
-    const code = await new Promise((resolve) => child.on("close", resolve));
+    child.stderr.on("data", (chunk) => onLine(String(chunk), child.pid!));
+    const { exitCode, stderr } = await child;
     const calls = existsSync(asked) ? readFileSync(asked, "utf8").trim().split("\n") : [];
-    return { code, said, calls: calls.map((call) => call.split(" ").slice(0, 2).join(" ")) };
+    return {
+      code: exitCode,
+      said: stderr,
+      calls: calls.map((call) => call.split(" ").slice(0, 2).join(" ")),
+    };
   }
 
   it("are drained, all of them, and then deleted", async () => {

@@ -1,6 +1,6 @@
 /** Runs the checks and tests of a scope, `lint`, `fast` or `all`, one after another, and ends with one line of counts. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { argv, exit, stdout } from "node:process";
+import { argv, exit } from "node:process";
+import { execa } from "execa";
 
 interface Suite {
   readonly name: string;
@@ -26,29 +26,24 @@ const fast: Suite[] = [
 const live: Suite = { name: "live", command: "npm run --silent test:live", counts: mocha };
 const scopes: Record<string, Suite[]> = { lint, fast, all: [...fast, live] };
 
-let running: ChildProcess | undefined;
+let group: number | undefined;
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.on(signal, () => {
-    if (running?.pid !== undefined) process.kill(-running.pid, signal);
+    if (group !== undefined) process.kill(-group, signal);
   });
 
-/** Runs a command, passing its output on as it comes; tells the output and whether it succeeded. */
-function run(command: string): Promise<{ output: string; succeeded: boolean }> {
-  return new Promise((resolve, reject) => {
-    // A process group of its own, so that a signal reaches all that the command started.
-    const child = spawn("sh", ["-c", `exec ${command} 2>&1`], {
-      stdio: ["ignore", "pipe", "inherit"],
-      detached: true,
-    });
-    running = child;
-    let output = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-      stdout.write(text);
-    });
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ output, succeeded: code === 0 }));
+/** Runs a command, passing its output on as it comes; returns the output and whether the command succeeded. */
+async function run(command: string): Promise<{ output: string; succeeded: boolean }> {
+  // A process group of its own, so that a signal reaches all that the command started.
+  const child = execa("sh", ["-c", `exec ${command} 2>&1`], {
+    stdio: ["ignore", ["pipe", "inherit"], "inherit"],
+    maxBuffer: Number.POSITIVE_INFINITY,
+    detached: true,
+    reject: false,
   });
+  group = child.pid;
+  const { stdout, exitCode } = await child;
+  return { output: stdout, succeeded: exitCode === 0 };
 }
 
 const last = (text: string, pattern: RegExp): number =>

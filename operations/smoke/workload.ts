@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execa } from "execa";
 import {
   type Architecture,
   type KubernetesVersion,
@@ -258,30 +258,26 @@ export const portForwarded: Check<Cluster> = {
 async function askThroughPortForward(cluster: Cluster, pod: string): Promise<string> {
   const namespace = `--namespace=${cluster.namespace}`;
   const args = ["port-forward", namespace, "--address=127.0.0.1", `pod/${pod}`, `:${port}`];
-  const forward = spawn("kubectl", args, { stdio: ["ignore", "pipe", "pipe"] });
-  const kill = () => forward.kill();
-  const timer = setTimeout(kill, 15_000);
-  cluster.signal.addEventListener("abort", kill);
-  try {
-    const local = await new Promise<string>((resolve, reject) => {
-      let said = "";
-      const hear = (text: string) => {
-        said += text;
-        const [, found] = /^Forwarding from 127\.0\.0\.1:(\d+)/m.exec(said) ?? [];
-        if (found !== undefined) resolve(found);
-      };
-      forward.stdout.setEncoding("utf8").on("data", hear);
-      forward.stderr.setEncoding("utf8").on("data", hear);
-      forward.on("error", reject);
-      forward.on("close", () => reject(new Error(`kubectl port-forward: ${said}`)));
-    });
-    const signal = AbortSignal.timeout(5_000);
-    return await (await fetch(`http://127.0.0.1:${local}/hostname`, { signal })).text();
-  } finally {
-    clearTimeout(timer);
-    cluster.signal.removeEventListener("abort", kill);
-    kill();
+  const forward = execa("kubectl", args, {
+    all: true,
+    stdin: "ignore",
+    timeout: 15_000,
+    cancelSignal: cluster.signal,
+    reject: false,
+    cleanup: false,
+  });
+  for await (const line of forward.iterable({ from: "all" })) {
+    const [, local] = /^Forwarding from 127\.0\.0\.1:(\d+)/.exec(line) ?? [];
+    if (local === undefined) continue;
+    try {
+      const signal = AbortSignal.timeout(5_000);
+      return await (await fetch(`http://127.0.0.1:${local}/hostname`, { signal })).text();
+    } finally {
+      forward.kill();
+    }
   }
+  const { message, all } = await forward;
+  throw new Error(message ?? all);
 }
 
 /** What exec, logs and port-forward go through. */
