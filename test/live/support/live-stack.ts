@@ -24,13 +24,6 @@ const settingsFile = join(root, `Pulumi.${stack}.yaml`);
 const state = join(root, ".state", stack);
 const backend = join(state, "backend");
 
-const machinesOnly = `
-import { loadSettings } from "./stacks/config.ts";
-import { makeMachines } from "./stacks/index.ts";
-
-makeMachines(await loadSettings());
-`;
-
 /** A stack of the tests' own, beside the user's: the program of this project, driven by the real Pulumi CLI on machines of this computer. */
 export class LiveStack {
   readonly name = stack;
@@ -140,9 +133,10 @@ export class LiveStack {
   async upMachinesOnly(): Promise<Result> {
     const folder = join(state, "machines-only");
     await mkdir(folder);
-    for (const name of ["Pulumi.yaml", "package.json", "node_modules", "components", "stacks"])
+    // The program runs scripts of stacks/ by paths relative to its folder.
+    for (const name of ["Pulumi.yaml", "package.json", "node_modules", "stacks"])
       await symlink(join(root, name), join(folder, name));
-    await writeFile(join(folder, "index.ts"), machinesOnly);
+    await symlink(join(root, "test/live/support/machines-only.ts"), join(folder, "index.ts"));
     return this.up("--cwd", folder, "--config-file", settingsFile);
   }
 
