@@ -1,4 +1,4 @@
-/** Bundles what the machines and the cluster of a stack say for a report of a bug, without secrets: `write-logs.ts <stack>`. */
+/** Writes an archive of the logs of a stack's machines and cluster, for a bug report and without secrets: `write-logs.ts <stack>`. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";

@@ -1,4 +1,4 @@
-/** Writes what an update of a stack would leave on its machines to `plan/<stack>`, and says what would change: `write-plan.ts <stack>`. */
+/** Writes the files that an update of a stack would leave on its machines to `plan/<stack>`, and prints the changes: `write-plan.ts <stack>`. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { argv, exit } from "node:process";
@@ -33,7 +33,7 @@ renameSync(draft, folder);
 for (const line of summary(plan)) console.log(line);
 console.error(`written to ${folder}`);
 
-/** The steps of a preview, in which secrets are hidden; ends the program if there is none. */
+/** The steps of a preview, in which secrets are hidden; a failed preview ends this program. */
 async function preview(stack: string): Promise<readonly PreviewStep[]> {
   const args = ["preview", "--json", "--show-sames", "--non-interactive", "--stack", stack];
   const { exitCode, stdout, stderr } = await execa("pulumi", args, {
