@@ -4,9 +4,9 @@ import { execa } from "execa";
 
 interface Suite {
   readonly name: string;
-  /** Words of a shell command. */
+  /** A shell command. */
   readonly command: string;
-  /** Where the output has its counts; a suite without them is one check, which passes or fails as a whole. */
+  /** Patterns of the counts in the output; a suite without counts is one check. */
   readonly counts?: { readonly passed: RegExp; readonly failed: RegExp };
 }
 
@@ -63,7 +63,7 @@ for (const { name, command, counts } of suites) {
   const { output, succeeded } = await run(command);
   const passes = counts === undefined ? Number(succeeded) : last(output, counts.passed);
   let failures = counts === undefined ? 0 : last(output, counts.failed);
-  // A suite that breaks off, or that ran nothing, is a failure of its own.
+  // A suite that breaks off or runs nothing counts as one failure.
   if (failures === 0 && (!succeeded || passes === 0)) failures = 1;
   passed += passes;
   failed += failures;

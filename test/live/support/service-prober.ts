@@ -1,11 +1,11 @@
 import { execa } from "execa";
 import type { Probing } from "./prober.ts";
 
-/** Asks a Service from within a machine's network, twenty times a second, each time over a new connection. */
+/** Sends twenty requests a second to a Service from within a machine's network, each over a new connection. */
 export class ServiceProber {
   readonly #child;
 
-  /** Starts to ask; `namespace` is the network namespace of the requests. */
+  /** Starts the requests; `namespace` is their network namespace. */
   constructor(namespace: string, url: string) {
     const node = [process.execPath, "--input-type=module", "--eval", program, url];
     this.#child = execa("ip", ["netns", "exec", namespace, ...node], {
@@ -16,7 +16,7 @@ export class ServiceProber {
     });
   }
 
-  /** Ends the requests; returns what they showed. */
+  /** Ends the requests; returns the results. */
   async stop(): Promise<Probing> {
     this.#child.stdin.end();
     return JSON.parse((await this.#child).stdout);
