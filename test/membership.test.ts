@@ -7,24 +7,24 @@ import { execa } from "execa";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-describe("nodes that leave", () => {
+describe("Nodes that leave", () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(path.join(tmpdir(), "kthw-membership-"));
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  /** Runs the script as Pulumi does, with a kubectl that does as a shell script says; what it was asked, in order. */
+  /** Runs the script as Pulumi does, with a shell script in place of kubectl; returns the calls of kubectl in order. */
   async function leave(kubectl: string, onLine: (line: string, shell: number) => void = () => {}) {
     const program = path.join(folder, "kubectl");
-    const asked = path.join(folder, "asked");
+    const log = path.join(folder, "log");
     writeFileSync(
       program,
       `#!/bin/bash
        shift # the kubeconfig
        [[ $1 != --request-timeout* ]] || shift
        case "$1 $2" in
-         'drain '* | 'cordon '* | 'uncordon '* | 'delete '*) echo "$*" >>${asked}; echo "$*" >&2 ;;
+         'drain '* | 'cordon '* | 'uncordon '* | 'delete '*) echo "$*" >>${log}; echo "$*" >&2 ;;
        esac
        ${kubectl}
        case "$*" in
@@ -47,7 +47,7 @@ describe("nodes that leave", () => {
     });
     child.stderr.on("data", (chunk) => onLine(String(chunk), child.pid!));
     const { exitCode, stderr } = await child;
-    const calls = existsSync(asked) ? readFileSync(asked, "utf8").trim().split("\n") : [];
+    const calls = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : [];
     return {
       code: exitCode,
       said: stderr,
