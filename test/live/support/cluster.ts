@@ -11,13 +11,13 @@ import { eventually } from "./run.ts";
 
 /** The version of Kubernetes that is tested. */
 export const version = Object.keys(kubernetesVersions)[0] as KubernetesVersion;
-/** This computer's, in Go's words. */
+/** The architecture of this computer, as Go names it. */
 export const architecture: Architecture = process.arch === "arm64" ? "arm64" : "amd64";
 
 /** Kubernetes' own test image. */
 export const { agnhost } = testImages(version, architecture);
 
-/** Namespace in Kubernetes of all that the tests make. */
+/** The namespace of all objects that the tests make. */
 export const namespace = "live-test";
 
 const pki = "/etc/kubernetes/pki";
@@ -28,7 +28,7 @@ export const etcdctl = [
   `--cert=${pki}/apiserver-etcd-client.crt --key=${pki}/apiserver-etcd-client.key`,
 ].join(" ");
 
-/** What the tests read of a Kubernetes object. */
+/** The part of a Kubernetes object that the tests read. */
 export interface KubernetesObject {
   readonly metadata: { readonly name: string; readonly labels?: Record<string, string> };
   readonly spec: {
@@ -43,12 +43,12 @@ export interface KubernetesObject {
   };
 }
 
-/** Objects of the cluster. */
+/** Lists objects of the cluster; `args` are arguments of `kubectl get`. */
 export async function list(stack: LiveStack, ...args: string[]): Promise<KubernetesObject[]> {
   return JSON.parse(await stack.kubectl(["get", ...args, "--output=json"])).items;
 }
 
-/** Names of the nodes that are Ready. */
+/** Names of the Nodes that are Ready. */
 export async function readyNodes(stack: LiveStack): Promise<string[]> {
   const nodes = await list(stack, "nodes");
   return nodes
@@ -59,7 +59,7 @@ export async function readyNodes(stack: LiveStack): Promise<string[]> {
     .sort();
 }
 
-/** Gives the test image to the containerd of machines, as the program gives them its own images. */
+/** Imports the test image into containerd on machines, as the program does with its own images. */
 export async function importTestImage(
   stack: LiveStack,
   machines: readonly string[],
@@ -76,10 +76,10 @@ export async function place(stack: LiveStack, ...objects: object[]): Promise<voi
   await stack.kubectl(["--namespace", namespace, "apply", "--filename=-"], items);
 }
 
-/** Starts a pod of the test image that serves HTTP, and waits until it does. */
+/** Starts a Pod of the test image, and waits until the Pod serves HTTP. */
 export async function startPod(stack: LiveStack, name: string, node?: string): Promise<void> {
   await stack.kubectl(["apply", "--filename=-"], namespaceManifest);
-  // Without the namespace's default account no pod is taken.
+  // The API refuses Pods until the namespace has its default service account.
   await eventually(() =>
     stack.kubectl(["--namespace", namespace, "get", "serviceaccount", "default"]),
   );
@@ -98,7 +98,7 @@ export async function startPod(stack: LiveStack, name: string, node?: string): P
   ]);
 }
 
-/** What runs in a pod of the tests. */
+/** The specification of a Pod of the tests. */
 export const podSpec = {
   terminationGracePeriodSeconds: 0,
   containers: [

@@ -9,13 +9,13 @@ import { output } from "./run.ts";
 
 const scripts = fileURLToPath(new URL("../../../stacks/local", import.meta.url));
 
-/** Who logs in to hosts. */
+/** The user of SSH on hosts. */
 export const user = "ada";
 
 /** Port on 127.0.0.1 of the API. */
 export const apiPort = ownPorts + 643;
 
-/** Machines of this computer that no stack has made, by name and address; each lets the user in, who may become root. */
+/** Makes machines that are no resources of a stack, by name and address; the user may log in and become root. */
 export async function makeHosts(
   stack: LiveStack,
   addresses: Readonly<Record<string, string>>,
@@ -53,7 +53,7 @@ export async function makeHosts(
       };
       await local("machine.sh", machine, publicKey + (await key(name)));
       await chmod(join(stack.machines.folder, name, "ssh/authorized_keys"), 0o644);
-      // The folder of artifacts has the same path everywhere, which root alone needs to reach.
+      // The mirror has the same path on every machine; only root has to reach the mirror.
       await stack.machines.inside(
         name,
         `set -e
@@ -73,7 +73,7 @@ export function sshPort(address: string): number {
   return ownPorts + Number(address.split(".")[3]);
 }
 
-/** The public key by which a host is known. */
+/** The public host key of a host. */
 export async function hostKey(stack: LiveStack, name: string): Promise<string> {
   return (
     await output("ssh-keygen", ["-y", "-f", join(stack.machines.folder, name, "ssh/host_key")])
@@ -85,13 +85,13 @@ export function keyFile(stack: LiveStack): string {
   return join(stack.machines.folder, "../operator-key");
 }
 
-/** All of a host that somebody could have changed: files, mounts, processes, interfaces, routes and packet filters, each a line. */
+/** Lists the files, mounts, processes, interfaces, routes and packet filters of a host, each as a line. */
 export async function lookAtHost(stack: LiveStack, name: string): Promise<ReadonlySet<string>> {
   const said = await stack.machines.inside(name, lookScript);
   return new Set(said.split("\n").filter((line) => line !== ""));
 }
 
-// Three folders of each machine are mounts, there whatever is in them. Of the users' files all is told but when they were written.
+// Mounts are folders that exist on every machine, full or empty. Files with users are compared by content, not by time.
 const lookScript = `
 find / /var/lib/containerd /var/lib/kubelet -xdev \\( -path /tmp -o -path /var/log/journal -o -path /var/lib/etcd \\
   -o -path /var/lib/systemd -o -path /var/tmp \\) -prune -o \\

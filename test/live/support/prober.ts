@@ -1,16 +1,16 @@
 import { Agent, request } from "node:https";
 import { parse } from "yaml";
 
-/** What a prober saw. */
+/** The results of a prober. */
 export interface Probing {
   readonly requests: number;
-  /** What went wrong, each with the second it did. */
+  /** The errors, each with its second. */
   readonly failures: readonly string[];
   readonly maxMs: number;
   readonly p99Ms: number;
 }
 
-/** Asks the API twenty times a second, each time over a new connection, reading and writing in turn. */
+/** Sends twenty requests a second to the API, each over a new connection, reads and writes in turn. */
 export class Prober {
   readonly #server: URL;
   readonly #credentials: { ca: string; cert: string; key: string };
@@ -22,7 +22,7 @@ export class Prober {
   readonly #timer: NodeJS.Timeout;
   #count = 0;
 
-  /** Starts it; `path` is that of an object that can be patched. */
+  /** Starts the requests; `path` is that of an object that can be patched. */
   constructor(kubeconfig: string, path: string) {
     const { clusters, users } = parse(kubeconfig);
     const text = (base64: string) => Buffer.from(base64, "base64").toString();
@@ -36,7 +36,7 @@ export class Prober {
     this.#timer = setInterval(() => this.#probe(), 50);
   }
 
-  /** Ends it; what it saw. */
+  /** Ends the requests; returns the results. */
   async stop(): Promise<Probing> {
     clearInterval(this.#timer);
     await Promise.all(this.#pending);

@@ -1,32 +1,25 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { execa } from "execa";
 import type { Probing } from "./prober.ts";
 
-/** Asks a Service from within a machine's network, twenty times a second, each time over a new connection. */
+/** Sends twenty requests a second to a Service from within a machine's network, each over a new connection. */
 export class ServiceProber {
-  readonly #child: ChildProcess;
-  readonly #said: Promise<string>;
+  readonly #child;
 
-  /** Starts it; `namespace` is the network namespace it asks from. */
+  /** Starts the requests; `namespace` is their network namespace. */
   constructor(namespace: string, url: string) {
     const node = [process.execPath, "--input-type=module", "--eval", program, url];
-    const child = spawn("ip", ["netns", "exec", namespace, ...node], {
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    this.#child = child;
-    this.#said = new Promise((resolve, reject) => {
-      let said = "";
-      child.stdout.setEncoding("utf8").on("data", (text: string) => {
-        said += text;
-      });
-      child.on("error", reject);
-      child.on("close", () => resolve(said));
+    this.#child = execa("ip", ["netns", "exec", namespace, ...node], {
+      stdin: "pipe",
+      stderr: "inherit",
+      reject: false,
+      cleanup: false,
     });
   }
 
-  /** Ends it; what it saw. */
+  /** Ends the requests; returns the results. */
   async stop(): Promise<Probing> {
-    this.#child.stdin?.end();
-    return JSON.parse(await this.#said);
+    this.#child.stdin.end();
+    return JSON.parse((await this.#child).stdout);
   }
 }
 
