@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import type { Service } from "../node/description.ts";
+import { laidOver } from "./extra-flags.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
 
 const pki = "/etc/kubernetes/pki";
@@ -32,7 +33,7 @@ export function kubeApiserverService(args: {
   /** The kubeconfig of the operator on this machine. */
   readonly adminKubeconfig: string;
 }): Service {
-  const flags: Flags = {
+  const ours: Flags = {
     "advertise-address": args.address,
     "bind-address": "0.0.0.0",
     "secure-port": 6443,
@@ -73,8 +74,8 @@ export function kubeApiserverService(args: {
     "audit-log-maxsize": 100,
     "audit-policy-file": auditPolicyPath,
     profiling: false,
-    ...args.extraFlags,
   };
+  const flags = laidOver(ours, args.extraFlags);
   return {
     name: "kube-apiserver",
     packages: ["iptables"],

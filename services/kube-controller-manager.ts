@@ -1,4 +1,5 @@
 import type { Service } from "../node/description.ts";
+import { laidOver } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
 
@@ -17,7 +18,7 @@ export function kubeControllerManagerService(args: {
   readonly trusted: string;
   readonly extraFlags: Flags;
 }): Service {
-  const flags: Flags = {
+  const ours: Flags = {
     "bind-address": "127.0.0.1",
     kubeconfig: kubeconfigPath,
     "authentication-kubeconfig": kubeconfigPath,
@@ -36,8 +37,8 @@ export function kubeControllerManagerService(args: {
     "service-cluster-ip-range": args.serviceCidr,
     "terminated-pod-gc-threshold": 1000,
     profiling: false,
-    ...args.extraFlags,
   };
+  const flags = laidOver(ours, args.extraFlags);
   return {
     name: "kube-controller-manager",
     unit: "kube-controller-manager.service",

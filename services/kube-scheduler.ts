@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
 import type { Service } from "../node/description.ts";
+import { laidOver } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
 
@@ -16,14 +17,14 @@ export function kubeSchedulerService(args: {
   readonly trusted: string;
   readonly extraFlags: Flags;
 }): Service {
-  const flags: Flags = {
+  const ours: Flags = {
     "bind-address": "127.0.0.1",
     config: configPath,
     "authentication-kubeconfig": kubeconfigPath,
     "authorization-kubeconfig": kubeconfigPath,
     profiling: false,
-    ...args.extraFlags,
   };
+  const flags = laidOver(ours, args.extraFlags);
   return {
     name: "kube-scheduler",
     unit: "kube-scheduler.service",

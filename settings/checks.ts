@@ -1,6 +1,8 @@
 import path from "node:path";
 import { oldestLinuxForNftables } from "../services/kube-proxy.ts";
 import { isPem, type ReadFile, readAuthority } from "./authority.ts";
+import { mistakesInForwarders } from "./dns-forwarders.ts";
+import { mistakesInFlags } from "./extra-flags.ts";
 import { checkHosts } from "./hosts.ts";
 import {
   type Cidr,
@@ -16,6 +18,7 @@ import {
   sizeOf,
 } from "./ipv4.ts";
 import { isAtLeast, type Kernel } from "./kernel.ts";
+import { mistakesInKubelets } from "./kubelet-fields.ts";
 import { isDnsLabel, parseTaint } from "./label.ts";
 import { isServer } from "./mirror.ts";
 import { mistakeAt } from "./mistake.ts";
@@ -90,6 +93,7 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   podRange,
   serviceRange,
   dnsAddress,
+  dnsForwarders,
   loadBalancerCount,
   memberCount,
   poolMachines,
@@ -100,7 +104,9 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   machineNames,
   machineAddresses,
   machinePodRanges,
+  kubeletFields,
   maxPods,
+  extraFlags,
   taintsOnce,
   staticPodNames,
   kubeProxyMode,
@@ -408,12 +414,25 @@ function strays<T>(
   );
 }
 
+function dnsForwarders({ draft }: Subject): string[] {
+  return mistakesInForwarders(draft);
+}
+
+function kubeletFields({ draft }: Subject): string[] {
+  return mistakesInKubelets(draft);
+}
+
+function extraFlags({ draft }: Subject): string[] {
+  return mistakesInFlags(draft);
+}
+
 /** Besides the first and last address of a machine's range, its bridge has one. */
 function maxPods({ machines }: Subject): string[] {
   return machines.flatMap(({ where, podCidr, pool, kubelet }) => {
     const range = parseCidr(podCidr ?? "");
     if (!range || !pool || !kubelet) return [];
     const { maxPods } = { maxPods: 110, ...pool, ...kubelet };
+    if (!Number.isInteger(maxPods) || Number(maxPods) <= 0) return [];
     if (sizeOf(range) - 3 >= Number(maxPods)) return [];
     const prefix = 32 - Math.ceil(Math.log2(Number(maxPods) + 3));
     const todo = `choose at least a /${prefix}, or a smaller kubelet.maxPods`;

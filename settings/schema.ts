@@ -4,7 +4,6 @@ import { type KubernetesVersion, kubernetesVersions } from "../components/versio
 import { kubeProxyModes } from "../services/kube-proxy.ts";
 import type { StaticPod } from "../services/kubelet.ts";
 import { isPath, isPem } from "./authority.ts";
-import { decidedFlags, decidedKubeletFields } from "./decided.ts";
 import { enclosingCidr, formatCidr, parseAddress, parseCidr } from "./ipv4.ts";
 import {
   isDnsLabel,
@@ -15,7 +14,8 @@ import {
   taintEffects,
 } from "./label.ts";
 import { isServer } from "./mirror.ts";
-import { mistake } from "./mistake.ts";
+import { mistake, quoteIt } from "./mistake.ts";
+import { labelOwner, taintOwner } from "./owned.ts";
 import { mistakesInPod } from "./static-pod.ts";
 
 const supportedVersions = Object.keys(kubernetesVersions) as KubernetesVersion[];
@@ -23,10 +23,15 @@ const supportedVersions = Object.keys(kubernetesVersions) as KubernetesVersion[]
 const saying = (wrong: string, todo: string) => (issue: { input?: unknown }) =>
   mistake(wrong, issue.input, todo);
 
-/** Text that passes a test. */
+/** Text that passes a test. What the command line has made a number, true or false was perhaps meant as such a text. */
 function text(passes: (text: string) => boolean, wrong: string, todo: string) {
   const error = saying(wrong, todo);
-  return z.string({ error }).refine(passes, { error });
+  const isMeant = (input: unknown) =>
+    (typeof input === "number" || typeof input === "boolean") && passes(String(input));
+  const notText = saying("not a text", quoteIt);
+  return z
+    .string({ error: (issue) => (isMeant(issue.input) ? notText(issue) : error(issue)) })
+    .refine(passes, { error });
 }
 
 /** A whole number, which the command line may have made text. */
@@ -58,7 +63,10 @@ function group<T extends z.ZodRawShape>(shape: T) {
 }
 
 /** Names of the user's choice with a value each. */
-function table(example: string, wrong: (name: string, value: unknown) => string | undefined) {
+function table(
+  example: string,
+  wrong: (name: string, value: unknown) => string | undefined = () => undefined,
+) {
   const error = saying("not names with values", `write lines like ${example} below it`);
   return z.record(z.string(), z.unknown(), { error }).check(({ value, issues }) => {
     for (const [name, item] of Object.entries(value)) {
@@ -110,10 +118,11 @@ const flag = z.preprocess(
   z.boolean({ error: saying("neither true nor false", "write one of them") }),
 );
 
+/** What useradd makes: https://github.com/shadow-maint/shadow/blob/master/lib/chkname.c */
 const user = text(
-  (text) => /^[a-z_][a-z0-9_-]{0,31}$/.test(text),
+  (text) => /^(?!\.{1,2}$|\d+$)[A-Za-z0-9_.][A-Za-z0-9_.-]{0,31}$/.test(text),
   "not the name of a user",
-  "write it as it stands in /etc/passwd, like admin",
+  "use up to 32 letters, digits, dots, dashes and underscores, no dash first, like jane.doe",
 );
 const host = (example: string) =>
   text(
@@ -132,51 +141,34 @@ const hostKey = text(
   "write it in one line, as /etc/ssh/ssh_host_ed25519_key.pub has it on the host",
 );
 
-const taints = list(
-  text(
-    (text) => parseTaint(text) !== undefined,
-    "not a taint",
-    `write key=value:Effect or key:Effect, the effect being one of ${taintEffects.join(", ")}`,
-  ),
-);
+const taint = text(
+  (text) => parseTaint(text) !== undefined,
+  "not a taint",
+  `write key=value:Effect or key:Effect, the effect being one of ${taintEffects.join(", ")}`,
+).refine((text) => !taintOwner(parseTaint(text)?.key ?? ""), {
+  error: ({ input }) => {
+    const owner = taintOwner(parseTaint(String(input))?.key ?? "");
+    return mistake(`a taint of ${owner}`, input, "choose another key");
+  },
+});
+const taints = list(taint);
 
 const labels = table("disk: ssd", (key, value) => {
   if (!isLabelKey(key)) {
     return mistake("not the key of a label", key, "write it like disk or example.com/disk");
   }
-  if (typeof value !== "string")
-    return mistake("not a text", value, 'put it in quotes, "" being none');
+  const owner = labelOwner(key);
+  if (owner) return mistake(`a label of ${owner}`, value, "choose another key");
+  if (typeof value !== "string") return mistake("not a text", value, `${quoteIt} ("" for none)`);
   if (isLabelValue(value)) return undefined;
   const todo = "use up to 63 letters, digits and inner dashes, dots and underscores";
   return mistake("not the value of a label", value, todo);
 }).transform(texts);
 
-/** What to do instead of giving what the program decides. */
-function instead(decided: Readonly<Record<string, string>>, name: string): string | undefined {
-  return Object.hasOwn(decided, name) ? decided[name] : undefined;
-}
+const kubelet = table("maxPods: 110");
 
-const kubelet = table("maxPods: 110", (field, value) => {
-  const todo = instead(decidedKubeletFields, field);
-  if (todo) return mistake("decided by the program", value, todo);
-  if (field !== "maxPods" || (Number.isInteger(value) && Number(value) > 0)) return undefined;
-  return mistake("not a positive whole number", value, "use 1 or more");
-});
-
-function service(decided: Readonly<Record<string, string>>, example: string) {
-  const flags = table(example, (flag, value) => {
-    if (flag.startsWith("-")) {
-      return mistake("a flag with its dashes", flag, `write ${flag.replace(/^-+/, "")}`);
-    }
-    if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(flag)) {
-      return mistake("not the name of a flag", flag, `write lines like ${example}`);
-    }
-    const todo = instead(decided, flag);
-    if (todo) return mistake("decided by the program", value, todo);
-    const isLine = typeof value !== "object" && !/[\r\n]/.test(String(value));
-    return isLine ? undefined : mistake("not a line of text", value, "write its value in one line");
-  }).transform(texts);
-  return group({ extraFlags: flags.prefault({}) }).prefault({});
+function service(example: string) {
+  return group({ extraFlags: table(example).prefault({}) }).prefault({});
 }
 
 const privateKey = {
@@ -263,15 +255,15 @@ export const schema = group({
     "use a whole number from 1 to 86400",
   ).default(300),
   etcd: group({ generation: count.default(1) }).prefault({}),
-  apiServer: service(decidedFlags.apiServer, "event-ttl: 2h"),
-  controllerManager: service(decidedFlags.controllerManager, "node-monitor-period: 5s"),
-  scheduler: service(decidedFlags.scheduler, 'v: "2"'),
+  apiServer: service("event-ttl: 2h"),
+  controllerManager: service("node-monitor-period: 5s"),
+  scheduler: service('v: "2"'),
   kubeProxy: group({
     mode: oneOf(kubeProxyModes, "not a mode of kube-proxy").default("iptables"),
   }).prefault({}),
   artifacts: group({
     mirror: text(
-      (text) => path.isAbsolute(text) || (isServer(text) && URL.canParse(text)),
+      (text) => path.isAbsolute(text) || (isServer(text) && URL.canParse(text) && !/\s/.test(text)),
       "neither an absolute folder nor an http(s) address",
       "write it like /srv/kthw or https://mirror.example.com/kthw",
     ).optional(),

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
 import type { BroughtAuthority } from "../components/certificate-authority.ts";
 import type { ArtifactSource } from "../components/downloads.ts";
@@ -245,8 +246,16 @@ function settingsFrom(parsed: Parsed, context: Context): Settings {
   const machines = (list: Parsed["controllers"], pool: Readonly<Record<string, unknown>>) =>
     list.map((machine) => ({ ...machine, kubelet: { ...pool, ...machine.kubelet } }));
   const taints = (list: readonly string[]) => list.map((text) => parseTaint(text)!);
+  const texts = ({ extraFlags }: Parsed["apiServer"]) => ({
+    extraFlags: Object.fromEntries(
+      Object.entries(extraFlags).map(([flag, value]) => [flag, String(value)]),
+    ),
+  });
   return {
     ...parsed,
+    apiServer: texts(parsed.apiServer),
+    controllerManager: texts(parsed.controllerManager),
+    scheduler: texts(parsed.scheduler),
     ...mirrorSettings(parsed, context)!,
     hosts: hostsSettings(parsed, context),
     certificates: {
@@ -339,7 +348,8 @@ export async function loadArtifactSource(
   const { mirror } = settings.artifacts;
   // Existing hosts have the folder, too, at the same path.
   const folder = settings.platform === "local" ? mirrorOnMachines : mirror;
-  const mirrorUrl = mirror && (isServer(mirror) ? mirror.replace(/\/+$/, "") : `file://${folder}`);
+  const mirrorUrl =
+    mirror && (isServer(mirror) ? mirror.replace(/\/+$/, "") : pathToFileURL(folder!).href);
   return { mirrorUrl, sums: result.sums };
 }
 

@@ -631,11 +631,11 @@ const rows: Readonly<Record<string, readonly (readonly [Change, ...mistakes: str
     ],
     [
       { "workerPools[0].labels.fast": true },
-      'workerPools[0].labels.fast: not a text, got true; put it in quotes, "" being none',
+      'workerPools[0].labels.fast: not a text, got true; put it in quotes, or add --type string to pulumi config set ("" for none)',
     ],
     [
       { "workerPools[0].labels.fast": null },
-      'workerPools[0].labels.fast: not a text, got nothing; put it in quotes, "" being none',
+      'workerPools[0].labels.fast: not a text, got nothing; put it in quotes, or add --type string to pulumi config set ("" for none)',
     ],
     ...["dedicated=yes", "a=b=c:NoSchedule", "a:Never", ":NoExecute", "a=-:NoExecute"].map(
       (text) =>
@@ -931,7 +931,7 @@ describe("settings of existing hosts", () => {
     ],
     [
       { "hosts.user": "Root!" },
-      "hosts.user: not the name of a user, got Root!; write it as it stands in /etc/passwd, like admin",
+      "hosts.user: not the name of a user, got Root!; use up to 32 letters, digits, dots, dashes and underscores, no dash first, like jane.doe",
     ],
     [
       { "hosts.machines": [{ name: "cp9" }] },

@@ -123,8 +123,11 @@ function keyOf({ privateKeyFile }: EntranceSettings): string {
 
 function commandLine(to: EntranceSettings, through: EntranceSettings | undefined): string {
   if (through === undefined) return `${ssh(to)} ${to.user}@${to.host}`;
-  // ssh replaces %h and %p; what the jump box's own ssh replaces is written twice.
-  const proxy = `${ssh(through).replaceAll("%", "%%")} -W %h:%p ${through.user}@${through.host}`;
+  // ssh replaces %h and %p; what the jump box's own ssh replaces is written twice, and what a shell replaces in quotes has a backslash.
+  const options = ssh(through)
+    .replaceAll("%", "%%")
+    .replaceAll(/["$`\\]/g, "\\$&");
+  const proxy = `${options} -W %h:%p ${through.user}@${through.host}`;
   return `${ssh(to)} -o ProxyCommand="${proxy}" ${to.user}@${to.host}`;
 }
 
