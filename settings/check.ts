@@ -1,0 +1,56 @@
+import { architecture } from "./checks/architecture.ts";
+import { certificateTimes, externalAuthority } from "./checks/certificates.ts";
+import {
+  loadBalancerCount,
+  machineNames,
+  machinesOnce,
+  maxPods,
+  memberCount,
+} from "./checks/machines.ts";
+import {
+  poolDiscovery,
+  poolMachines,
+  poolNames,
+  staticPodNames,
+  taintsOnce,
+} from "./checks/pools.ts";
+import {
+  dnsAddress,
+  machineAddresses,
+  machinePodRanges,
+  machineRange,
+  podRange,
+  rangesApart,
+  serviceRange,
+} from "./checks/ranges.ts";
+import type { Subject } from "./checks/subject.ts";
+import { joinTokens } from "./checks/tokens.ts";
+
+const checks: readonly ((subject: Subject) => string[])[] = [
+  architecture,
+  rangesApart,
+  machineRange,
+  podRange,
+  serviceRange,
+  dnsAddress,
+  loadBalancerCount,
+  memberCount,
+  poolMachines,
+  poolNames,
+  poolDiscovery,
+  joinTokens,
+  machinesOnce,
+  machineNames,
+  machineAddresses,
+  machinePodRanges,
+  maxPods,
+  taintsOnce,
+  staticPodNames,
+  certificateTimes,
+  externalAuthority,
+];
+
+/** The mistakes of settings that are each right by themselves, on whatever platform. */
+export function check(subject: Subject): string[] {
+  return checks.flatMap((check) => check(subject));
+}
