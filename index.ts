@@ -12,12 +12,15 @@ import { BridgeNetwork } from "./networks/bridge-network.ts";
 import { once } from "./node/gate.ts";
 import { Host } from "./node/host.ts";
 import { nthAddress, parseCidr } from "./settings/ipv4.ts";
-import { loadArtifactSource, loadSettings, refuse } from "./settings/settings.ts";
-import { makeMachines } from "./stacks/platform.ts";
+import { loadArtifactSource, loadSettings } from "./settings/load.ts";
+import { refuseChanges } from "./settings/unchanged.ts";
+import { platforms } from "./stacks/platforms.ts";
 
 const settings = await loadSettings();
 const artifacts = await loadArtifactSource(settings);
-const made = makeMachines(settings);
+const platform = platforms[settings.platform];
+const records = await refuseChanges(settings, platform.claims(settings));
+const made = await platform.machines(settings, records);
 const versions = versionsOf(settings.kubernetesVersion);
 const joins = settings.workerPools.map(({ join }) => join);
 const kubeadmJoins = joins.includes("kubeadm") || settings.joinTokens.length > 0;
@@ -37,12 +40,8 @@ const pools = settings.workerPools.map((pool) => ({
   nodes: pool.machines.map(place("worker", pool.join === "kubeadm")),
 }));
 
-const { authority: brought, ...validity } = settings.certificates;
-const ca = new CertificateAuthority("kubernetes-ca", {
-  ...validity,
-  brought,
-  refuse: (mistake) => refuse([mistake]),
-});
+const { authority: external, ...validity } = settings.certificates;
+const ca = new CertificateAuthority("kubernetes-ca", { ...validity, external });
 const etcdCa = new CertificateAuthority("etcd-ca", validity);
 const frontProxyCa = new CertificateAuthority("kubernetes-front-proxy-ca", validity);
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
 import type { z } from "zod";
 import type { PreviewStep, ResourceState } from "../../../operations/plan/steps.ts";
-import type { schema } from "../../../settings/schema.ts";
+import type { schema } from "../../../settings/settings.ts";
 import { Machines } from "./machines.ts";
 import { liveStack, ownPorts } from "./own.ts";
 import { output, type Result, run, succeeded } from "./run.ts";
@@ -25,10 +25,13 @@ const state = join(root, ".state", stack);
 const backend = join(state, "backend");
 
 const machinesOnly = `
-import { loadSettings } from "./stacks/config.ts";
-import { makeMachines } from "./stacks/index.ts";
+import { loadSettings } from "./settings/load.ts";
+import { refuseChanges } from "./settings/unchanged.ts";
+import { platforms } from "./stacks/platforms.ts";
 
-makeMachines(await loadSettings());
+const settings = await loadSettings();
+const { claims, machines } = platforms[settings.platform];
+await machines(settings, await refuseChanges(settings, claims(settings)));
 `;
 
 /** A stack of the tests' own, beside the user's: the program of this project, driven by the real Pulumi CLI on machines of this computer. */

@@ -1,18 +1,15 @@
-import { decidedKubeletFields } from "./decided.ts";
+import { decidedKubeletFields } from "../decided.ts";
+import { isGoDuration } from "../go-values.ts";
+import { type Known, knownTo } from "../kubernetes.ts";
+import { mistakeAt, nearest, place, quoteIt } from "../mistake.ts";
 import { faultOfGate } from "./feature-gates.ts";
-import { isGoDuration } from "./go-values.ts";
-import { type Known, knownTo } from "./kubernetes.ts";
-import { mistakeAt, nearest, place, quoteIt } from "./mistake.ts";
-import type { Draft } from "./schema.ts";
+import type { Subject } from "./subject.ts";
 
 type Path = readonly PropertyKey[];
 
 /** The mistakes in fields of KubeletConfiguration, which a kubelet would ignore or fall over. */
-export function mistakesInKubelets({
-  kubernetesVersion,
-  controllers = [],
-  workerPools = [],
-}: Draft): string[] {
+export function kubeletFields({ draft }: Subject): string[] {
+  const { kubernetesVersion, controllers = [], workerPools = [] } = draft;
   if (kubernetesVersion === undefined) return [];
   const known = knownTo(kubernetesVersion);
   const tables = [

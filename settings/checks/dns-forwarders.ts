@@ -1,12 +1,13 @@
-import { formatCidr, holds, lastOf, parseAddress, parseCidr } from "./ipv4.ts";
-import { mistakeAt } from "./mistake.ts";
-import type { Draft } from "./schema.ts";
+import { formatCidr, holds, lastOf, parseAddress, parseCidr } from "../ipv4.ts";
+import { mistakeAt } from "../mistake.ts";
+import type { Draft } from "../schema.ts";
+import type { Subject } from "./subject.ts";
 
 const none = "leave it out for names of the cluster only";
 const outside = `write the address of a DNS server outside the cluster, or ${none}`;
 
 /** The mistakes in the DNS servers that are asked for names outside the cluster. */
-export function mistakesInForwarders(draft: Draft): string[] {
+export function dnsForwarders({ draft }: Subject): string[] {
   const { dnsForwarders = [] } = draft;
   return dnsForwarders.flatMap((text, index) => {
     const where = `dnsForwarders[${index}]`;

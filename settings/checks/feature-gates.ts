@@ -1,6 +1,6 @@
-import { isFalse, isTrue } from "./go-values.ts";
-import type { Known } from "./kubernetes.ts";
-import { nearest } from "./mistake.ts";
+import { isFalse, isTrue } from "../go-values.ts";
+import type { Known } from "../kubernetes.ts";
+import { nearest } from "../mistake.ts";
 
 /** What is wrong with the value of a feature gate. */
 export function faultOfGate(

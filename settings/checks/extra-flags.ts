@@ -1,11 +1,11 @@
 import { isIP } from "node:net";
-import { itemsOf } from "../services/extra-flags.ts";
-import { decidedFlags } from "./decided.ts";
+import { itemsOf } from "../../services/extra-flags.ts";
+import { decidedFlags } from "../decided.ts";
+import { isFalse, isGoDuration, isTrue } from "../go-values.ts";
+import { type Known, knownTo, type Program } from "../kubernetes.ts";
+import { mistakeAt, nearest, place } from "../mistake.ts";
 import { faultOfGate } from "./feature-gates.ts";
-import { isFalse, isGoDuration, isTrue } from "./go-values.ts";
-import { type Known, knownTo, type Program } from "./kubernetes.ts";
-import { mistakeAt, nearest, place } from "./mistake.ts";
-import type { Draft } from "./schema.ts";
+import type { Subject } from "./subject.ts";
 
 /** What is wrong with a setting, and what to do about it. */
 interface Fault {
@@ -79,7 +79,7 @@ const services: Readonly<Record<keyof typeof decidedFlags, Service>> = {
 };
 
 /** The mistakes in flags that are laid over those of the program. */
-export function mistakesInFlags(draft: Draft): string[] {
+export function extraFlags({ draft }: Subject): string[] {
   const { kubernetesVersion } = draft;
   if (kubernetesVersion === undefined) return [];
   const known = knownTo(kubernetesVersion);
