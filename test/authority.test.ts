@@ -293,4 +293,12 @@ describe("a cluster of an external authority", function () {
       assert.ok(!plain.includes(secret!), urn);
     }
   });
+
+  it("is remembered by its name and key", () => {
+    const [stash] = graph
+      .ofType("pulumi:index:Stash")
+      .filter(({ name }) => name === "kubernetes-ca:identity");
+    const { "certificates.authority": made } = stash!.inputs.input as Record<string, string>;
+    assert.match(made!, /^CN=Company Kubernetes sha256:[0-9a-f]{64}$/);
+  });
 });
