@@ -15,12 +15,15 @@ import { type MachineFacts, type NodeFacts, serverUrl } from "./services/cluster
 import { retireOthers } from "./services/etcd.ts";
 import { servicesOf } from "./services/roles.ts";
 import { clusterFacts, nodeGroups } from "./settings/facts.ts";
-import { loadArtifactSource, loadSettings, refuse } from "./settings/settings.ts";
-import { makeMachines } from "./stacks/platform.ts";
+import { loadArtifactSource, loadSettings } from "./settings/load.ts";
+import { refuseChanges } from "./settings/unchanged.ts";
+import { platforms } from "./stacks/platforms.ts";
 
 const settings = await loadSettings();
 const artifacts = await loadArtifactSource(settings);
-const made = makeMachines(settings);
+const platform = platforms[settings.platform];
+const records = await refuseChanges(settings, platform.claims(settings));
+const made = await platform.machines(settings, records);
 const facts = clusterFacts(settings, made.endpoint);
 
 const place = (machine: MachineFacts | NodeFacts) =>
@@ -36,12 +39,8 @@ const groups = nodeGroups(settings, (name) => made.machines.get(name)!.traits).m
 }));
 const [controllers = [], ...pools] = groups.map(({ workers }) => workers.map(({ host }) => host));
 
-const { authority, ...validity } = settings.certificates;
-const ca = new CertificateAuthority("kubernetes-ca", {
-  ...validity,
-  brought: authority,
-  refuse: (mistake) => refuse([mistake]),
-});
+const { authority: external, ...validity } = settings.certificates;
+const ca = new CertificateAuthority("kubernetes-ca", { ...validity, external });
 const etcdCa = new CertificateAuthority("etcd-ca", validity);
 const frontProxyCa = new CertificateAuthority("kubernetes-front-proxy-ca", validity);
 

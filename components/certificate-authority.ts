@@ -2,7 +2,6 @@ import { createHash, X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { derive } from "../node/derive.ts";
-import { unchanged } from "../settings/unchanged.ts";
 import type { Authority, CertificateRequest } from "./pki.ts";
 
 /** A signed certificate and its private key, both PEM. */
@@ -30,18 +29,16 @@ export interface Validity {
 }
 
 /** An authority that was there before, with its key, all PEM. */
-export interface BroughtAuthority {
+export interface ExternalAuthority {
   readonly certificatePem: string;
   /** Who signed it, and who signed that, up to the root as far as servers are to be recognized by them. */
-  readonly abovePem: readonly string[];
+  readonly issuerChainPem: readonly string[];
   readonly privateKeyPem: string;
 }
 
 export interface CertificateAuthorityArgs extends Validity {
   /** Signs instead of a certificate and key of our own. */
-  readonly brought?: BroughtAuthority | undefined;
-  /** Is told of the mistake when a cluster is there that was made with another one. Not given: there is only its own. */
-  readonly refuse?: (mistake: string) => Promise<unknown>;
+  readonly external?: ExternalAuthority | undefined;
 }
 
 /** A certificate authority whose key and signatures are resources. */
@@ -65,35 +62,19 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
     super("kthw:index:CertificateAuthority", name, {}, opts);
     this.#name = name;
     this.#validity = args;
-    const { brought } = args;
-    const { certPem, keyPem } = brought
-      ? { certPem: brought.certificatePem, keyPem: pulumi.secret(brought.privateKeyPem) }
+    const { external } = args;
+    const { certPem, keyPem } = external
+      ? { certPem: external.certificatePem, keyPem: pulumi.secret(external.privateKeyPem) }
       : this.#own(name, args);
-    const above = brought?.abovePem ?? [];
-    this.certPem = this.#unlessAnother(certPem, args);
+    const above = external?.issuerChainPem ?? [];
+    this.certPem = pulumi.output(certPem);
     this.keyPem = keyPem;
     this.trustPem = derive([this.certPem], (pem) => [pem, ...above].join(""));
     this.certHashes = derive([this.certPem], (pem) => [publicKeyHash(pem)]);
-    this.#chainPem = brought
-      ? [brought.certificatePem, ...above].filter((pem) => !isSelfSigned(pem)).join("")
+    this.#chainPem = external
+      ? [external.certificatePem, ...above].filter((pem) => !isSelfSigned(pem)).join("")
       : "";
     this.registerOutputs({ trustPem: this.trustPem });
-  }
-
-  /** A living cluster trusts what it was made with, and nothing else at once. */
-  #unlessAnother(
-    certPem: pulumi.Input<string>,
-    { brought, refuse }: CertificateAuthorityArgs,
-  ): pulumi.Output<string> {
-    if (!refuse) return pulumi.output(certPem);
-    const now = identityOf(brought);
-    // In a preview the former is known, while a new certificate is not.
-    const same = unchanged(`${this.#name}:identity`, now, this, (before) =>
-      refuse(
-        `certificates.authority: not the one that this cluster was made with, got ${now}; put ${before} back, or make another cluster`,
-      ),
-    );
-    return pulumi.all([certPem, same]).apply(([pem]) => pem);
   }
 
   #own(name: Authority, { caValidityHours }: Validity) {
@@ -153,13 +134,6 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
   }
 }
 
-/** By which an authority is known again, also after its certificate was renewed. */
-function identityOf(brought: BroughtAuthority | undefined): string {
-  if (!brought) return "the program's own";
-  const { subject } = new X509Certificate(brought.certificatePem);
-  return `${subject.split("\n").reverse().join(", ")} ${publicKeyHash(brought.certificatePem)}`;
-}
-
 function isSelfSigned(pem: string): boolean {
   const certificate = new X509Certificate(pem);
   return certificate.checkIssued(certificate);
@@ -170,7 +144,8 @@ function privateKey(name: string, parent: pulumi.Resource): pulumi.Output<string
     .privateKeyPem;
 }
 
-function publicKeyHash(pem: string): string {
+/** SHA-256 of a certificate's public key, in the form of kubeadm. */
+export function publicKeyHash(pem: string): string {
   const spki = new X509Certificate(pem).publicKey.export({ type: "spki", format: "der" });
   return `sha256:${createHash("sha256").update(spki).digest("hex")}`;
 }

@@ -1,9 +1,25 @@
 import type { TrustFile } from "../components/pki.ts";
 import type { versionsOf } from "../components/versions.ts";
 import type { MachineTraits } from "../node/machine.ts";
-import type { KubeProxyMode } from "./kube-proxy.ts";
-import type { JoinMode, StaticPod } from "./kubelet.ts";
 import type { Flags } from "./systemd.ts";
+
+/** How a kube-proxy programs the kernel. */
+export const kubeProxyModes = ["iptables", "nftables", "ipvs"] as const;
+
+/** One of them. */
+export type KubeProxyMode = (typeof kubeProxyModes)[number];
+
+/**
+ * How a machine becomes a node: its kubelet is given a client certificate, or asks the cluster for one with a
+ * bootstrap token, by itself or set up by `kubeadm join`.
+ */
+export type JoinMode = "certificates" | "bootstrapToken" | "kubeadm";
+
+/** The manifest of a pod that a kubelet runs without being told by the API. */
+export interface StaticPod {
+  readonly metadata: { readonly name: string };
+  readonly [field: string]: unknown;
+}
 
 /** A host and port. */
 export interface HostPort {

@@ -12,6 +12,7 @@ import {
 } from "../components/pki.ts";
 import type { ClusterFacts, MachineFacts } from "./cluster-facts.ts";
 import { etcdClientUrl } from "./etcd.ts";
+import { laidOver } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { type Credential, pki, type Service } from "./service.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
@@ -29,7 +30,7 @@ const refusal = "INPUT ! -i lo -p tcp --dport 6443 --syn -j REJECT --reject-with
 /** The API server of one controller. */
 export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Service {
   const trust = `${pki}/${facts.trustFile}`;
-  const flags: Flags = {
+  const ours: Flags = {
     "advertise-address": controller.address,
     "bind-address": "0.0.0.0",
     "secure-port": 6443,
@@ -70,8 +71,8 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
     "audit-log-maxsize": 100,
     "audit-policy-file": auditPolicyPath,
     profiling: false,
-    ...facts.apiServerFlags,
   };
+  const flags = laidOver(ours, facts.apiServerFlags);
   return {
     name: "kube-apiserver",
     // The operator lists and makes tokens there.

@@ -1,5 +1,6 @@
 import { controllerManager } from "../components/pki.ts";
 import type { ClusterFacts } from "./cluster-facts.ts";
+import { laidOver } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { pki, type Service } from "./service.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
@@ -9,7 +10,7 @@ const kubeconfigPath = "/etc/kubernetes/controller-manager.conf";
 /** The controller manager of one controller; it asks the API server on its own machine. */
 export function kubeControllerManager(facts: ClusterFacts): Service {
   const trust = `${pki}/${facts.trustFile}`;
-  const flags: Flags = {
+  const ours: Flags = {
     "bind-address": "127.0.0.1",
     kubeconfig: kubeconfigPath,
     "authentication-kubeconfig": kubeconfigPath,
@@ -28,8 +29,8 @@ export function kubeControllerManager(facts: ClusterFacts): Service {
     "service-cluster-ip-range": facts.serviceCidr,
     "terminated-pod-gc-threshold": 1000,
     profiling: false,
-    ...facts.controllerManagerFlags,
   };
+  const flags = laidOver(ours, facts.controllerManagerFlags);
   return {
     name: "kube-controller-manager",
     unit: "kube-controller-manager.service",

@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 import { kubeProxy as kubeProxyClient } from "../components/pki.ts";
-import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
+import type { ClusterFacts, KubeProxyMode, NodeFacts } from "./cluster-facts.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { kubeletPki } from "./kubelet.ts";
 import { pki, type Service } from "./service.ts";
@@ -8,12 +8,6 @@ import { commandLine, unit } from "./systemd.ts";
 
 const configPath = "/var/lib/kube-proxy/config.conf";
 const kubeconfigPath = "/etc/kubernetes/kube-proxy.conf";
-
-/** How a kube-proxy programs the kernel. */
-export const kubeProxyModes = ["iptables", "nftables", "ipvs"] as const;
-
-/** One of them. */
-export type KubeProxyMode = (typeof kubeProxyModes)[number];
 
 /** The oldest Linux on which kube-proxy uses nftables. */
 export const oldestLinuxForNftables = "5.13";

@@ -1,6 +1,7 @@
 import { stringify } from "yaml";
 import { scheduler } from "../components/pki.ts";
 import type { ClusterFacts } from "./cluster-facts.ts";
+import { laidOver } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { pki, type Service } from "./service.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
@@ -11,14 +12,14 @@ const kubeconfigPath = "/etc/kubernetes/scheduler.conf";
 /** The scheduler of one controller; it asks the API server on its own machine. */
 export function kubeScheduler(facts: ClusterFacts): Service {
   const trust = `${pki}/${facts.trustFile}`;
-  const flags: Flags = {
+  const ours: Flags = {
     "bind-address": "127.0.0.1",
     config: configPath,
     "authentication-kubeconfig": kubeconfigPath,
     "authorization-kubeconfig": kubeconfigPath,
     profiling: false,
-    ...facts.schedulerFlags,
   };
+  const flags = laidOver(ours, facts.schedulerFlags);
   return {
     name: "kube-scheduler",
     unit: "kube-scheduler.service",

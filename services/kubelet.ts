@@ -24,20 +24,8 @@ const manifests = "/etc/kubernetes/manifests";
 const ca = `${kubeletPki}/ca.crt`;
 const dropIns = "/etc/kubernetes/kubelet.conf.d";
 
-/**
- * How a machine becomes a node: its kubelet is given a client certificate, or asks the cluster for one with a
- * bootstrap token, by itself or set up by `kubeadm join`.
- */
-export type JoinMode = "certificates" | "bootstrapToken" | "kubeadm";
-
 /** What ways to join leave beside the files that are placed; a kubelet may have gone from one to another. */
 const joinLeavings = [kubeletKubeconfigPath, bootstrapKubeconfigPath, "/etc/kubernetes/pki/ca.crt"];
-
-/** The manifest of a pod that a kubelet runs without being told by the API. */
-export interface StaticPod {
-  readonly metadata: { readonly name: string };
-  readonly [field: string]: unknown;
-}
 
 /** The kubelet of one node. */
 export function kubelet(facts: ClusterFacts, node: NodeFacts): Service {

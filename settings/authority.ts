@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import type { BroughtAuthority } from "../components/certificate-authority.ts";
+import type { ExternalAuthority } from "../components/certificate-authority.ts";
 import { type AuthorityFields, authorityFields } from "./certificate.ts";
 import { mistakeAt } from "./mistake.ts";
 
@@ -30,7 +30,7 @@ export function isPath(text: string): boolean {
 export function readAuthority(
   written: WrittenAuthority,
   read: ReadFile,
-): { authority: BroughtAuthority } | { mistakes: string[] } {
+): { authority: ExternalAuthority } | { mistakes: string[] } {
   const certificateText = textOf(written.certificate, read);
   const keyText = textOf(written.privateKey, read);
   const certificates = "text" in certificateText ? certificatesIn(certificateText.text) : undefined;
@@ -75,7 +75,7 @@ export function readAuthority(
   return {
     authority: {
       certificatePem: own!.toString(),
-      abovePem: above.map((one) => one.toString()),
+      issuerChainPem: above.map((one) => one.toString()),
       privateKeyPem: key.export({ type: "pkcs8", format: "pem" }).toString(),
     },
   };

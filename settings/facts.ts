@@ -32,7 +32,7 @@ export function clusterFacts(settings: Settings, endpoint: Endpoint): ClusterFac
     loadBalancers: settings.loadBalancers,
     controllers: settings.controllers,
     nodes: [settings.controllers, ...settings.workerPools.map(({ machines }) => machines)].flat(),
-    trustFile: settings.certificates.authority?.abovePem.length ? "ca-bundle.crt" : "ca.crt",
+    trustFile: settings.certificates.authority?.issuerChainPem.length ? "ca-bundle.crt" : "ca.crt",
     folders,
     images,
     etcdGeneration: settings.etcd.generation,

@@ -1,15 +1,19 @@
 import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { mirrorFiles } from "../components/downloads.ts";
+import type { Architecture, KubernetesVersion } from "../components/versions.ts";
 import { mistakeAt } from "./mistake.ts";
-import type { Settings } from "./settings.ts";
 
 const where = "artifacts.mirror";
 const list = "SHA256SUMS";
 const timeoutMs = 5_000;
 
 /** What decides which files of which mirror are needed. */
-export type MirrorSettings = Pick<Settings, "artifacts" | "architecture" | "kubernetesVersion">;
+export interface MirrorSettings {
+  readonly artifacts: { readonly mirror: string | undefined };
+  readonly architecture: Architecture;
+  readonly kubernetesVersion: KubernetesVersion;
+}
 
 /** Whether the mirror is a server, not a folder. */
 export function isServer(mirror: string): boolean {

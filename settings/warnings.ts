@@ -1,21 +1,26 @@
 import { X509Certificate } from "node:crypto";
-import type { Settings } from "./settings.ts";
+import type { ClusterSettings } from "./cluster.ts";
 
 /** What is right about settings, and yet better known. */
-export function warnings(settings: Settings): string[] {
+export function warnings(settings: ClusterSettings): string[] {
   return checks.flatMap((check) => check(settings));
 }
 
-const checks: readonly ((settings: Settings) => string[])[] = [deprecatedMode, shortLivedAuthority];
+const checks: readonly ((settings: ClusterSettings) => string[])[] = [
+  deprecatedMode,
+  shortLivedAuthority,
+];
 
-function deprecatedMode({ kubeProxy: { mode } }: Settings): string[] {
+function deprecatedMode({ kubeProxy: { mode } }: ClusterSettings): string[] {
   if (mode !== "ipvs") return [];
   return [
     "kubeProxy.mode: ipvs is deprecated in Kubernetes since 1.35 and will be removed; use nftables",
   ];
 }
 
-function shortLivedAuthority({ certificates: { authority, validityHours } }: Settings): string[] {
+function shortLivedAuthority({
+  certificates: { authority, validityHours },
+}: ClusterSettings): string[] {
   if (!authority) return [];
   const end = new Date(new X509Certificate(authority.certificatePem).validTo);
   if (end.getTime() >= Date.now() + validityHours * 3_600_000) return [];

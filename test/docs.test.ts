@@ -36,7 +36,7 @@ describe("the documents", () => {
 
   it("docs/seeds.md names files, folders and tests that there are", () => {
     const text = read("docs/seeds.md");
-    const folders = "components|docs|preview|smoke|stacks|test";
+    const folders = "components|docs|networks|node|operations|services|settings|stacks|test";
     for (const [, path] of text.matchAll(new RegExp(`\`((?:${folders})/[^\`\\s]*)\``, "g"))) {
       const [start] = path!.split("*") as [string];
       const beside = readdirSync(join(root, dirname(`${start}x`)));

@@ -5,6 +5,7 @@ import { changedPaths, type Plan, planOf } from "../operations/plan/plan.ts";
 import type { PreviewStep, ResourceState } from "../operations/plan/steps.ts";
 import { summary } from "../operations/plan/summary.ts";
 import { treeOf } from "../operations/plan/tree.ts";
+import { machineOf, runProgram } from "./support/program.ts";
 
 /** Steps of a real preview, cut down to a few commands of one or two workers and a few lines of their files. */
 function recorded(name: string): PreviewStep[] {
@@ -214,6 +215,30 @@ describe("a plan", () => {
       tree.get("worker1/usr/local/bin/crictl"),
       "(link: /opt/kthw/crictl/1.36.0/crictl)\n",
     );
+  });
+});
+
+describe("a first plan", () => {
+  it("reads every command of the program", async () => {
+    const { graph } = await runProgram({
+      preview: true,
+      settings: (settings) => {
+        settings.joinTokens = [{ name: "guests" }];
+        settings.controllerHealthProxy = true;
+      },
+    });
+    const steps = graph.resources.map(({ inputs, type, urn }) => ({
+      op: "create",
+      urn,
+      newState: { urn, type, inputs },
+    }));
+    const paths = new Set(changedPaths(planOf(steps)));
+    for (const command of graph.commands())
+      for (const [, path] of String(command.inputs.create).matchAll(/^# file (\S+) /gm))
+        assert.ok(paths.has(`${machineOf(command.name)} ${path}`), `${command.name}: ${path}`);
+    for (const machine of ["cp1", "worker1"])
+      for (const path of ["/usr/local/libexec/kthw/guest-routes", "/var/lib/kubelet/config.yaml"])
+        assert.ok(paths.has(`${machine} ${path}`), `${machine}: ${path}`);
   });
 });
 

@@ -15,6 +15,7 @@ import { type Registration, unknown } from "./support/record.ts";
 
 /** Each depends on those before it, never on those behind it. */
 const layers = [
+  "kthw:index:ClusterRecord",
   "kthw:index:LocalMachines",
   "kthw:index:Host",
   "kthw:index:CertificateAuthority",
@@ -82,7 +83,7 @@ describe("the program", () => {
       for (const { name, deletedWith } of graph.commands()) {
         const owner = graph.at(deletedWith);
         assert.equal(owner.name, machineOf(name), name);
-        assert.equal(graph.top(owner).type, layers[0], name);
+        assert.equal(graph.top(owner).type, "kthw:index:LocalMachines", name);
       }
     });
     it("wait for their machine", () => {

@@ -194,7 +194,7 @@ describe("flags of a service", () => {
   it("are not taken for systemd's specifiers", () => {
     assert.equal(
       commandLine("/bin/x", { format: "%n of 100%" }),
-      "/bin/x \\\n  --format=%%n of 100%%",
+      '/bin/x \\\n  "--format=%%n of 100%%"',
     );
   });
 });

@@ -46,7 +46,7 @@ export function placed(state: ResourceState | undefined): Placed | undefined {
     return { ...nothing, kind: "downloads", files: new Map(files) };
   }
   // The description of a bundle is a secret; all of it but the texts stands in a comment.
-  const [verb, ...comment] = create.split("\n");
+  const [verb, ...comment] = create.trimEnd().split("\n");
   if (verb !== "kthw-node apply" && verb !== "kthw-node apply --wait") return undefined;
   return described(
     comment.length > 0

@@ -7,18 +7,19 @@ type Role = "loadBalancer" | "controller" | "worker";
 
 import { derive } from "../../node/derive.ts";
 import type { Machine } from "../../node/machine.ts";
-import { type EntranceSettings, refuse, type Settings } from "../../settings/settings.ts";
-import { unchanged } from "../../settings/unchanged.ts";
+import type { MachineRecords } from "../../settings/unchanged.ts";
 import type { Machines } from "../platform.ts";
+import { type HostsSettings, type SshTarget, sshTargets } from "./targets.ts";
 
 /** Machines that exist already: nothing makes or removes them, and nothing is put on any before all of them have been looked at. */
-export function existingHosts(settings: Settings): Machines {
-  const { machines } = new ExistingHosts("machines", settings);
+export function existingHosts(settings: HostsSettings, records: MachineRecords): Machines {
+  const { machines } = new ExistingHosts("machines", settings, records);
+  const { address } = settings.loadBalancers[0]!;
   return {
     machines,
     endpoint: {
-      fromMachines: { host: settings.loadBalancers[0]!.address, port: 6443 },
-      fromOperator: settings.hosts.endpoint,
+      fromMachines: { host: address, port: 6443 },
+      fromOperator: settings.hosts.endpoint ?? { host: address, port: 6443 },
     },
   };
 }
@@ -29,34 +30,38 @@ const checked = "stacks/hosts/checked.sh";
 class ExistingHosts extends pulumi.ComponentResource {
   readonly machines: ReadonlyMap<string, Machine>;
 
-  constructor(name: string, settings: Settings, opts?: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: string,
+    settings: HostsSettings,
+    records: MachineRecords,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
     super("kthw:index:ExistingHosts", name, {}, opts);
-    const { jumpBox, entrances, generations, traits } = settings.hosts;
+    const { traits } = settings.hosts;
+    const { jumpBox, machines: targets } = sshTargets(settings);
+    const generations = new Map(
+      settings.hosts.machines.map(({ name, generation }) => [name, generation]),
+    );
     const record = `.state/${pulumi.getStack()}/hosts-checked`;
     const passed = passedChecks(record);
     const lines: string[] = [];
     const checks: remote.Command[] = [];
     const all = machinesOf(settings).map(({ role, name, address }) => {
-      const entrance = entrances[name]!;
+      const target = targets.get(name)!;
+      const generation = generations.get(name) ?? 1;
       const connection = {
-        ...connectionTo(entrance),
+        ...connectionTo(target),
         ...(jumpBox && { proxy: connectionTo(jumpBox) }),
       };
       const expected = expectations(role, address, settings);
       // Another host, or another way to it, is looked at with the time of today.
-      const ways = [entrance, jumpBox].map(
+      const ways = [target, jumpBox].map(
         (way) => way && [way.host, way.port, way.user, way.hostKey, keyOf(way)],
       );
       const digest = createHash("sha256")
-        .update(JSON.stringify([generations[name], ways, expected, check]))
+        .update(JSON.stringify([generation, ways, expected, check]))
         .digest("hex")
         .slice(0, 12);
-      // At another address there is another host, while the former would go on as the same Node. No machine's name holds a colon.
-      const sameAddress = unchanged(`${name}:address`, address, this, (former) =>
-        refuse([
-          `${name}: another address than it was given first, got ${address}; put ${former} back, or let another name have the new one`,
-        ]),
-      );
       const time = passed.get(`${name} ${digest}`) ?? `${Math.round(Date.now() / 1000)}`;
       lines.push(`${name} ${digest} ${time}`);
       checks.push(
@@ -65,15 +70,18 @@ class ExistingHosts extends pulumi.ComponentResource {
           {
             connection,
             create: `sh -s -- ${name} now=${time} ${expected}`,
-            stdin: sameAddress.apply(() => check),
+            stdin: check,
             addPreviousOutputInEnv: false,
             logging: "none",
           },
           // A jump box that does not answer is told once: the others wait for the first.
-          { parent: this, dependsOn: jumpBox ? checks.slice(0, 1) : [] },
+          {
+            parent: this,
+            dependsOn: [...records.get(name)!, ...(jumpBox ? checks.slice(0, 1) : [])],
+          },
         ),
       );
-      return { name, address, entrance, connection, member: checks.at(-1)!.id };
+      return { name, address, target, generation, connection, member: checks.at(-1)!.id };
     });
     const gate = new local.Command(
       // No machine's name holds a colon.
@@ -93,18 +101,18 @@ class ExistingHosts extends pulumi.ComponentResource {
       { parent: this },
     );
     this.machines = new Map(
-      all.map(({ name, address, entrance, connection, member }) => [
+      all.map(({ name, address, target, generation, connection, member }) => [
         name,
         {
           name,
           address,
           connection,
-          sudo: entrance.user !== "root",
+          sudo: target.user !== "root",
           // One that was taken out and comes back is not the one that it was: etcd has forgotten it.
-          id: pulumi.interpolate`${member} generation ${generations[name]}`,
+          id: pulumi.interpolate`${member} generation ${generation}`,
           resource: undefined,
           ready: [gate],
-          ssh: commandLine(entrance, jumpBox),
+          ssh: commandLine(target, jumpBox),
           traits,
         },
       ]),
@@ -113,25 +121,28 @@ class ExistingHosts extends pulumi.ComponentResource {
   }
 }
 
-function connectionTo(to: EntranceSettings): types.input.remote.ConnectionArgs {
+function connectionTo(to: SshTarget): types.input.remote.ConnectionArgs {
   const { host, port, user, hostKey } = to;
   const privateKey = pulumi.secret(keyOf(to));
   return { host, port, user, privateKey, ...(hostKey !== undefined && { hostKey }) };
 }
 
-function keyOf({ privateKeyFile }: EntranceSettings): string {
+function keyOf({ privateKeyFile }: SshTarget): string {
   return readFileSync(privateKeyFile, "utf8");
 }
 
-function commandLine(to: EntranceSettings, through: EntranceSettings | undefined): string {
+function commandLine(to: SshTarget, through: SshTarget | undefined): string {
   if (through === undefined) return `${ssh(to)} ${to.user}@${to.host}`;
-  // ssh replaces %h and %p; what the jump box's own ssh replaces is written twice.
-  const proxy = `${ssh(through).replaceAll("%", "%%")} -W %h:%p ${through.user}@${through.host}`;
+  // ssh replaces %h and %p; what the jump box's own ssh replaces is written twice, and what a shell replaces in quotes has a backslash.
+  const options = ssh(through)
+    .replaceAll("%", "%%")
+    .replaceAll(/["$`\\]/g, "\\$&");
+  const proxy = `${options} -W %h:%p ${through.user}@${through.host}`;
   return `${ssh(to)} -o ProxyCommand="${proxy}" ${to.user}@${to.host}`;
 }
 
 /** Options of ssh(1): a host whose key is known must show that one. */
-function ssh({ port, privateKeyFile, hostKey }: EntranceSettings): string {
+function ssh({ port, privateKeyFile, hostKey }: SshTarget): string {
   const [type, key] = hostKey?.split(" ") ?? [];
   const known =
     key === undefined
@@ -140,7 +151,7 @@ function ssh({ port, privateKeyFile, hostKey }: EntranceSettings): string {
   return `ssh -p ${port} -i ${word(privateKeyFile)}${known}`;
 }
 
-function machinesOf({ loadBalancers, controllers, workerPools }: Settings) {
+function machinesOf({ loadBalancers, controllers, workerPools }: HostsSettings) {
   const as = (role: Role) => (machine: { readonly name: string; readonly address: string }) => ({
     ...machine,
     role,
@@ -203,7 +214,7 @@ const needs: Readonly<Record<Role, Needs>> = {
 };
 
 /** What check.sh is told, as words of a shell. */
-function expectations(role: Role, address: string, settings: Settings): string {
+function expectations(role: Role, address: string, settings: HostsSettings): string {
   const { memoryMiB, diskMiB, folders, files } = needs[role];
   const tellsHealth = role === "controller" && settings.controllerHealthProxy;
   const ports = [...needs[role].ports, ...(tellsHealth ? [80] : [])];

@@ -6,12 +6,15 @@ import * as tls from "@pulumi/tls";
 import { derive } from "../../node/derive.ts";
 import type { Machine, MachineTraits } from "../../node/machine.ts";
 import { nthAddress, parseAddress, parseCidr } from "../../settings/ipv4.ts";
-import type { Settings } from "../../settings/settings.ts";
-import type { Machines } from "../platform.ts";
+import type { MachineRecords } from "../../settings/unchanged.ts";
+import type { Machines, PlatformSettings } from "../platform.ts";
+import type { localGroup } from "./settings.ts";
+
+type LocalSettings = PlatformSettings<"local", typeof localGroup>;
 
 /** Makes the machines on this computer: containers in a network of their own, reached through ports on 127.0.0.1. */
-export function localMachines(settings: Settings): Machines {
-  const { machines } = new LocalMachines("machines", settings);
+export function localMachines(settings: LocalSettings, records: MachineRecords): Machines {
+  const { machines } = new LocalMachines("machines", settings, records);
   return {
     machines,
     endpoint: {
@@ -27,7 +30,12 @@ const scripts = "stacks/local";
 class LocalMachines extends pulumi.ComponentResource {
   readonly machines: ReadonlyMap<string, Machine>;
 
-  constructor(name: string, settings: Settings, opts?: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: string,
+    settings: LocalSettings,
+    records: MachineRecords,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
     super("kthw:index:LocalMachines", name, {}, opts);
     const stack = pulumi.getStack();
     const state = `/var/lib/kthw/${stack}`;
@@ -103,7 +111,11 @@ class LocalMachines extends pulumi.ComponentResource {
           // A lost disk makes another machine; one that was merely stopped is booted again, which is an update.
           triggers: [disk],
         },
-        { parent: this, dependsOn: [network], deleteBeforeReplace: true },
+        {
+          parent: this,
+          dependsOn: [network, ...records.get(name)!],
+          deleteBeforeReplace: true,
+        },
       );
       return {
         name,

@@ -223,7 +223,7 @@ describeLive("details of the nodes of a small cluster", (live) => {
       assert.notEqual(code, 0);
       assert.match(
         stdout + stderr,
-        /certificates\.authority: not the one that this cluster was made with, got .+; put CN=Company Kubernetes sha256:\w+ back/,
+        /certificates\.authority: cannot be changed on a living cluster, got .+; put CN=Company Kubernetes sha256:\w+ back/,
       );
     }
     await live.restoreSettings();

@@ -284,7 +284,7 @@ describeLive("existing hosts", (live) => {
     assert.notEqual(code, 0);
     assert.match(
       stdout + stderr,
-      /worker1: another address than it was given first, got 10.240.0.31; put 10.240.0.21 back, or/,
+      /workerPools\[0\]\.machines\[0\]\.address: cannot be changed on a living cluster, got 10.240.0.31; put 10.240.0.21 back, or/,
     );
   });
 

@@ -14,6 +14,8 @@ export interface Registration {
   /** URN; empty unless given. */
   readonly deletedWith: string;
   readonly ignoreChanges: readonly string[];
+  /** URNs that it had in earlier versions. */
+  readonly aliases: readonly string[];
   readonly replaceOnChanges: readonly string[];
   /** Another value replaces it. */
   readonly replacementTrigger: unknown;
@@ -110,6 +112,8 @@ export async function record<T>(
           dependsOn: request.getDependenciesList(),
           deletedWith: request.getDeletedwith(),
           ignoreChanges: request.getIgnorechangesList(),
+          // biome-ignore lint/suspicious/noExplicitAny: as above
+          aliases: request.getAliasesList().map((alias: any) => alias.getUrn()),
           replaceOnChanges: request.getReplaceonchangesList(),
           replacementTrigger: request.getReplacementTrigger()?.toJavaScript(),
           retainOnDelete: request.getRetainondelete(),

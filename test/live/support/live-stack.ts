@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
 import type { z } from "zod";
 import type { PreviewStep, ResourceState } from "../../../operations/plan/steps.ts";
-import type { schema } from "../../../settings/schema.ts";
+import type { schema } from "../../../settings/settings.ts";
 import { Machines } from "./machines.ts";
 import { liveStack, ownPorts } from "./own.ts";
 import { output, type Result, run, succeeded } from "./run.ts";

@@ -1,5 +1,8 @@
 /** A Pulumi program that makes a stack's machines and leaves them empty. */
-import { loadSettings } from "../../../settings/settings.ts";
-import { makeMachines } from "../../../stacks/platform.ts";
+import { loadSettings } from "../../../settings/load.ts";
+import { refuseChanges } from "../../../settings/unchanged.ts";
+import { platforms } from "../../../stacks/platforms.ts";
 
-makeMachines(await loadSettings());
+const settings = await loadSettings();
+const { claims, machines } = platforms[settings.platform];
+await machines(settings, await refuseChanges(settings, claims(settings)));

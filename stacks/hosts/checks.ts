@@ -1,41 +1,27 @@
 import { createPrivateKey } from "node:crypto";
-import path from "node:path";
-import { mistakeAt } from "./mistake.ts";
-import type { Draft } from "./schema.ts";
+import type { z } from "zod";
+import type { Machine, Subject } from "../../settings/checks/subject.ts";
+import type { Context } from "../../settings/context.ts";
+import type { Sound } from "../../settings/draft.ts";
+import { mistakeAt } from "../../settings/mistake.ts";
+import type { Draft } from "../../settings/schema.ts";
+import type { hostsGroup } from "./settings.ts";
+import { expanded } from "./targets.ts";
 
-/** A machine as far as it parses, and where it stands. */
-interface Machine {
-  readonly where: string;
-  readonly name?: string | undefined;
-  readonly address?: string | undefined;
-}
+type HostsDraft = Draft & Sound<{ hosts: z.output<typeof hostsGroup> }>;
+type Surroundings = Pick<Context, "home" | "read">;
 
-/** What the settings of existing hosts are checked against. */
-interface Surroundings {
-  readonly home: string;
-  readonly read: (file: string) => string;
-}
-
-/** A path whose ~ is the user's home folder. */
-export function expanded(file: string, { home }: { readonly home: string }): string {
-  return file.startsWith("~/") ? path.join(home, file.slice(2)) : file;
-}
-
-/** The mistakes in settings of existing hosts that are each right by themselves. */
-export function checkHosts(
-  draft: Draft,
-  machines: readonly Machine[],
-  surroundings: Surroundings,
-): string[] {
+/** The mistakes of settings for hosts that exist already. */
+export function check({ draft, machines, context }: Subject<HostsDraft>): string[] {
   return [
     ...names(draft, machines),
-    ...entrances(draft, machines),
-    ...keyFile("hosts.privateKeyFile", draft.hosts?.privateKeyFile, surroundings),
-    ...keyFile("hosts.jumpBox.privateKeyFile", draft.hosts?.jumpBox?.privateKeyFile, surroundings),
+    ...targets(draft, machines),
+    ...keyFile("hosts.privateKeyFile", draft.hosts?.privateKeyFile, context),
+    ...keyFile("hosts.jumpBox.privateKeyFile", draft.hosts?.jumpBox?.privateKeyFile, context),
   ];
 }
 
-function names({ hosts }: Draft, machines: readonly Machine[]): string[] {
+function names({ hosts }: HostsDraft, machines: readonly Machine[]): string[] {
   const seen = new Map<string, string>();
   return (hosts?.machines ?? []).flatMap((host, index) => {
     const name = host?.name;
@@ -52,27 +38,27 @@ function names({ hosts }: Draft, machines: readonly Machine[]): string[] {
 }
 
 /** One host can be only one machine. */
-function entrances({ hosts }: Draft, machines: readonly Machine[]): string[] {
+function targets({ hosts }: HostsDraft, machines: readonly Machine[]): string[] {
   const seen = new Map<string, string>();
   return machines.flatMap(({ where, name, address }) => {
     const index = (hosts?.machines ?? []).findIndex((host) => host && host.name === name);
     const own = hosts?.machines?.[index];
     const host = own?.host ?? address;
     if (name === undefined || host === undefined) return [];
-    const entrance = `${host}:${own?.port ?? hosts?.port}`;
-    const earlier = seen.get(entrance);
-    seen.set(entrance, earlier ?? name);
+    const target = `${host}:${own?.port ?? hosts?.port}`;
+    const earlier = seen.get(target);
+    seen.set(target, earlier ?? name);
     // That of two machines with one address is told of the addresses.
     if (earlier === undefined || own?.host === undefined) return [];
     const wrong = `leads to the same host as ${earlier}, the machine ${where}`;
     const todo = "give each machine a host of its own";
-    return [mistakeAt(`hosts.machines[${index}].host`, wrong, entrance, todo)];
+    return [mistakeAt(`hosts.machines[${index}].host`, wrong, target, todo)];
   });
 }
 
 function keyFile(where: string, file: string | undefined, surroundings: Surroundings): string[] {
   if (file === undefined) return [];
-  const wrong = problemOf(expanded(file, surroundings), surroundings);
+  const wrong = problemOf(expanded(file, surroundings.home), surroundings);
   return wrong === undefined
     ? []
     : [

@@ -1,0 +1,62 @@
+import { architecture } from "./checks/architecture.ts";
+import { certificateTimes, externalAuthority } from "./checks/certificates.ts";
+import { dnsForwarders } from "./checks/dns-forwarders.ts";
+import { extraFlags } from "./checks/extra-flags.ts";
+import { kubeletFields } from "./checks/kubelet-fields.ts";
+import {
+  loadBalancerCount,
+  machineNames,
+  machinesOnce,
+  maxPods,
+  memberCount,
+} from "./checks/machines.ts";
+import {
+  poolDiscovery,
+  poolMachines,
+  poolNames,
+  staticPodNames,
+  taintsOnce,
+} from "./checks/pools.ts";
+import {
+  dnsAddress,
+  machineAddresses,
+  machinePodRanges,
+  machineRange,
+  podRange,
+  rangesApart,
+  serviceRange,
+} from "./checks/ranges.ts";
+import type { Subject } from "./checks/subject.ts";
+import { joinTokens } from "./checks/tokens.ts";
+
+const checks: readonly ((subject: Subject) => string[])[] = [
+  architecture,
+  rangesApart,
+  machineRange,
+  podRange,
+  serviceRange,
+  dnsAddress,
+  dnsForwarders,
+  loadBalancerCount,
+  memberCount,
+  poolMachines,
+  poolNames,
+  poolDiscovery,
+  joinTokens,
+  machinesOnce,
+  machineNames,
+  machineAddresses,
+  machinePodRanges,
+  kubeletFields,
+  maxPods,
+  extraFlags,
+  taintsOnce,
+  staticPodNames,
+  certificateTimes,
+  externalAuthority,
+];
+
+/** The mistakes of settings that are each right by themselves, on whatever platform. */
+export function check(subject: Subject): string[] {
+  return checks.flatMap((check) => check(subject));
+}

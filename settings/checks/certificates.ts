@@ -1,0 +1,32 @@
+import { isPem, readAuthority } from "../authority.ts";
+import { mistakeAt } from "../mistake.ts";
+import type { Subject } from "./subject.ts";
+
+/** No certificate outlives its authority, and each is renewed during its life. */
+export function certificateTimes({ draft: { certificates = {} } }: Subject): string[] {
+  const { validityHours, caValidityHours, earlyRenewalHours } = certificates;
+  const mistakes: string[] = [];
+  if (validityHours && caValidityHours && validityHours > caValidityHours) {
+    const wrong = `longer than certificates.caValidityHours ${caValidityHours}`;
+    const todo = "let no certificate outlive its authority";
+    mistakes.push(mistakeAt("certificates.validityHours", wrong, validityHours, todo));
+  }
+  if (validityHours && earlyRenewalHours && earlyRenewalHours >= validityHours) {
+    const wrong = `not shorter than certificates.validityHours ${validityHours}`;
+    const todo = "renew a certificate during its life";
+    mistakes.push(mistakeAt("certificates.earlyRenewalHours", wrong, earlyRenewalHours, todo));
+  }
+  return mistakes;
+}
+
+/** The authority of the user's own can sign, and its key stands nowhere in plain text. */
+export function externalAuthority({ draft, context: { read, isSecret } }: Subject): string[] {
+  const { certificate, privateKey } = draft.certificates?.authority ?? {};
+  if (certificate === undefined || privateKey === undefined) return [];
+  const result = readAuthority({ certificate, privateKey }, read);
+  const mistakes = "mistakes" in result ? result.mistakes : [];
+  if (!isPem(privateKey) || isSecret("certificates")) return mistakes;
+  const where = "certificates.authority.privateKey";
+  const todo = `encrypt it by pulumi config set --secret --path 'kthw:${where}', or name a file`;
+  return [...mistakes, mistakeAt(where, "in plain text in the settings", "[secret]", todo)];
+}

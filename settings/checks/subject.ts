@@ -1,0 +1,100 @@
+import type { Context } from "../context.ts";
+import { type Cidr, parseAddress, parseCidr } from "../ipv4.ts";
+import type { Draft } from "../schema.ts";
+
+/** A setting that parsed, and where it stands. */
+export interface Setting<T> {
+  readonly where: string;
+  readonly value: T;
+}
+
+/** The settings as the checks look at them: those that did not parse are not there. */
+export interface Subject<D extends Draft = Draft> {
+  readonly draft: D;
+  readonly context: Context;
+  readonly machineCidr: Cidr | undefined;
+  readonly podCidr: Cidr | undefined;
+  readonly serviceCidr: Cidr | undefined;
+  /** Those that stand at a second place are left out. */
+  readonly machines: readonly Machine[];
+  readonly twice: readonly { where: string; value: Machine; earlier: Setting<Machine> }[];
+  readonly names: readonly Setting<string>[];
+  readonly addresses: readonly Setting<number>[];
+  readonly podCidrs: readonly Setting<Cidr>[];
+}
+
+/** A machine as far as it parses, and where it stands. */
+export interface Machine {
+  readonly where: string;
+  readonly name?: string | undefined;
+  readonly address?: string | undefined;
+  readonly podCidr?: string | undefined;
+  /** What the kubelets of its pool are given. */
+  readonly pool?: Readonly<Record<string, unknown>> | undefined;
+  readonly kubelet?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** What there is to check of settings, as far as they parse. */
+export function subjectOf<D extends Draft>(draft: D, context: Context): Subject<D> {
+  const all = machinesOf(draft).map((value) => ({ where: value.where, value }));
+  const twice = conflicts(all, sameMachine);
+  const machines = all
+    .filter(({ where }) => !twice.some((one) => one.where === where))
+    .map(({ value }) => value);
+  return {
+    draft,
+    context,
+    machineCidr: parseCidr(draft.machineCidr ?? ""),
+    podCidr: parseCidr(draft.podCidr ?? ""),
+    serviceCidr: parseCidr(draft.serviceCidr ?? ""),
+    machines,
+    twice,
+    names: found(machines, "name", (name) => name),
+    addresses: found(machines, "address", parseAddress),
+    podCidrs: found(machines, "podCidr", parseCidr),
+  };
+}
+
+function machinesOf({ loadBalancers, controllers, workerPools }: Draft): Machine[] {
+  return [
+    ...(loadBalancers ?? []).map((machine, i) => ({ where: `loadBalancers[${i}]`, ...machine })),
+    ...(controllers ?? []).map((machine, i) => ({
+      where: `controllers[${i}]`,
+      pool: {},
+      ...machine,
+    })),
+    ...(workerPools ?? []).flatMap((pool, p) =>
+      (pool?.machines ?? []).map((machine, i) => ({
+        where: `workerPools[${p}].machines[${i}]`,
+        pool: pool?.kubelet,
+        ...machine,
+      })),
+    ),
+  ];
+}
+
+function sameMachine(one: Machine, other: Machine): boolean {
+  return one.name !== undefined && one.name === other.name && one.address === other.address;
+}
+
+function found<T>(
+  machines: readonly Machine[],
+  field: "name" | "address" | "podCidr",
+  parse: (text: string) => T | undefined,
+): Setting<T>[] {
+  return machines.flatMap(({ where, [field]: text }) => {
+    const value = text === undefined ? undefined : parse(text);
+    return value === undefined ? [] : [{ where: `${where}.${field}`, value }];
+  });
+}
+
+/** The settings that are in conflict with an earlier one, each with the first such. */
+export function conflicts<T>(
+  settings: readonly Setting<T>[],
+  conflict: (value: T, earlier: T) => boolean = (value, earlier) => value === earlier,
+): { where: string; value: T; earlier: Setting<T> }[] {
+  return settings.flatMap(({ where, value }, index) => {
+    const earlier = settings.slice(0, index).find((earlier) => conflict(value, earlier.value));
+    return earlier ? [{ where, value, earlier }] : [];
+  });
+}

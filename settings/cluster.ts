@@ -1,0 +1,49 @@
+import type { Architecture } from "../components/versions.ts";
+import { readAuthority } from "./authority.ts";
+import type { Context } from "./context.ts";
+import { nthAddress, parseCidr } from "./ipv4.ts";
+import { parseTaint } from "./label.ts";
+import type { Parsed } from "./schema.ts";
+import { texts } from "./values.ts";
+
+/** A value whose parts cannot be changed. */
+export type Frozen<T> = T extends object ? { readonly [Name in keyof T]: Frozen<T[Name]> } : T;
+
+/** What the settings say of a cluster on any platform, with every default filled in. */
+export type ClusterSettings = Frozen<ReturnType<typeof clusterSettings>>;
+
+/** Fills in the defaults that depend on other settings or on this computer, and reads what is written in a short form. */
+export function clusterSettings(parsed: Parsed, context: Context) {
+  const { authority, ...validity } = parsed.certificates;
+  const external = authority && readAuthority(authority, context.read);
+  const machines = (list: Parsed["controllers"], pool: Readonly<Record<string, unknown>>) =>
+    list.map((machine) => ({
+      ...machine,
+      /** Fields of KubeletConfiguration laid over ours, those of its pool included. */
+      kubelet: { ...pool, ...machine.kubelet },
+    }));
+  const taints = (list: readonly string[]) => list.map((text) => parseTaint(text)!);
+  const flags = ({ extraFlags }: Parsed["apiServer"]) => ({ extraFlags: texts(extraFlags) });
+  return {
+    ...parsed,
+    architecture: parsed.architecture ?? (context.arch as Architecture),
+    certificates: {
+      ...validity,
+      /** Signs what the cluster's own authority would sign; its key is a secret. */
+      ...(external && "authority" in external && { authority: external.authority }),
+    },
+    apiServer: flags(parsed.apiServer),
+    controllerManager: flags(parsed.controllerManager),
+    scheduler: flags(parsed.scheduler),
+    dnsAddress: parsed.dnsAddress ?? nthAddress(parseCidr(parsed.serviceCidr)!, 10),
+    controllers: machines(parsed.controllers, {}),
+    controllerTaints: taints(parsed.controllerTaints),
+    workerPools: parsed.workerPools.map(({ kubelet, ...pool }) => ({
+      ...pool,
+      /** Undefined where they are not looked after. */
+      taints: pool.taints && taints(pool.taints),
+      discovery: pool.discovery ?? "token",
+      machines: machines(pool.machines, kubelet),
+    })),
+  };
+}

@@ -1,0 +1,93 @@
+import path from "node:path";
+import type { z } from "zod";
+import { oldestLinuxForNftables } from "../../services/kube-proxy.ts";
+import type { Subject } from "../../settings/checks/subject.ts";
+import type { Sound } from "../../settings/draft.ts";
+import { formatAddress, formatCidr, holds, nthAddress } from "../../settings/ipv4.ts";
+import { isAtLeast } from "../../settings/kernel.ts";
+import { isDnsLabel } from "../../settings/label.ts";
+import { isServer } from "../../settings/mirror.ts";
+import { mistakeAt } from "../../settings/mistake.ts";
+import type { Draft } from "../../settings/schema.ts";
+import type { localGroup } from "./settings.ts";
+
+type LocalSubject = Subject<Draft & Sound<{ local: z.output<typeof localGroup> }>>;
+
+/** The mistakes of settings for machines on this computer. */
+export function check(subject: LocalSubject): string[] {
+  const checks = [stackName, architecture, mirrorFolder, gateway, kubeProxyMode, sshPorts];
+  return checks.flatMap((check) => check(subject));
+}
+
+/** A stack's machines live in a network namespace of its name. */
+function stackName({ context: { stack } }: LocalSubject): string[] {
+  if (isDnsLabel(stack) && stack.length <= 40) return [];
+  const wrong = "not usable as the name of a network namespace";
+  const todo = "name the stack with up to 40 small letters, digits and inner dashes, like local";
+  return [mistakeAt("stack", wrong, stack, todo)];
+}
+
+/** Machines on this computer run its own programs. */
+function architecture({ draft, context: { arch } }: LocalSubject): string[] {
+  if ((draft.architecture ?? arch) === arch) return [];
+  const todo = `leave it out or use ${arch}`;
+  return [mistakeAt("architecture", "not this computer's", draft.architecture, todo)];
+}
+
+/** Machines on this computer see a folder of it, and nothing beyond it. */
+function mirrorFolder({ draft, context: { cacheDir } }: LocalSubject): string[] {
+  const mirror = draft.artifacts?.mirror;
+  if (mirror === undefined) {
+    if (path.isAbsolute(cacheDir)) return [];
+    return [mistakeAt("KTHW_CACHE", "not an absolute folder", cacheDir, "start it with a slash")];
+  }
+  if (!isServer(mirror)) return [];
+  const wrong = "out of reach for machines on this computer";
+  return [mistakeAt("artifacts.mirror", wrong, mirror, "copy it into a folder and write that")];
+}
+
+/** Machines on this computer share its kernel. */
+function kubeProxyMode({ draft: { kubeProxy }, context: { kernel } }: LocalSubject): string[] {
+  const mode = kubeProxy?.mode;
+  const where = "kubeProxy.mode";
+  const shared = `this computer's kernel ${kernel.release}, which its machines share, `;
+  if (mode === "nftables" && !isAtLeast(kernel, oldestLinuxForNftables)) {
+    const wrong = `${shared}is older than ${oldestLinuxForNftables}`;
+    return [mistakeAt(where, wrong, mode, "use iptables, or a newer kernel")];
+  }
+  if (mode === "ipvs" && !kernel.ipvs) {
+    const todo = "use iptables or nftables, or a kernel with ip_vs";
+    return [mistakeAt(where, `${shared}has no ip_vs`, mode, todo)];
+  }
+  return [];
+}
+
+function gateway({ machineCidr, addresses }: LocalSubject): string[] {
+  if (!machineCidr) return [];
+  const todo = `choose a free one in machineCidr ${formatCidr(machineCidr)}`;
+  return addresses
+    .filter(({ value }) => value === machineCidr.first + 1)
+    .map(({ where, value }) =>
+      mistakeAt(where, "the address of the machines' gateway", formatAddress(value), todo),
+    );
+}
+
+/** Each machine's SSH port is `local.sshPortBase` and its place in `machineCidr`. */
+function sshPorts({ draft: { local }, machineCidr, addresses }: LocalSubject): string[] {
+  const base = local?.sshPortBase;
+  if (base === undefined || !machineCidr) return [];
+  const places = addresses
+    .map(({ value }) => value)
+    .filter((address) => holds(machineCidr, address))
+    .map((address) => address - machineCidr.first);
+  const highest = Math.max(0, ...places);
+  if (base + highest > 65_535) {
+    const wrong = `too high for the SSH port of ${nthAddress(machineCidr, highest)}`;
+    const todo = `use at most ${65_535 - highest}`;
+    return [mistakeAt("local.sshPortBase", wrong, base, todo)];
+  }
+  const clash = places.find((place) => base + place === local?.apiPort);
+  if (clash === undefined) return [];
+  const wrong = `also the SSH port of ${nthAddress(machineCidr, clash)}`;
+  return [mistakeAt("local.apiPort", wrong, local?.apiPort, "choose another port")];
+}

@@ -1,0 +1,59 @@
+import { itRefuses, worker2 } from "../support/settings.ts";
+
+describe("settings beside the program's own:", () => {
+  describe("what the program decides", () =>
+    itRefuses([
+      [
+        { "controllers[0].kubelet.cgroupDriver": "systemd" },
+        "controllers[0].kubelet.cgroupDriver: decided by the program, got systemd; leave it out",
+      ],
+      [
+        { "workerPools[0].kubelet.clusterDNS": ["10.0.0.1"] },
+        'workerPools[0].kubelet.clusterDNS: decided by the program, got ["10.0.0.1"]; set dnsAddress instead',
+      ],
+      [
+        { [`${worker2}.kubelet.clusterDomain`]: "x" },
+        `${worker2}.kubelet.clusterDomain: decided by the program, got x; set the cluster's clusterDomain instead`,
+      ],
+      [
+        { "workerPools[0].kubelet.maxPods": "many" },
+        "workerPools[0].kubelet.maxPods: not a positive whole number, got many; use 1 or more",
+      ],
+      [
+        { "apiServer.extraFlags.etcd-servers": "x" },
+        "apiServer.extraFlags.etcd-servers: decided by the program, got x; leave it out",
+      ],
+      [
+        { "apiServer.extraFlags.service-cluster-ip-range": "x" },
+        "apiServer.extraFlags.service-cluster-ip-range: decided by the program, got x; set serviceCidr instead",
+      ],
+      [
+        { "controllerManager.extraFlags.cluster-cidr": "x" },
+        "controllerManager.extraFlags.cluster-cidr: decided by the program, got x; set podCidr instead",
+      ],
+      [
+        { "controllerManager.extraFlags.cluster-name": "x" },
+        "controllerManager.extraFlags.cluster-name: decided by the program, got x; set clusterName instead",
+      ],
+      [
+        { "scheduler.extraFlags.config": "/x" },
+        "scheduler.extraFlags.config: decided by the program, got /x; leave it out",
+      ],
+      [
+        { "apiServer.extraFlags.--v": 2 },
+        'apiServer.extraFlags["--v"]: a flag with its dashes, got --v; write v',
+      ],
+      [
+        { "apiServer.extraFlags.v=2": "" },
+        'apiServer.extraFlags["v=2"]: not the name of a flag, got v=2; write lines like event-ttl: 2h',
+      ],
+      [
+        { "apiServer.extraFlags.v": [2] },
+        "apiServer.extraFlags.v: not a line of text, got [2]; write its value in one line",
+      ],
+      [
+        { "apiServer.extraFlags.v": "1\n2" },
+        'apiServer.extraFlags.v: not a line of text, got "1\\n2"; write its value in one line',
+      ],
+    ]));
+});

@@ -1,0 +1,230 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import * as pulumi from "@pulumi/pulumi";
+import { ClusterRecord } from "../../settings/unchanged.ts";
+import { platforms } from "../../stacks/platforms.ts";
+import { computed, runProgram } from "../support/program.ts";
+import { record } from "../support/record.ts";
+import { type Change, changed, settings, worker1, worker2, worker3 } from "../support/settings.ts";
+
+/** What Pulumi's state remembers, by the name of what remembers it. */
+type State = ReadonlyMap<string, unknown>;
+
+const privateKey = generateKeyPairSync("ed25519", {
+  privateKeyEncoding: { type: "pkcs8", format: "pem" },
+  publicKeyEncoding: { type: "spki", format: "pem" },
+}).privateKey;
+
+/** Compares changed settings with what the state remembers of a cluster, by default nothing. */
+async function compare(change: Change, state: State = new Map(), preview = false) {
+  const all = settings(changed(change), { read: () => privateKey });
+  const claims = platforms[all.platform].claims(all);
+  const { resources, exports: mistakes } = await record(
+    async () => await new ClusterRecord("record", all, claims).mistakes,
+    {
+      preview,
+      outputs: (one) => (state.has(one.name) ? { output: state.get(one.name) } : computed(one)),
+    },
+  );
+  const stashes = resources.filter(({ type }) => type === "pulumi:index:Stash");
+  return { mistakes, stashes };
+}
+
+/** What the state remembers after a first update. */
+async function madeWith(change: Change = {}): Promise<State> {
+  const { stashes } = await compare(change);
+  return new Map(stashes.map(({ name, inputs }) => [name, inputs.input]));
+}
+
+const living = "cannot be changed on a living cluster";
+const another = "or make another cluster";
+const named = "or let a machine of another name have the new one";
+
+describe("a living cluster", () => {
+  const refused: readonly (readonly [Change, ...string[]])[] = [
+    [
+      { serviceCidr: "10.33.0.0/24" },
+      `serviceCidr: ${living}, got 10.33.0.0/24; put 10.32.0.0/24 back, ${another}`,
+    ],
+    [
+      { podCidr: "10.200.0.0/15" },
+      `podCidr: ${living}, got 10.200.0.0/15; put 10.200.0.0/16 back, ${another}`,
+    ],
+    [
+      { clusterDomain: "example.org" },
+      `clusterDomain: ${living}, got example.org; put cluster.local back, ${another}`,
+    ],
+    [
+      { dnsAddress: "10.32.0.53" },
+      `dnsAddress: ${living}, got 10.32.0.53; put 10.32.0.10 back, ${another}`,
+    ],
+    [
+      { "apiServer.extraFlags.service-account-issuer": "https://example.org" },
+      `apiServer.extraFlags.service-account-issuer: ${living}, got https://example.org; put the program's own back, ${another}`,
+    ],
+    [
+      { "loadBalancers[0].address": "10.240.0.9" },
+      `loadBalancers[0].address: ${living}, got 10.240.0.9; put 10.240.0.10 back, ${named}`,
+    ],
+    [
+      { [`${worker1}.podCidr`]: "10.200.31.0/24" },
+      `${worker1}.podCidr: ${living}, got 10.200.31.0/24; put 10.200.21.0/24 back, ${named}`,
+    ],
+    [
+      { clusterDomain: "example.org", "controllers[1].address": "10.240.0.99" },
+      `clusterDomain: ${living}, got example.org; put cluster.local back, ${another}`,
+      `controllers[1].address: ${living}, got 10.240.0.99; put 10.240.0.12 back, ${named}`,
+    ],
+    [
+      { [`${worker1}.address`]: "10.240.0.22", [`${worker2}.address`]: "10.240.0.21" },
+      `${worker1}.address: ${living}, got 10.240.0.22; put 10.240.0.21 back, ${named}`,
+      `${worker2}.address: ${living}, got 10.240.0.21; put 10.240.0.22 back, ${named}`,
+    ],
+  ];
+  for (const [change, ...expected] of refused)
+    it(`refuses ${expected[0]}`, async () =>
+      assert.deepEqual((await compare(change, await madeWith())).mistakes, expected));
+
+  it("takes what it was made with, and machines that come and go", async () => {
+    const state = await madeWith();
+    for (const change of [{}, { "workerPools[0].machines[2]": worker3 }, { [worker2]: undefined }])
+      assert.deepEqual((await compare(change, state)).mistakes, []);
+  });
+
+  it("refuses another authority", async () => {
+    const state = new Map([["kubernetes-ca:identity", { "certificates.authority": "CN=A" }]]);
+    assert.deepEqual((await compare({}, state)).mistakes, [
+      `certificates.authority: ${living}, got the program's own; put CN=A back, ${another}`,
+    ]);
+  });
+
+  it("is taken over from an earlier version, whatever that remembered", async () => {
+    const { stashes } = await compare({});
+    const aliases = (name: string) => stashes.find((stash) => stash.name === name)?.aliases;
+    const former = (parent: string, name: string) => [
+      `urn:pulumi:mocks::kthw::kthw:index:${parent}$pulumi:index:Stash::${name}`,
+    ];
+    assert.deepEqual(
+      aliases("kubernetes-ca:identity"),
+      former("CertificateAuthority", "kubernetes-ca:identity"),
+    );
+    assert.deepEqual(aliases("worker1:address"), former("ExistingHosts", "worker1:address"));
+    const texts = new Map([
+      ["kubernetes-ca:identity", "the program's own"],
+      ["worker1:address", "10.240.0.21"],
+    ]);
+    assert.deepEqual((await compare({}, texts)).mistakes, []);
+    const another = await compare({ [`${worker1}.address`]: "10.240.0.31" }, texts);
+    assert.deepEqual(another.mistakes, [
+      `${worker1}.address: ${living}, got 10.240.0.31; put 10.240.0.21 back, ${named}`,
+    ]);
+  });
+
+  it("is not held to what nothing remembers", async () => {
+    const change = { clusterDomain: "example.org", serviceCidr: "10.33.0.0/24" };
+    const older = new Map([["record:cluster", { serviceCidr: "10.33.0.0/24" }]]);
+    assert.deepEqual((await compare(change, older)).mistakes, []);
+    // A resource that `pulumi up --target` leaves unmade has no outputs.
+    const unmade = new Map([...(await madeWith()).keys()].map((name) => [name, undefined]));
+    assert.deepEqual((await compare(change, unmade)).mistakes, []);
+    assert.deepEqual((await compare(change, unmade, true)).mistakes, []);
+  });
+
+  it("remembers for good what it was first", async () => {
+    for (const { name, ignoreChanges } of (await compare({})).stashes)
+      assert.deepEqual(ignoreChanges, ["input"], name);
+  });
+});
+
+describe("what a machine has", () => {
+  const third = "workerPools[0].machines[2]";
+  const twoSteps = "take worker3 out with one update, then add worker9 with the next";
+
+  it("does not pass to another one in the update in which that leaves", async () => {
+    const state = await madeWith({ [third]: worker3 });
+    const worker9 = { ...worker3, name: "worker9" };
+    const leaves = "belongs to worker3, which leaves in this update";
+    assert.deepEqual((await compare({ [third]: worker9 }, state)).mistakes, [
+      `${third}.address: ${leaves}, got 10.240.0.23; ${twoSteps}`,
+      `${third}.podCidr: ${leaves}, got 10.200.23.0/24; ${twoSteps}`,
+    ]);
+    const elsewhere = { ...worker9, address: "10.240.0.29" };
+    assert.deepEqual((await compare({ [third]: elsewhere }, state)).mistakes, [
+      `${third}.podCidr: ${leaves}, got 10.200.23.0/24; ${twoSteps}`,
+    ]);
+    const free = { ...elsewhere, podCidr: "10.200.29.0/24" };
+    assert.deepEqual((await compare({ [third]: free }, state)).mistakes, []);
+  });
+
+  describe("on existing hosts", () => {
+    const onHosts = { platform: "hosts", "hosts.privateKeyFile": "/key" };
+    const at = (name: string) => ({ "hosts.machines": [{ name, host: "192.0.2.23" }] });
+    const former = { ...onHosts, [third]: worker3, ...at("worker3") };
+
+    it("is its host, too", async () => {
+      const worker9 = { name: "worker9", address: "10.240.0.29", podCidr: "10.200.29.0/24" };
+      const change = { ...onHosts, [third]: worker9, ...at("worker9") };
+      assert.deepEqual((await compare(change, await madeWith(former))).mistakes, [
+        `hosts.machines[0].host: belongs to worker3, which leaves in this update, got 192.0.2.23:22; ${twoSteps}`,
+      ]);
+    });
+
+    it("is given away in one update and taken in the next", async () => {
+      const change = { ...former, ...at("worker1") };
+      assert.deepEqual((await compare(change, await madeWith(former))).mistakes, [
+        "hosts.machines[0].host: belongs to worker3, got 192.0.2.23:22; take it from worker3 with one update, then give it to worker1 with the next",
+      ]);
+    });
+  });
+});
+
+describe("a change that a living cluster would not survive", () => {
+  it("is refused before any other resource is registered", async () => {
+    const { exit } = process;
+    const { error } = pulumi.log;
+    const told: string[] = [];
+    const codes: unknown[] = [];
+    const registered: string[] = [];
+    process.exit = ((code: number) => {
+      codes.push(code);
+      throw new Error("ended");
+    }) as typeof process.exit;
+    pulumi.log.error = async (message) => void told.push(message);
+    try {
+      const run = runProgram({
+        settings: (settings) => {
+          settings.clusterDomain = "example.org";
+          settings.serviceCidr = "10.33.0.0/24";
+        },
+        outputs: ({ type, name }) => {
+          registered.push(type);
+          const former = { serviceCidr: "10.32.0.0/24", clusterDomain: "cluster.local" };
+          return name === "record:cluster" ? { output: former } : undefined;
+        },
+      });
+      await assert.rejects(run, /ended/);
+    } finally {
+      process.exit = exit;
+      pulumi.log.error = error;
+    }
+    assert.deepEqual(
+      told.map((line) => line.slice(0, line.indexOf(","))),
+      [`serviceCidr: ${living}`, `clusterDomain: ${living}`],
+    );
+    assert.deepEqual(codes, [32]);
+    assert.deepEqual([...new Set(registered)], ["kthw:index:ClusterRecord", "pulumi:index:Stash"]);
+  });
+
+  it("is remembered of each machine until everything of the machine has gone", async () => {
+    const { graph } = await runProgram();
+    for (const command of graph.commands()) {
+      const machine = command.name.slice(0, command.name.indexOf(":"));
+      const names = [...graph.awaited(command)].map(({ name }) => name);
+      assert.ok(names.includes(`${machine}:address`), command.name);
+      assert.ok(
+        names.some((name) => name.endsWith(":machine")),
+        command.name,
+      );
+    }
+  });
+});
