@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { Bundle } from "../../node/description.ts";
+import { createHash } from "node:crypto";
+import type { Bundle, File } from "../../node/description.ts";
 import { describeDownloads } from "../../node/downloads.ts";
 import {
   active,
@@ -19,6 +20,8 @@ import {
 
 /** A text for kthw-node as version 1 wrote it: without its first and last line. */
 const version1 = (whole: string) => `${whole.split("\n").slice(1, -2).join("\n")}\n`;
+
+const sha256 = (content: string) => createHash("sha256").update(content).digest("hex");
 
 /** All that lies where descriptions place files, or where they are recorded. */
 const everything = () =>
@@ -87,6 +90,25 @@ describeOnMachine("kthw-node reads a description that", () => {
     assert.equal(await exists("/etc/former"), false);
   });
 
+  it("is recorded by hashes that version 1 made, so that what it applied is known again", async () => {
+    const one = service("hashed", [file("/etc/hashed/live", { live: true })], {
+      reads: ["/etc/reader/pki"],
+    });
+    await applyAndWait(bundle("hashed"));
+    await applyAndWait(one);
+    assert.equal(
+      await machine.output("readlink /var/lib/kthw/bundles/reader/current"),
+      sha256(version1(describeAny(bundle("hashed")))),
+    );
+    const [{ path, text: unit }] = one.files as [File];
+    const depends = [
+      `${one.unit}\n`,
+      `${path} 0644 root:root\n${unit}`,
+      `${sha256("hashed\n")}  ${key}\n`,
+    ];
+    assert.equal(await text("/var/lib/kthw/services/hashed/started"), sha256(depends.join("")));
+  });
+
   it("has the content of one of version 1: restarts nothing, and leaves the bundle's folder", async () => {
     await done(machine.run("kthw-node apply", version1(describeAny(bundle("same")))));
     await done(machine.run("kthw-node apply --wait", version1(describeAny(reader()))));
@@ -114,6 +136,18 @@ describeOnMachine("kthw-node reads a description that", () => {
       /^The previous files are back, and the service is healthy with them\.$/m,
     );
     await done(node("check", before));
+  });
+
+  it("does not get healthy, with a record of the same in version 1: has nothing to put back", async () => {
+    const one = service("unwell", [], { health: "test -e /run/well", timeoutSeconds: 2 });
+    await machine.output("touch /run/well");
+    await applyAndWait(one);
+    await machine.output(
+      "cat >/var/lib/kthw/services/unwell/applied; rm /run/well /var/lib/kthw/services/unwell/started",
+      version1(describeAny(one)),
+    );
+    const { stderr } = await fails(node("apply --wait", one), /is not healthy: test -e/);
+    assert.doesNotMatch(stderr, /previous/);
   });
 
   it("is a list of downloads of version 1: is fetched", async () => {
