@@ -47,8 +47,8 @@ describe("the documents", () => {
     }
     for (const [, file] of text.matchAll(/`(\w[\w-]*\.test\.ts)`/g))
       assert.ok(existsSync(join(root, "test", file!)), file);
-    for (const [, names] of text.matchAll(/live ((?:`\w+`(?: \([^)]*\)| "[^"]*")*(?:, )?)+)/g))
-      for (const [, name] of names!.matchAll(/`(\w+)`/g))
+    for (const [, names] of text.matchAll(/live ((?:`[\w-]+`(?: \([^)]*\)| "[^"]*")*(?:, )?)+)/g))
+      for (const [, name] of names!.matchAll(/`([\w-]+)`/g))
         assert.ok(existsSync(join(root, "test/live", `${name}.test.ts`)), name);
   });
 });

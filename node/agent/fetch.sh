@@ -14,8 +14,17 @@ work=
 
 # Fetches what stands on standard input: side by side, and each failure is told.
 fetch() {
-  local lines line words wanted=() jobs=() job failed=
+  local lines line words wanted=() links=() jobs=() job failed=
   read_lines lines
+  for line in "${lines[@]}"; do
+    case $line in
+      'artifact '* | 'image '*) wanted+=("$line") ;;
+      '  '*) wanted[-1]+=$line ;;
+      'link '*) links+=("$line") ;;
+      '') ;;
+      *) fail "kthw-node: unknown line in the list of downloads: $line; nothing was changed" ;;
+    esac
+  done
   for line in "$binaries"/.work.*; do # of a run that was cut off
     [[ -d /proc/${line##*.} ]] || rm -rf "$line"
   done
@@ -23,18 +32,10 @@ fetch() {
   trap 'rm -rf "$work"' EXIT
   install -d -m 0755 "$binaries"
   mkdir "$work"
-  for line in "${lines[@]}"; do
+  for line in "${links[@]}"; do
     read -ra words <<<"$line"
-    case $line in
-      'artifact '* | 'image '*) wanted+=("$line") ;;
-      '  '*) wanted[-1]+=$line ;;
-      'link '*)
-        # A program of the host's own stays what it is.
-        [[ -e ${words[1]} && $(readlink "${words[1]}") != "$binaries"/* ]] || ln -sfn "${words[2]}" "${words[1]}"
-        ;;
-      '') ;;
-      *) fail "kthw-node: unknown line: $line" ;;
-    esac
+    # A program of the host's own stays what it is.
+    [[ -e ${words[1]} && $(readlink "${words[1]}") != "$binaries"/* ]] || ln -sfn "${words[2]}" "${words[1]}"
   done
   for line in "${wanted[@]}"; do
     read -ra words <<<"$line"
