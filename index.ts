@@ -11,7 +11,7 @@ import { WorkerPool } from "./components/worker-pool.ts";
 import { BridgeNetwork } from "./networks/bridge-network.ts";
 import { once } from "./node/gate.ts";
 import { Host } from "./node/host.ts";
-import { type MachineFacts, type NodeFacts, serverUrl } from "./services/cluster-facts.ts";
+import { serverUrl } from "./services/cluster-facts.ts";
 import { retireOthers } from "./services/etcd.ts";
 import { servicesOf } from "./services/roles.ts";
 import { clusterFacts, nodeGroups } from "./settings/facts.ts";
@@ -22,18 +22,25 @@ import { platforms } from "./stacks/platforms.ts";
 const settings = await loadSettings();
 const artifacts = await loadArtifactSource(settings);
 const platform = platforms[settings.platform];
+const facts = clusterFacts(settings, platform.endpoint(settings));
+const nodeGroupsOf = nodeGroups(settings, platform.traits(settings));
+const services = new Map(
+  [...settings.loadBalancers, ...nodeGroupsOf.flatMap(({ nodes }) => nodes)].map((machine) => [
+    machine.name,
+    servicesOf(facts, machine),
+  ]),
+);
 const records = await refuseChanges(settings, platform.claims(settings));
-const made = await platform.machines(settings, records);
-const facts = clusterFacts(settings, made.endpoint);
+const made = await platform.machines(settings, records, services);
 
-const place = (machine: MachineFacts | NodeFacts) =>
-  new Host(machine.name, {
-    machine: made.machines.get(machine.name)!,
-    downloads: downloadsFor(servicesOf(facts, machine), settings, artifacts),
+const place = ({ name }: { readonly name: string }) =>
+  new Host(name, {
+    machine: made.get(name)!,
+    downloads: downloadsFor(services.get(name)!, settings, artifacts),
     reassert: settings.reassert,
   });
 const loadBalancers = settings.loadBalancers.map(place);
-const groups = nodeGroups(settings, (name) => made.machines.get(name)!.traits).map((group) => ({
+const groups = nodeGroupsOf.map((group) => ({
   ...group,
   workers: group.nodes.map((node) => ({ node, host: place(node) })),
 }));
@@ -67,7 +74,7 @@ const network = new BridgeNetwork("pod-network", {
   nodes: groups.flatMap(({ workers }) => workers),
   dependsOn: membership.ready,
 });
-const { traits } = controllers[0]!.machine;
+const traits = platform.traits(settings);
 const bootstrap =
   facts.publishesClusterInfo || groups.some(({ join }) => join === "bootstrapToken")
     ? new NodeBootstrap("node-bootstrap", { facts, traits, certPem: ca.certPem, provider })

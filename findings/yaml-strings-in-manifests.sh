@@ -3,7 +3,7 @@
 #
 # Versions: npm package yaml 2.9.1; Go modules sigs.k8s.io/yaml v1.6.0, k8s.io/apimachinery and k8s.io/api v0.36.4.
 #
-# The npm package writes YAML 1.2, where `on` and `1_000` are texts that need no quotes. Every program of Kubernetes reads YAML by
+# The npm package writes YAML 1.2, where `on` and `1_000` are texts that need no quotes. The programs of Kubernetes read YAML by
 # sigs.k8s.io/yaml, which keeps the booleans and numbers of YAML 1.1. With "on" as the value of an environment variable, `stringify`
 # makes a Pod that apimachinery's serializer, and with it the kubelet and the API, refuses. A program that reads the same Pod by
 # yaml.Unmarshal gets no error, but the text "true". Where a field takes any value, the text is a boolean or a number from then on.

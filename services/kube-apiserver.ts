@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { stringify } from "yaml";
 import {
   type Authority,
   admin,
@@ -16,6 +15,7 @@ import { laidOver } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { type Credential, pki, type Service } from "./service.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
+import { yaml } from "./yaml.ts";
 
 /** The file of the keys by which secrets are encrypted in etcd. */
 export const encryptionPath = "/etc/kubernetes/encryption.yaml";
@@ -182,7 +182,7 @@ export function aesKey(random: string): string {
 export function encryptionConfiguration(
   keys: readonly { readonly name: string; readonly secret: string }[],
 ): string {
-  return stringify({
+  return yaml({
     apiVersion: "apiserver.config.k8s.io/v1",
     kind: "EncryptionConfiguration",
     resources: [{ resources: ["secrets"], providers: [{ aescbc: { keys } }, { identity: {} }] }],
@@ -194,7 +194,7 @@ function authenticationConfiguration(args: { readonly publishesClusterInfo: bool
   const paths = ["/livez", "/readyz", "/healthz"];
   if (args.publishesClusterInfo)
     paths.push("/api/v1/namespaces/kube-public/configmaps/cluster-info");
-  return stringify({
+  return yaml({
     apiVersion: "apiserver.config.k8s.io/v1",
     kind: "AuthenticationConfiguration",
     anonymous: {
@@ -206,7 +206,7 @@ function authenticationConfiguration(args: { readonly publishesClusterInfo: bool
 
 /** Who did what, without the content of secrets and without what the cluster does to itself all the time. */
 function auditPolicy(): string {
-  return stringify({
+  return yaml({
     apiVersion: "audit.k8s.io/v1",
     kind: "Policy",
     omitStages: ["RequestReceived"],

@@ -1,10 +1,10 @@
-import { stringify } from "yaml";
 import { kubeProxy as kubeProxyClient } from "../components/pki.ts";
 import type { ClusterFacts, KubeProxyMode, NodeFacts } from "./cluster-facts.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { kubeletPki } from "./kubelet.ts";
 import { pki, type Service } from "./service.ts";
 import { commandLine, unit } from "./systemd.ts";
+import { yaml } from "./yaml.ts";
 
 const configPath = "/var/lib/kube-proxy/config.conf";
 const kubeconfigPath = "/etc/kubernetes/kube-proxy.conf";
@@ -81,7 +81,7 @@ export function kubeProxyConfiguration(args: {
   readonly mode: KubeProxyMode;
   readonly container: boolean;
 }): string {
-  return stringify({
+  return yaml({
     apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
     kind: "KubeProxyConfiguration",
     clientConnection: { kubeconfig: args.kubeconfig },

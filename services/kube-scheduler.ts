@@ -1,10 +1,10 @@
-import { stringify } from "yaml";
 import { scheduler } from "../components/pki.ts";
 import type { ClusterFacts } from "./cluster-facts.ts";
 import { laidOver } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { pki, type Service } from "./service.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
+import { yaml } from "./yaml.ts";
 
 const configPath = "/etc/kubernetes/scheduler.yaml";
 const kubeconfigPath = "/etc/kubernetes/scheduler.conf";
@@ -50,7 +50,7 @@ export function kubeScheduler(facts: ClusterFacts): Service {
       },
       {
         path: configPath,
-        text: stringify({
+        text: yaml({
           apiVersion: "kubescheduler.config.k8s.io/v1",
           kind: "KubeSchedulerConfiguration",
           clientConnection: { kubeconfig: kubeconfigPath },

@@ -1,4 +1,3 @@
-import { stringify } from "yaml";
 import { gateLimitSeconds } from "../node/gate-limit.ts";
 import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
 import {
@@ -8,6 +7,7 @@ import {
   kubeletConfigPath,
   kubeletKubeconfigPath,
 } from "./kubelet.ts";
+import { yaml } from "./yaml.ts";
 
 const apiVersion = "kubeadm.k8s.io/v1beta4";
 
@@ -19,30 +19,27 @@ export const joinPhaseSeconds = (gateLimitSeconds - 30) / 2;
 
 /** The address and authority of the cluster, for everybody: https://kubernetes.io/docs/reference/setup-tools/kubeadm/implementation-details/ */
 export function clusterInfo(args: { readonly server: string; readonly ca: string }): string {
-  return stringify(
-    {
-      apiVersion: "v1",
-      kind: "Config",
-      clusters: [
-        {
-          name: "",
-          cluster: {
-            "certificate-authority-data": Buffer.from(args.ca).toString("base64"),
-            server: args.server,
-          },
+  return yaml({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [
+      {
+        name: "",
+        cluster: {
+          "certificate-authority-data": Buffer.from(args.ca).toString("base64"),
+          server: args.server,
         },
-      ],
-      contexts: [],
-      users: [],
-      "current-context": "",
-    },
-    { lineWidth: 0 },
-  );
+      },
+    ],
+    contexts: [],
+    users: [],
+    "current-context": "",
+  });
 }
 
 /** What `kubeadm join` asks the cluster about itself. */
 export function clusterConfiguration(facts: ClusterFacts): string {
-  return stringify({
+  return yaml({
     apiVersion,
     kind: "ClusterConfiguration",
     certificatesDir: "/etc/kubernetes/pki",
@@ -75,7 +72,7 @@ export function joinConfiguration(
   node: Pick<NodeFacts, "name" | "address" | "discovery" | "traits">,
   { token, caCertHashes }: { readonly token: string; readonly caCertHashes: readonly string[] },
 ): string {
-  return stringify({
+  return yaml({
     apiVersion,
     kind: "JoinConfiguration",
     discovery:

@@ -1,4 +1,3 @@
-import { stringify } from "yaml";
 import { kubeletClient, kubeletServer } from "../components/pki.ts";
 import type { File } from "../node/description.ts";
 import type { MachineTraits } from "../node/machine.ts";
@@ -6,6 +5,7 @@ import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { type Credential, pki, type Service } from "./service.ts";
 import { commandLine, unit } from "./systemd.ts";
+import { yaml } from "./yaml.ts";
 
 /** The kubelet's kubeconfig, which also reads its own Node. */
 export const kubeletKubeconfigPath = "/etc/kubernetes/kubelet.conf";
@@ -84,7 +84,7 @@ export function kubelet(facts: ClusterFacts, node: NodeFacts): Service {
       // The kubelet watches the folder.
       ...node.staticPods.map((pod) => ({
         path: `${manifests}/${pod.metadata.name}.yaml`,
-        text: stringify(pod, { lineWidth: 0 }),
+        text: yaml(pod),
         mode: "0600",
         live: true,
       })),
@@ -254,7 +254,7 @@ function kubeletConfiguration(
     readonly laidOver: Readonly<Record<string, unknown>>;
   },
 ): string {
-  return stringify({
+  return yaml({
     apiVersion: "kubelet.config.k8s.io/v1beta1",
     kind: "KubeletConfiguration",
     authentication: {

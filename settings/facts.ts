@@ -47,10 +47,7 @@ export function clusterFacts(settings: Settings, endpoint: Endpoint): ClusterFac
 }
 
 /** The groups of machines that run pods, the controllers first. */
-export function nodeGroups(
-  settings: Settings,
-  traitsOf: (name: string) => MachineTraits,
-): NodeGroup[] {
+export function nodeGroups(settings: Settings, traits: MachineTraits): NodeGroup[] {
   const controllers = {
     name: "controllers",
     role: "controller",
@@ -65,6 +62,6 @@ export function nodeGroups(
   const workers = settings.workerPools.map((pool) => ({ ...pool, role: "worker" }) as const);
   return [controllers, ...workers].map(({ machines, ...group }) => ({
     ...group,
-    nodes: machines.map((machine) => ({ ...group, ...machine, traits: traitsOf(machine.name) })),
+    nodes: machines.map((machine) => ({ ...group, ...machine, traits })),
   }));
 }

@@ -55,6 +55,16 @@ describe("a command", () => {
     assert.equal((await bash("true", { signal })).code, 0);
   });
 
+  it("may share its signal with many others, without a warning", async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => warnings.push(warning);
+    process.on("warning", note);
+    const { signal } = new AbortController();
+    await Promise.all(Array.from({ length: 12 }, () => bash("true", { signal })));
+    process.off("warning", note);
+    assert.deepEqual(warnings, []);
+  });
+
   it("leaves the signals to this process alone", async () => {
     const before = process.listenerCount("SIGINT");
     const running = bash("true");

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import { execa } from "execa";
 
@@ -34,6 +35,8 @@ export async function run(
   { cwd, env, input = "", timeoutSeconds = 120, signal, interruptOnce }: RunOptions = {},
 ): Promise<Result> {
   signal?.throwIfAborted();
+  // Many commands may share a signal, of which Node.js warns otherwise.
+  if (signal !== undefined) setMaxListeners(0, signal);
   const child = execa(program, args, {
     ...(cwd !== undefined && { cwd }),
     ...(env !== undefined && { env, extendEnv: false }),

@@ -153,7 +153,8 @@ export const secretsEncrypted: Check<Cluster> = {
 };
 
 const pki = "/etc/kubernetes/pki";
-const etcdctl = [
+/** The command line of etcdctl on a controller, which asks the controller's own member. */
+export const etcdctl = [
   `"$(find /opt/kthw/etcd -name etcdctl | sort --version-sort | tail -n 1)"`,
   `--endpoints=https://127.0.0.1:2379 --cacert=${pki}/etcd/ca.crt`,
   `--cert=${pki}/apiserver-etcd-client.crt --key=${pki}/apiserver-etcd-client.key`,

@@ -144,7 +144,9 @@ async function expectAnswer(
   expected: readonly RunningPod[],
 ): Promise<void> {
   const what = `from ${name} on ${node} to ${host}:${port}`;
-  const ask = async () => expectOneOf(expected, await dial(cluster, name, host, port), what);
+  const request = { namespace: cluster.namespace, pod: name, host, port };
+  const kubectl = (args: readonly string[]) => cluster.kubectl(args);
+  const ask = async () => expectOneOf(expected, await dial(kubectl, request), what);
   await eventually(ask, timeoutSeconds, cluster.signal).catch((error: Error) => {
     const others = expected.length === 1 ? [expected[0]!.node] : [];
     throw new Fault(error.message, node, ...others);
@@ -156,8 +158,19 @@ function expectOneOf(pods: readonly RunningPod[], answer: string, what: string):
   throw new Error(`${what}: not one of the pods answered, but ${JSON.stringify(answer)}`);
 }
 
-/** Lets a pod ask over HTTP for a host name; the test image does so on behalf of whoever asks it, here the API server. */
-async function dial(cluster: Cluster, pod: string, host: string, to: number): Promise<string> {
+/** A request that a Pod of the test image sends on behalf of the API server. */
+export interface Dial {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Lets a Pod request `/hostname` over HTTP, and returns the answer; `kubectl` runs kubectl. */
+export async function dial(
+  kubectl: (args: readonly string[]) => Promise<string>,
+  { namespace, pod, host, port: to }: Dial,
+): Promise<string> {
   const query = new URLSearchParams({
     host,
     port: `${to}`,
@@ -165,8 +178,8 @@ async function dial(cluster: Cluster, pod: string, host: string, to: number): Pr
     request: "hostname",
     tries: "1",
   });
-  const path = `/api/v1/namespaces/${cluster.namespace}/pods/${pod}:${port}/proxy/dial?${query}`;
-  const { responses = [], errors } = JSON.parse(await cluster.kubectl(["get", "--raw", path]));
+  const path = `/api/v1/namespaces/${namespace}/pods/${pod}:${port}/proxy/dial?${query}`;
+  const { responses = [], errors } = JSON.parse(await kubectl(["get", "--raw", path]));
   if (responses.length === 0) throw new Error(`${pod} asked ${host}:${to}: ${errors}`);
   return responses[0];
 }

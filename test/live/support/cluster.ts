@@ -6,8 +6,11 @@ import {
   kubernetesVersions,
   testImages,
 } from "../../../components/versions.ts";
+import { dial } from "../../../operations/smoke/network.ts";
 import type { LiveStack } from "./live-stack.ts";
 import { eventually } from "./run.ts";
+
+export { etcdctl } from "../../../operations/smoke/control-plane.ts";
 
 /** The version of Kubernetes that is tested. */
 export const version = Object.keys(kubernetesVersions)[0] as KubernetesVersion;
@@ -19,14 +22,6 @@ export const { agnhost } = testImages(version, architecture);
 
 /** The namespace of all objects that the tests make. */
 export const namespace = "live-test";
-
-const pki = "/etc/kubernetes/pki";
-
-/** Command line of etcdctl on a controller, which asks its own member. */
-export const etcdctl = [
-  `/opt/kthw/etcd/*/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=${pki}/etcd/ca.crt`,
-  `--cert=${pki}/apiserver-etcd-client.crt --key=${pki}/apiserver-etcd-client.key`,
-].join(" ");
 
 /** The part of a Kubernetes object that the tests read. */
 export interface KubernetesObject {
@@ -112,24 +107,14 @@ export const podSpec = {
   ],
 };
 
-/** Lets a pod ask an address over HTTP for its host name. */
+/** Lets a Pod request a host name over HTTP; returns the answer. */
 export async function ask(
   stack: LiveStack,
   pod: string,
   host: string,
   port: number,
 ): Promise<string> {
-  const query = new URLSearchParams({
-    host,
-    port: `${port}`,
-    protocol: "http",
-    request: "hostname",
-    tries: "1",
-  });
-  const path = `/api/v1/namespaces/${namespace}/pods/${pod}:8080/proxy/dial?${query}`;
-  const { responses = [], errors } = JSON.parse(await stack.kubectl(["get", "--raw", path]));
-  if (responses.length === 0) throw new Error(`${pod} asked ${host}:${port}: ${errors}`);
-  return responses[0];
+  return dial((args) => stack.kubectl(args), { namespace, pod, host, port });
 }
 
 const namespaceManifest = JSON.stringify({

@@ -1,10 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { artifacts, guestImages, images } from "../../../components/versions.ts";
 import { agnhost, architecture, version } from "./cluster.ts";
+import { makeKeyPair } from "./key-pair.ts";
 import type { LiveStack } from "./live-stack.ts";
 import { ownPorts } from "./own.ts";
 import { output } from "./run.ts";
@@ -25,28 +23,21 @@ export class GuestMachine {
   /** Boots an empty machine, which is removed with the stack. */
   static async create(stack: LiveStack): Promise<GuestMachine> {
     const guest = new GuestMachine(stack);
-    const keys = await mkdtemp(join(tmpdir(), "kthw-guest-"));
-    try {
-      for (const name of ["operator", "host"])
-        await output("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(keys, name)]);
-      const key = (name: string) => readFile(join(keys, name), "utf8");
-      await output(machineScript, ["create"], {
-        input: (await key("operator.pub")) + (await key("host")),
-        env: {
-          ...process.env,
-          KTHW_STACK: stack.name,
-          KTHW_NAME: guest.name,
-          KTHW_ADDRESS: `${guest.address}/24`,
-          KTHW_GATEWAY: "10.240.0.1/24",
-          KTHW_SSH_PORT: `${ownPorts + 50}`,
-          KTHW_MIRROR: stack.mirror,
-          KTHW_DISK: randomUUID().replaceAll("-", ""),
-          KTHW_BOOT: randomUUID(),
-        },
-      });
-    } finally {
-      await rm(keys, { recursive: true });
-    }
+    const [operator, host] = [await makeKeyPair(), await makeKeyPair()];
+    await output(machineScript, ["create"], {
+      input: operator.publicKey + host.privateKey,
+      env: {
+        ...process.env,
+        KTHW_STACK: stack.name,
+        KTHW_NAME: guest.name,
+        KTHW_ADDRESS: `${guest.address}/24`,
+        KTHW_GATEWAY: "10.240.0.1/24",
+        KTHW_SSH_PORT: `${ownPorts + 50}`,
+        KTHW_MIRROR: stack.mirror,
+        KTHW_DISK: randomUUID().replaceAll("-", ""),
+        KTHW_BOOT: randomUUID(),
+      },
+    });
     return guest;
   }
 

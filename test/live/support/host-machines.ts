@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { makeKeyPair } from "./key-pair.ts";
 import type { LiveStack } from "./live-stack.ts";
 import { ownPorts } from "./own.ts";
 import { output } from "./run.ts";
@@ -33,38 +33,29 @@ export async function makeHosts(
       },
       timeoutSeconds: 300,
     });
-  const keys = await mkdtemp(join(tmpdir(), "kthw-hosts-test-"));
-  const key = async (name: string) => {
-    await output("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(keys, name)]);
-    return readFile(join(keys, name), "utf8");
-  };
-  try {
-    const operator = await key("operator");
-    const publicKey = await readFile(join(keys, "operator.pub"), "utf8");
-    const network = { KTHW_API_PORT: `${apiPort}`, KTHW_API_TARGET: apiTarget };
-    await local("network.sh", network, operator);
-    for (const [name, address] of Object.entries(addresses)) {
-      const machine = {
-        KTHW_NAME: name,
-        KTHW_ADDRESS: `${address}/24`,
-        KTHW_SSH_PORT: `${sshPort(address)}`,
-        KTHW_MIRROR: stack.mirror,
-        KTHW_DISK: randomUUID().replaceAll("-", ""),
-      };
-      await local("machine.sh", machine, publicKey + (await key(name)));
-      await chmod(join(stack.machines.folder, name, "ssh/authorized_keys"), 0o644);
-      // The mirror has the same path on every machine; only root has to reach the mirror.
-      await stack.machines.inside(
-        name,
-        `set -e
-         useradd --create-home --shell /bin/bash ${user}
-         echo '${user} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/${user}
-         install -d -m 0700 ${join(stack.mirror, "..")}
-         ln -s /opt/kthw-mirror ${stack.mirror}`,
-      );
-    }
-  } finally {
-    await rm(keys, { recursive: true });
+  const operator = await makeKeyPair();
+  const network = { KTHW_API_PORT: `${apiPort}`, KTHW_API_TARGET: apiTarget };
+  await local("network.sh", network, operator.privateKey);
+  for (const [name, address] of Object.entries(addresses)) {
+    const machine = {
+      KTHW_NAME: name,
+      KTHW_ADDRESS: `${address}/24`,
+      KTHW_SSH_PORT: `${sshPort(address)}`,
+      KTHW_MIRROR: stack.mirror,
+      KTHW_DISK: randomUUID().replaceAll("-", ""),
+    };
+    const host = await makeKeyPair();
+    await local("machine.sh", machine, operator.publicKey + host.privateKey);
+    await chmod(join(stack.machines.folder, name, "ssh/authorized_keys"), 0o644);
+    // The mirror has the same path on every machine; only root has to reach the mirror.
+    await stack.machines.inside(
+      name,
+      `set -e
+       useradd --create-home --shell /bin/bash ${user}
+       echo '${user} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/${user}
+       install -d -m 0700 ${join(stack.mirror, "..")}
+       ln -s /opt/kthw-mirror ${stack.mirror}`,
+    );
   }
 }
 

@@ -4,5 +4,6 @@ import { refuseChanges } from "../../../settings/unchanged.ts";
 import { platforms } from "../../../stacks/platforms.ts";
 
 const settings = await loadSettings();
-const { claims, machines } = platforms[settings.platform];
-await machines(settings, await refuseChanges(settings, claims(settings)));
+const platform = platforms[settings.platform];
+const records = await refuseChanges(settings, platform.claims(settings));
+await platform.machines(settings, records, new Map());
