@@ -57,7 +57,7 @@ shell: settings $(tools) ## a shell for pulumi and kubectl; CMD='…' runs one c
 	export PULUMI_STACK=$$STACK
 	install/kubeconfig 2>/dev/null || true
 	unset MAKEFLAGS MAKELEVEL
-	$(if $(CMD),eval "$$CMD",bash --rcfile <(echo '[ ! -r ~/.bashrc ] || . ~/.bashrc; . install/env.sh; PS1="($$STACK) $$PS1"') -i || true)
+	$(if $(CMD),eval "$$CMD",bash --rcfile install/shell.sh -i || true)
 
 smoke: settings $(tools) kubectl ## try the cluster: nodes, encryption, pods, services, DNS, logs, exec and so on
 	@. install/env.sh

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# What the scripts of this folder share: the environment, messages, locks, and a sign of life from whatever takes long.
+# What the scripts of this folder share: the environment, messages, locks, and signs of life from long commands.
 set -euo pipefail
 # shellcheck source=install/env.sh
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$KTHW_ROOT"
 
-# Says what is done; on stderr, so that the output of what comes after stays clean.
+# Tells the user; on stderr, so that the output of later commands stays clean.
 say() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2
 }
@@ -22,7 +22,7 @@ mkdir -p "$KTHW_CACHE" && mkdir -p -m 700 .state
 exclusively() {
   exec 9>"$KTHW_CACHE/.${0##*/}.lock"
   flock --nonblock 9 || {
-    say "another one is at it; waiting"
+    say "another run is at it; waiting"
     flock 9
   }
 }
