@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describeService, type Prerequisites, type Service } from "../node/description.ts";
+import { placed } from "../operations/plan/placed.ts";
 import { changedPaths, type Plan, planOf } from "../operations/plan/plan.ts";
 import type { PreviewStep, ResourceState } from "../operations/plan/steps.ts";
 import { summary } from "../operations/plan/summary.ts";
 import { treeOf } from "../operations/plan/tree.ts";
+import { describedBy, firstUpdate } from "./support/program.ts";
 
 /** Steps of a real preview, cut down to a few commands of one or two workers and a few lines of their files. */
 function recorded(name: string): PreviewStep[] {
@@ -214,6 +216,25 @@ describe("a plan", () => {
       tree.get("worker1/usr/local/bin/crictl"),
       "(link: /opt/kthw/crictl/1.36.0/crictl)\n",
     );
+  });
+});
+
+describe("a plan of the program's first update", () => {
+  it("has each file that a description of a service or bundle names", async () => {
+    const { graph } = await firstUpdate();
+    const kinds = new Set<string>();
+    for (const command of graph.commands()) {
+      const described = describedBy(command);
+      if (described === undefined) continue;
+      kinds.add(described.kind);
+      const found = placed({ urn: "", type: "command:remote:Command", inputs: command.inputs })!;
+      assert.equal(found.kind, described.kind, command.name);
+      for (const { path, mode, owner } of described.files) {
+        const file = found.files.get(path);
+        assert.deepEqual([file?.mode, file?.owner], [mode, owner], `${command.name} ${path}`);
+      }
+    }
+    assert.deepEqual([...kinds].sort(), ["bundle", "service"]);
   });
 });
 
