@@ -1,6 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import type { ExternalAuthority } from "../components/certificate-authority.ts";
-import { type AuthorityFields, authorityFields } from "./certificate.ts";
 import { mistakeAt } from "./mistake.ts";
 
 /** Reads a file as text; throws where it cannot. */
@@ -120,8 +119,7 @@ const anyPurpose = "2.5.29.37.0";
 function mistakesInChain(chain: readonly X509Certificate[]): string[] {
   const now = new Date();
   return chain.flatMap((one, index) => {
-    const fields = authorityFields(one.raw);
-    const wrong = wrongWith(one, fields, index, chain[index - 1], now);
+    const wrong = wrongWith(one, index, chain[index - 1], now);
     if (!wrong) return [];
     const subject = index === 0 ? "" : `certificate ${index + 1} of the file `;
     return [mistakeAt(ofCertificate, `${subject}${wrong[0]}`, nameOf(one), wrong[1])];
@@ -130,12 +128,11 @@ function mistakesInChain(chain: readonly X509Certificate[]): string[] {
 
 function wrongWith(
   one: X509Certificate,
-  { pathLength, signsCertificates }: AuthorityFields,
   index: number,
   below: X509Certificate | undefined,
   now: Date,
 ): [wrong: string, todo: string] | undefined {
-  if (!one.ca || !signsCertificates) {
+  if (!one.ca) {
     return ["not of an authority", "give the certificate of a CA, which may sign others"];
   }
   if (new Date(one.validTo) <= now) {
@@ -151,9 +148,10 @@ function wrongWith(
     ];
   }
   // Leaves are not counted: 0 is right for the authority that signs them.
-  if (pathLength !== undefined && pathLength < index) {
+  const length = pathLength(one);
+  if (length !== undefined && length < index) {
     return [
-      `allows ${pathLength} authorities below it, and there are ${index}`,
+      `allows ${length} authorities below it, and there are ${index}`,
       "give an authority whose path length allows it to sign leaves",
     ];
   }
@@ -162,6 +160,15 @@ function wrongWith(
     return ["not for TLS servers and clients", "give an authority that may sign for both"];
   }
   return undefined;
+}
+
+/** The extension of basic constraints in DER, in hex: an authority, with a path length or without. */
+const basicConstraints = /0603551d13(?:0101ff)?04..30..0101ff(?:0201(..))?/;
+
+/** How many authorities may stand below that one, undefined for any number: node:crypto does not tell (RFC 5280, 4.2.1.9). */
+function pathLength({ raw }: X509Certificate): number | undefined {
+  const [, length] = basicConstraints.exec(raw.toString("hex")) ?? [];
+  return length === undefined ? undefined : Number.parseInt(length, 16);
 }
 
 function nameOf(certificate: X509Certificate): string {

@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Role } from "../../components/downloads.ts";
 import { derive } from "../../node/derive.ts";
 import type { Machine } from "../../node/machine.ts";
+import { machinesOf } from "../../settings/cluster.ts";
 import type { MachineRecords } from "../../settings/unchanged.ts";
 import type { Machines } from "../platform.ts";
 import { type HostsSettings, type SshTarget, sshTargets } from "./targets.ts";
@@ -147,18 +148,6 @@ function ssh({ port, privateKeyFile, hostKey }: SshTarget): string {
       ? ""
       : ` -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null -o 'KnownHostsCommand=/bin/echo %H ${type} ${key}'`;
   return `ssh -p ${port} -i ${word(privateKeyFile)}${known}`;
-}
-
-function machinesOf({ loadBalancers, controllers, workerPools }: HostsSettings) {
-  const as = (role: Role) => (machine: { readonly name: string; readonly address: string }) => ({
-    ...machine,
-    role,
-  });
-  return [
-    ...loadBalancers.map(as("loadBalancer")),
-    ...controllers.map(as("controller")),
-    ...workerPools.flatMap(({ machines }) => machines.map(as("worker"))),
-  ];
 }
 
 /** What a role needs of a host, and what is its own there. */
