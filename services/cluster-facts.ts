@@ -33,6 +33,9 @@ export interface Endpoint {
   readonly fromOperator: HostPort;
 }
 
+/** What a machine is used for; a controller runs pods, too. */
+export type Role = "loadBalancer" | "controller" | "worker";
+
 /** The name of a machine, and the IPv4 address at which the other machines reach it. */
 export interface MachineFacts {
   readonly name: string;
@@ -41,7 +44,7 @@ export interface MachineFacts {
 
 /** A machine that runs pods. */
 export interface NodeFacts extends MachineFacts {
-  readonly role: "controller" | "worker";
+  readonly role: Exclude<Role, "loadBalancer">;
   /** Range of its pods, for example 10.200.1.0/24. */
   readonly podCidr: string;
   readonly traits: MachineTraits;

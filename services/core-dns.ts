@@ -1,9 +1,27 @@
-/** CoreDNS's configuration: https://coredns.io/plugins/kubernetes/ */
+/**
+ * CoreDNS's configuration: https://coredns.io/plugins/kubernetes/ Without forwarders there is nobody to ask for names outside
+ * the cluster, so that none exists; the plugin `template`, which says so, would come before `kubernetes` in one server.
+ */
 export function corefile(clusterDomain: string, forwarders: readonly string[]): string {
-  // Without a forwarder there is no loop that the plugin `loop` could find.
-  const outside =
-    forwarders.length === 0 ? "" : `    forward . ${forwarders.join(" ")}\n    loop\n`;
-  return `.:53 {
+  return forwarders.length === 0
+    ? `${server(`${clusterDomain}:53 in-addr.arpa:53 ip6.arpa:53`, clusterDomain, "", "")}
+.:53 {
+    errors
+    template ANY ANY {
+        rcode NXDOMAIN
+    }
+}
+`
+    : server(
+        ".:53",
+        clusterDomain,
+        "        fallthrough in-addr.arpa ip6.arpa\n",
+        `    forward . ${forwarders.join(" ")}\n    loop\n`,
+      );
+}
+
+function server(zones: string, clusterDomain: string, elsewhere: string, outside: string): string {
+  return `${zones} {
     errors
     health {
         lameduck 5s
@@ -11,8 +29,7 @@ export function corefile(clusterDomain: string, forwarders: readonly string[]): 
     ready
     kubernetes ${clusterDomain} in-addr.arpa ip6.arpa {
         pods insecure
-        fallthrough in-addr.arpa ip6.arpa
-        ttl 30
+${elsewhere}        ttl 30
     }
     prometheus :9153
 ${outside}    cache 30

@@ -1,4 +1,5 @@
 import type { Architecture } from "../components/versions.ts";
+import type { Role } from "../services/cluster-facts.ts";
 import { readAuthority } from "./authority.ts";
 import type { Context } from "./context.ts";
 import { nthAddress, parseCidr } from "./ipv4.ts";
@@ -46,4 +47,23 @@ export function clusterSettings(parsed: Parsed, context: Context) {
       machines: machines(pool.machines, kubelet),
     })),
   };
+}
+
+/** Every machine of a cluster, with its role and the place of its settings. */
+export function machinesOf({ loadBalancers, controllers, workerPools }: ClusterSettings) {
+  const as = <T extends object>(role: Role, place: string, machines: readonly T[]) =>
+    machines.map((machine, index) => ({
+      /** A load balancer has none. */
+      podCidr: undefined,
+      ...machine,
+      role,
+      where: `${place}[${index}]`,
+    }));
+  return [
+    ...as("loadBalancer", "loadBalancers", loadBalancers),
+    ...as("controller", "controllers", controllers),
+    ...workerPools.flatMap(({ machines }, index) =>
+      as("worker", `workerPools[${index}].machines`, machines),
+    ),
+  ];
 }

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { type ExternalAuthority, publicKeyHash } from "../components/certificate-authority.ts";
-import type { ClusterSettings } from "./cluster.ts";
+import { type ClusterSettings, machinesOf } from "./cluster.ts";
 import { mistakeAt } from "./mistake.ts";
 import { refuse } from "./refuse.ts";
 
@@ -163,20 +163,6 @@ async function formerOf({
   // Unknown outputs run no function. The class has this promise, its type does not.
   const { isKnown } = output as unknown as { readonly isKnown: Promise<boolean> };
   return (await isKnown) ? await new Promise((resolve) => output.apply(resolve)) : undefined;
-}
-
-function machinesOf({ loadBalancers, controllers, workerPools }: ClusterSettings) {
-  const at = <T extends object>(place: string, machines: readonly T[]) =>
-    machines.map((machine, index) => ({
-      podCidr: undefined,
-      ...machine,
-      where: `${place}[${index}]`,
-    }));
-  return [
-    ...at("loadBalancers", loadBalancers),
-    ...at("controllers", controllers),
-    ...workerPools.flatMap(({ machines }, index) => at(`workerPools[${index}].machines`, machines)),
-  ];
 }
 
 /** By which an authority is known again, also after its certificate was renewed. */

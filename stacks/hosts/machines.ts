@@ -4,7 +4,12 @@ import { local, remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
 import { derive } from "../../node/derive.ts";
+
+import type { Role } from "../../services/cluster-facts.ts";
 import type { Service } from "../../services/service.ts";
+
+import { machinesOf } from "../../settings/cluster.ts";
+
 import type { MachineRecords } from "../../settings/unchanged.ts";
 import type { Machines, ServicesByMachine } from "../platform.ts";
 import { claimedBy } from "./claimed.ts";
@@ -145,20 +150,6 @@ function ssh({ port, privateKeyFile, hostKey }: SshTarget): string {
       ? ""
       : ` -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null -o 'KnownHostsCommand=/bin/echo %H ${type} ${key}'`;
   return `ssh -p ${port} -i ${word(privateKeyFile)}${known}`;
-}
-
-type Role = keyof typeof room;
-
-function machinesOf({ loadBalancers, controllers, workerPools }: HostsSettings) {
-  const as = (role: Role) => (machine: { readonly name: string; readonly address: string }) => ({
-    ...machine,
-    role,
-  });
-  return [
-    ...loadBalancers.map(as("loadBalancer")),
-    ...controllers.map(as("controller")),
-    ...workerPools.flatMap(({ machines }) => machines.map(as("worker"))),
-  ];
 }
 
 /** The room that a role needs on a host. */

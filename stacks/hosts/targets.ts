@@ -1,5 +1,6 @@
 import os from "node:os";
 import path from "node:path";
+import { machinesOf } from "../../settings/cluster.ts";
 import type { Claim } from "../../settings/unchanged.ts";
 import type { PlatformSettings } from "../platform.ts";
 import type { hostsGroup } from "./settings.ts";
@@ -16,7 +17,8 @@ export function expanded(file: string, home: string): string {
 }
 
 /** How each machine is reached, by its name: what all have in common under what each has of its own; and the host through which. */
-export function sshTargets({ hosts, ...settings }: HostsSettings, home = os.homedir()) {
+export function sshTargets(settings: HostsSettings, home = os.homedir()) {
+  const { hosts } = settings;
   const own = new Map(hosts.machines.map((machine) => [machine.name, machine]));
   const target = (
     host: string,
@@ -35,11 +37,7 @@ export function sshTargets({ hosts, ...settings }: HostsSettings, home = os.home
     /** Its public key as known_hosts has it; undefined: not verified. */
     hostKey: different.hostKey,
   });
-  const machines = [
-    ...settings.loadBalancers,
-    ...settings.controllers,
-    ...settings.workerPools.flatMap((pool) => pool.machines),
-  ].map(({ name, address }) => {
+  const machines = machinesOf(settings).map(({ name, address }) => {
     const machine = own.get(name);
     return [name, target(machine?.host ?? address, machine)] as const;
   });

@@ -4,6 +4,9 @@ import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { derive } from "../../node/derive.ts";
+
+import { machinesOf } from "../../settings/cluster.ts";
+
 import { nthAddress, parseAddress, parseCidr } from "../../settings/ipv4.ts";
 import type { MachineRecords } from "../../settings/unchanged.ts";
 import type { Machines, PlatformSettings } from "../platform.ts";
@@ -130,13 +133,7 @@ class LocalMachines extends pulumi.ComponentResource {
         traits,
       };
     };
-    this.machines = new Map(
-      [
-        ...settings.loadBalancers,
-        ...settings.controllers,
-        ...settings.workerPools.flatMap((pool) => pool.machines),
-      ].map((machine) => [machine.name, make(machine)]),
-    );
+    this.machines = new Map(machinesOf(settings).map((machine) => [machine.name, make(machine)]));
     this.registerOutputs({});
   }
 }

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	logsapi "k8s.io/component-base/logs/api/v1"
+	_ "k8s.io/component-base/logs/json/register"
 	kubelet "k8s.io/kubelet/config/v1beta1"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
@@ -60,7 +61,8 @@ func flags(program string, command *cobra.Command) {
 		if flag.Hidden || flag.Deprecated != "" {
 			hidden = " hidden"
 		}
-		fmt.Printf("flag %s %s %s%s\n", program, flag.Name, flag.Value.Type(), hidden)
+		name := strings.ReplaceAll(flag.Name, "_", "-")
+		fmt.Printf("flag %s %s %s%s\n", program, name, flag.Value.Type(), hidden)
 	})
 }
 
