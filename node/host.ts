@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { agentScript } from "./agent.ts";
 import { derive } from "./derive.ts";
 import {
   type Bundle,
@@ -12,9 +12,9 @@ import {
 } from "./description.ts";
 import { type Download, describeDownloads } from "./downloads.ts";
 import { formerly } from "./former-type.ts";
+import { gateLimitSeconds } from "./gate-limit.ts";
 import type { Machine } from "./machine.ts";
-
-const script = readFileSync(new URL("./node.sh", import.meta.url), "utf8");
+import { quoted } from "./shell.ts";
 
 export interface HostArgs {
   readonly machine: Machine;
@@ -53,7 +53,7 @@ export class Host extends pulumi.ComponentResource {
         create: "install -D -m 0755 /dev/stdin /usr/local/bin/kthw-node",
         update: this.#again("install -D -m 0755 /dev/stdin /usr/local/bin/kthw-node"),
         delete: "kthw-node uninstall",
-        stdin: script,
+        stdin: agentScript,
         // What it keeps when it goes it says; before, it says nothing.
         ...(args.machine.resource === undefined && { logging: "stdout" }),
       },
@@ -110,12 +110,14 @@ export class Host extends pulumi.ComponentResource {
     opts: PlaceOptions & {
       /** Public certificates that it uses: others mean a restart. */
       readonly certificates?: readonly pulumi.Input<string>[];
+      /** Its first start, too, waits until it is healthy; else a gate does. */
+      readonly waits?: boolean;
     },
   ): pulumi.Resource {
     return this.#command(
       service.name,
       {
-        create: "kthw-node apply",
+        create: opts.waits ? "kthw-node apply --wait" : "kthw-node apply",
         update: this.#again("kthw-node apply --wait", opts.certificates),
         delete: "kthw-node remove",
         stdin: describeService(service),
@@ -124,7 +126,7 @@ export class Host extends pulumi.ComponentResource {
     );
   }
 
-  /** A gate: done once these services of the machine are healthy and, where given, a shell command succeeds. */
+  /** A gate: done once these services of the machine are healthy and, where given, a shell command succeeds within the gate's limit. */
   healthy(
     name: string,
     services: readonly string[],
@@ -134,7 +136,8 @@ export class Host extends pulumi.ComponentResource {
       readonly again?: boolean;
     },
   ): pulumi.Resource {
-    const until = opts.until === undefined ? "" : ` --until '${opts.until}'`;
+    const until =
+      opts.until === undefined ? "" : ` --within ${gateLimitSeconds} --until ${quoted(opts.until)}`;
     const create = `kthw-node wait ${services.join(" ")}${until}`;
     return this.#command(
       name,

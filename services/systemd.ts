@@ -23,10 +23,25 @@ export function unit(sections: Unit): string {
 /** Command line flags by name, without their dashes. */
 export type Flags = Record<string, string | number | boolean>;
 
-/** A command for `ExecStart=` with one `--flag=value` a line; a `%` is not taken for a specifier. */
+/** A command for `ExecStart=` with one `--flag=value` a line, each of them one argument whatever its value. */
 export function commandLine(program: string, flags: Flags): string {
-  const words = Object.entries(flags).map(([flag, value]) =>
-    `--${flag}=${value}`.replaceAll("%", "%%"),
-  );
+  const words = Object.entries(flags).map(([flag, value]) => word(`--${flag}=${value}`));
   return [program, ...words].join(" \\\n  ");
+}
+
+/**
+ * In quotes where it needs them, and with neither a specifier (%) nor a variable ($):
+ * https://www.freedesktop.org/software/systemd/man/systemd.service.html#Command%20lines
+ */
+function word(text: string): string {
+  const plain = text.replaceAll("%", "%%").replaceAll("$", "$$$$");
+  if (!/[\s"'\\\p{Cc}]/u.test(text)) return plain;
+  const escaped = plain
+    .replaceAll(/["\\]/g, "\\$&")
+    .replaceAll(/\p{Cc}/gu, (letter) => [...Buffer.from(letter)].map(hexadecimal).join(""));
+  return `"${escaped}"`;
+}
+
+function hexadecimal(byte: number): string {
+  return `\\x${byte.toString(16).padStart(2, "0")}`;
 }

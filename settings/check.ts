@@ -1,5 +1,8 @@
 import { architecture } from "./checks/architecture.ts";
 import { certificateTimes, externalAuthority } from "./checks/certificates.ts";
+import { dnsForwarders } from "./checks/dns-forwarders.ts";
+import { extraFlags } from "./checks/extra-flags.ts";
+import { kubeletFields } from "./checks/kubelet-fields.ts";
 import {
   loadBalancerCount,
   machineNames,
@@ -33,6 +36,7 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   podRange,
   serviceRange,
   dnsAddress,
+  dnsForwarders,
   loadBalancerCount,
   memberCount,
   poolMachines,
@@ -43,7 +47,9 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   machineNames,
   machineAddresses,
   machinePodRanges,
+  kubeletFields,
   maxPods,
+  extraFlags,
   taintsOnce,
   staticPodNames,
   certificateTimes,

@@ -1,10 +1,10 @@
-import type { Role } from "../components/downloads.ts";
 import type { Architecture } from "../components/versions.ts";
 import { readAuthority } from "./authority.ts";
 import type { Context } from "./context.ts";
 import { nthAddress, parseCidr } from "./ipv4.ts";
 import { parseTaint } from "./label.ts";
 import type { Parsed } from "./schema.ts";
+import { texts } from "./values.ts";
 
 /** A value whose parts cannot be changed. */
 export type Frozen<T> = T extends object ? { readonly [Name in keyof T]: Frozen<T[Name]> } : T;
@@ -23,6 +23,7 @@ export function clusterSettings(parsed: Parsed, context: Context) {
       kubelet: { ...pool, ...machine.kubelet },
     }));
   const taints = (list: readonly string[]) => list.map((text) => parseTaint(text)!);
+  const flags = ({ extraFlags }: Parsed["apiServer"]) => ({ extraFlags: texts(extraFlags) });
   return {
     ...parsed,
     architecture: parsed.architecture ?? (context.arch as Architecture),
@@ -31,6 +32,9 @@ export function clusterSettings(parsed: Parsed, context: Context) {
       /** Signs what the cluster's own authority would sign; its key is a secret. */
       ...(external && "authority" in external && { authority: external.authority }),
     },
+    apiServer: flags(parsed.apiServer),
+    controllerManager: flags(parsed.controllerManager),
+    scheduler: flags(parsed.scheduler),
     dnsAddress: parsed.dnsAddress ?? nthAddress(parseCidr(parsed.serviceCidr)!, 10),
     controllers: machines(parsed.controllers, {}),
     controllerTaints: taints(parsed.controllerTaints),
@@ -43,6 +47,9 @@ export function clusterSettings(parsed: Parsed, context: Context) {
     })),
   };
 }
+
+/** What a machine is in a cluster. */
+export type Role = "loadBalancer" | "controller" | "worker";
 
 /** Every machine of a cluster, with its role and the place of its settings. */
 export function machinesOf({ loadBalancers, controllers, workerPools }: ClusterSettings) {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
 import type { ArtifactSource } from "../components/downloads.ts";
 import { platforms } from "../stacks/platforms.ts";
@@ -64,6 +65,6 @@ export async function loadArtifactSource(settings: Settings): Promise<ArtifactSo
   if (mirror === undefined) return { mirrorUrl: undefined, sums: result.sums };
   const mirrorUrl = isServer(mirror)
     ? mirror.replace(/\/+$/, "")
-    : `file://${platforms[settings.platform].mirrorOnMachines(mirror)}`;
+    : pathToFileURL(platforms[settings.platform].mirrorOnMachines(mirror)).href;
   return { mirrorUrl, sums: result.sums };
 }

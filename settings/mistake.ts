@@ -8,6 +8,9 @@ export function mistakeAt(where: string, wrong: string, value: unknown, todo: st
   return `${where}: ${mistake(wrong, value, todo)}`;
 }
 
+/** What to do about a number, true or false where a text is meant. */
+export const quoteIt = "put it in quotes, or add --type string to pulumi config set";
+
 /** Where a setting stands, as in `controllers[0].labels["example.com/disk"]`. */
 export function place(path: readonly PropertyKey[]): string {
   return path.reduce<string>((place, step) => {

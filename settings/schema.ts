@@ -1,14 +1,14 @@
 import path from "node:path";
 import { z } from "zod";
 import { type KubernetesVersion, kubernetesVersions } from "../components/versions.ts";
-import { kubeProxyModes } from "../services/kube-proxy.ts";
-import type { StaticPod } from "../services/kubelet.ts";
+import type { StaticPod } from "../services/cluster-facts.ts";
+import { kubeProxyModes } from "../services/cluster-facts.ts";
 import { isPath, isPem } from "./authority.ts";
-import { decidedFlags, decidedKubeletFields } from "./decided.ts";
 import type { Sound } from "./draft.ts";
 import { isDnsName, isLabelKey, isLabelValue, parseTaint, taintEffects } from "./label.ts";
 import { isServer } from "./mirror.ts";
-import { mistake } from "./mistake.ts";
+import { mistake, quoteIt } from "./mistake.ts";
+import { labelOwner, taintOwner } from "./owned.ts";
 import { mistakesInPod } from "./static-pod.ts";
 import {
   address,
@@ -29,51 +29,34 @@ import {
 
 const supportedVersions = Object.keys(kubernetesVersions) as KubernetesVersion[];
 
-const taints = list(
-  text(
-    (text) => parseTaint(text) !== undefined,
-    "not a taint",
-    `write key=value:Effect or key:Effect, the effect being one of ${taintEffects.join(", ")}`,
-  ),
-);
+const taint = text(
+  (text) => parseTaint(text) !== undefined,
+  "not a taint",
+  `write key=value:Effect or key:Effect, the effect being one of ${taintEffects.join(", ")}`,
+).refine((text) => !taintOwner(parseTaint(text)?.key ?? ""), {
+  error: ({ input }) => {
+    const owner = taintOwner(parseTaint(String(input))?.key ?? "");
+    return mistake(`a taint of ${owner}`, input, "choose another key");
+  },
+});
+const taints = list(taint);
 
 const labels = table("disk: ssd", (key, value) => {
   if (!isLabelKey(key)) {
     return mistake("not the key of a label", key, "write it like disk or example.com/disk");
   }
-  if (typeof value !== "string")
-    return mistake("not a text", value, 'put it in quotes, "" being none');
+  const owner = labelOwner(key);
+  if (owner) return mistake(`a label of ${owner}`, value, "choose another key");
+  if (typeof value !== "string") return mistake("not a text", value, `${quoteIt} ("" for none)`);
   if (isLabelValue(value)) return undefined;
   const todo = "use up to 63 letters, digits and inner dashes, dots and underscores";
   return mistake("not the value of a label", value, todo);
 }).transform(texts);
 
-/** What to do instead of giving what the program decides. */
-function instead(decided: Readonly<Record<string, string>>, name: string): string | undefined {
-  return Object.hasOwn(decided, name) ? decided[name] : undefined;
-}
+const kubelet = table("maxPods: 110");
 
-const kubelet = table("maxPods: 110", (field, value) => {
-  const todo = instead(decidedKubeletFields, field);
-  if (todo) return mistake("decided by the program", value, todo);
-  if (field !== "maxPods" || (Number.isInteger(value) && Number(value) > 0)) return undefined;
-  return mistake("not a positive whole number", value, "use 1 or more");
-});
-
-function service(decided: Readonly<Record<string, string>>, example: string) {
-  const flags = table(example, (flag, value) => {
-    if (flag.startsWith("-")) {
-      return mistake("a flag with its dashes", flag, `write ${flag.replace(/^-+/, "")}`);
-    }
-    if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(flag)) {
-      return mistake("not the name of a flag", flag, `write lines like ${example}`);
-    }
-    const todo = instead(decided, flag);
-    if (todo) return mistake("decided by the program", value, todo);
-    const isLine = typeof value !== "object" && !/[\r\n]/.test(String(value));
-    return isLine ? undefined : mistake("not a line of text", value, "write its value in one line");
-  }).transform(texts);
-  return group({ extraFlags: flags.prefault({}) }).prefault({});
+function service(example: string) {
+  return group({ extraFlags: table(example).prefault({}) }).prefault({});
 }
 
 const privateKey = {
@@ -159,15 +142,15 @@ export const common = {
     "use a whole number from 1 to 86400",
   ).default(300),
   etcd: group({ generation: count.default(1) }).prefault({}),
-  apiServer: service(decidedFlags.apiServer, "event-ttl: 2h"),
-  controllerManager: service(decidedFlags.controllerManager, "node-monitor-period: 5s"),
-  scheduler: service(decidedFlags.scheduler, 'v: "2"'),
+  apiServer: service("event-ttl: 2h"),
+  controllerManager: service("node-monitor-period: 5s"),
+  scheduler: service('v: "2"'),
   kubeProxy: group({
     mode: oneOf(kubeProxyModes, "not a mode of kube-proxy").default("iptables"),
   }).prefault({}),
   artifacts: group({
     mirror: text(
-      (text) => path.isAbsolute(text) || (isServer(text) && URL.canParse(text)),
+      (text) => path.isAbsolute(text) || (isServer(text) && URL.canParse(text) && !/\s/.test(text)),
       "neither an absolute folder nor an http(s) address",
       "write it like /srv/kthw or https://mirror.example.com/kthw",
     ).optional(),

@@ -1,16 +1,21 @@
 import { z } from "zod";
 import { enclosingCidr, formatCidr, parseAddress, parseCidr } from "./ipv4.ts";
 import { isDnsLabel } from "./label.ts";
-import { mistake } from "./mistake.ts";
+import { mistake, quoteIt } from "./mistake.ts";
 
 /** The message of a value that is wrong. */
 export const saying = (wrong: string, todo: string) => (issue: { input?: unknown }) =>
   mistake(wrong, issue.input, todo);
 
-/** Text that passes a test. */
+/** Text that passes a test. What the command line has made a number, true or false was perhaps meant as such a text. */
 export function text(passes: (text: string) => boolean, wrong: string, todo: string) {
   const error = saying(wrong, todo);
-  return z.string({ error }).refine(passes, { error });
+  const isMeant = (input: unknown) =>
+    (typeof input === "number" || typeof input === "boolean") && passes(String(input));
+  const notText = saying("not a text", quoteIt);
+  return z
+    .string({ error: (issue) => (isMeant(issue.input) ? notText(issue) : error(issue)) })
+    .refine(passes, { error });
 }
 
 /** A whole number, which the command line may have made text. */
@@ -46,7 +51,7 @@ export function group<T extends z.ZodRawShape>(shape: T) {
 /** Names of the user's choice with a value each. */
 export function table(
   example: string,
-  wrong: (name: string, value: unknown) => string | undefined,
+  wrong: (name: string, value: unknown) => string | undefined = () => undefined,
 ) {
   const error = saying("not names with values", `write lines like ${example} below it`);
   return z.record(z.string(), z.unknown(), { error }).check(({ value, issues }) => {

@@ -142,7 +142,7 @@ describe("the program on existing hosts", () => {
     assert.match(words("cp1"), / proxy=ipvs\b/);
     assert.match(words("worker1"), / proxy=ipvs\b/);
     assert.doesNotMatch(words("lb"), / proxy=/);
-    assert.match(words("cp1"), / ports='[^']* 80' units='[^']* health-proxy' /);
+    assert.match(words("cp1"), / ports='80 [^']*' units='[^']* health-proxy /);
     assert.doesNotMatch(words("worker1"), /health-proxy| 80\b/);
   });
 });

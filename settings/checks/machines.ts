@@ -41,6 +41,7 @@ export function maxPods({ machines }: Subject): string[] {
     const range = parseCidr(podCidr ?? "");
     if (!range || !pool || !kubelet) return [];
     const { maxPods } = { maxPods: 110, ...pool, ...kubelet };
+    if (!Number.isInteger(maxPods) || Number(maxPods) <= 0) return [];
     if (sizeOf(range) - 3 >= Number(maxPods)) return [];
     const prefix = 32 - Math.ceil(Math.log2(Number(maxPods) + 3));
     const todo = `choose at least a /${prefix}, or a smaller kubelet.maxPods`;

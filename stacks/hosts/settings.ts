@@ -2,10 +2,11 @@ import { parseAddress } from "../../settings/ipv4.ts";
 import { isDnsName } from "../../settings/label.ts";
 import { count, flag, group, list, name, port, text, whole } from "../../settings/values.ts";
 
+/** What useradd makes: https://github.com/shadow-maint/shadow/blob/master/lib/chkname.c */
 const user = text(
-  (text) => /^[a-z_][a-z0-9_-]{0,31}$/.test(text),
+  (text) => /^(?!\.{1,2}$|\d+$)[A-Za-z0-9_.][A-Za-z0-9_.-]{0,31}$/.test(text),
   "not the name of a user",
-  "write it as it stands in /etc/passwd, like admin",
+  "use up to 32 letters, digits, dots, dashes and underscores, no dash first, like jane.doe",
 );
 const host = (example: string) =>
   text(

@@ -117,7 +117,7 @@ describe("settings of existing hosts", () => {
     ],
     [
       { "hosts.user": "Root!" },
-      "hosts.user: not the name of a user, got Root!; write it as it stands in /etc/passwd, like admin",
+      "hosts.user: not the name of a user, got Root!; use up to 32 letters, digits, dots, dashes and underscores, no dash first, like jane.doe",
     ],
     [
       { "hosts.machines": [{ name: "cp9" }] },

@@ -17,11 +17,11 @@ describe("settings of nodes:", () => {
       ],
       [
         { "workerPools[0].labels.fast": true },
-        'workerPools[0].labels.fast: not a text, got true; put it in quotes, "" being none',
+        'workerPools[0].labels.fast: not a text, got true; put it in quotes, or add --type string to pulumi config set ("" for none)',
       ],
       [
         { "workerPools[0].labels.fast": null },
-        'workerPools[0].labels.fast: not a text, got nothing; put it in quotes, "" being none',
+        'workerPools[0].labels.fast: not a text, got nothing; put it in quotes, or add --type string to pulumi config set ("" for none)',
       ],
       ...["dedicated=yes", "a=b=c:NoSchedule", "a:Never", ":NoExecute", "a=-:NoExecute"].map(
         (text) =>
