@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describeService, type Prerequisites, type Service } from "../node/description.ts";
+import { placed } from "../operations/plan/placed.ts";
 import { changedPaths, type Plan, planOf } from "../operations/plan/plan.ts";
 import type { PreviewStep, ResourceState } from "../operations/plan/steps.ts";
 import { summary } from "../operations/plan/summary.ts";
 import { treeOf } from "../operations/plan/tree.ts";
-import { machineOf, runProgram } from "./support/program.ts";
+import { describedBy, runProgram } from "./support/program.ts";
 
 /** Steps of a real preview, cut down to a few commands of one or two workers and a few lines of their files. */
 function recorded(name: string): PreviewStep[] {
@@ -218,27 +219,27 @@ describe("a plan", () => {
   });
 });
 
-describe("a first plan", () => {
-  it("reads every command of the program", async () => {
+describe("a plan of the program's first update", () => {
+  it("has each file that a description of a service or bundle names", async () => {
     const { graph } = await runProgram({
-      preview: true,
       settings: (settings) => {
         settings.joinTokens = [{ name: "guests" }];
         settings.controllerHealthProxy = true;
       },
     });
-    const steps = graph.resources.map(({ inputs, type, urn }) => ({
-      op: "create",
-      urn,
-      newState: { urn, type, inputs },
-    }));
-    const paths = new Set(changedPaths(planOf(steps)));
-    for (const command of graph.commands())
-      for (const [, path] of String(command.inputs.create).matchAll(/^# file (\S+) /gm))
-        assert.ok(paths.has(`${machineOf(command.name)} ${path}`), `${command.name}: ${path}`);
-    for (const machine of ["cp1", "worker1"])
-      for (const path of ["/usr/local/libexec/kthw/guest-routes", "/var/lib/kubelet/config.yaml"])
-        assert.ok(paths.has(`${machine} ${path}`), `${machine}: ${path}`);
+    const kinds = new Set<string>();
+    for (const command of graph.commands()) {
+      const described = describedBy(command);
+      if (described === undefined) continue;
+      kinds.add(described.kind);
+      const found = placed({ urn: "", type: "command:remote:Command", inputs: command.inputs })!;
+      assert.equal(found.kind, described.kind, command.name);
+      for (const { path, mode, owner } of described.files) {
+        const file = found.files.get(path);
+        assert.deepEqual([file?.mode, file?.owner], [mode, owner], `${command.name} ${path}`);
+      }
+    }
+    assert.deepEqual([...kinds].sort(), ["bundle", "service"]);
   });
 });
 

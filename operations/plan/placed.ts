@@ -46,13 +46,10 @@ export function placed(state: ResourceState | undefined): Placed | undefined {
     return { ...nothing, kind: "downloads", files: new Map(files) };
   }
   // The description of a bundle is a secret; all of it but the texts stands in a comment.
-  const [verb, ...comment] = create.trimEnd().split("\n");
+  const [verb, ...rest] = create.split("\n");
   if (verb !== "kthw-node apply" && verb !== "kthw-node apply --wait") return undefined;
-  return described(
-    comment.length > 0
-      ? comment.map((line) => `${line.slice(2)}\n`).join("")
-      : input(state, "stdin"),
-  );
+  const outline = rest.filter((line) => line.startsWith("# ")).map((line) => `${line.slice(2)}\n`);
+  return described(outline.length > 0 ? outline.join("") : input(state, "stdin"));
 }
 
 const nothing = { prerequisites: [], reads: [], reloads: false } as const;
