@@ -2,14 +2,10 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { local, remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-
 import { derive } from "../../node/derive.ts";
-
 import type { Role } from "../../services/cluster-facts.ts";
 import type { Service } from "../../services/service.ts";
-
 import { machinesOf } from "../../settings/cluster.ts";
-
 import type { MachineRecords } from "../../settings/unchanged.ts";
 import type { Machines, ServicesByMachine } from "../platform.ts";
 import { claimedBy } from "./claimed.ts";
@@ -157,7 +153,7 @@ const room = {
   loadBalancer: { memoryMiB: 200, diskMiB: 256 },
   controller: { memoryMiB: 1_700, diskMiB: 4_096 },
   worker: { memoryMiB: 900, diskMiB: 3_072 },
-} as const;
+} as const satisfies Record<Role, object>;
 
 /** What check.sh is told, as words of a shell. */
 function expectations(

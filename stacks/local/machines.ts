@@ -4,9 +4,7 @@ import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { derive } from "../../node/derive.ts";
-
 import { machinesOf } from "../../settings/cluster.ts";
-
 import { nthAddress, parseAddress, parseCidr } from "../../settings/ipv4.ts";
 import type { MachineRecords } from "../../settings/unchanged.ts";
 import type { Machines, PlatformSettings } from "../platform.ts";
