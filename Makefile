@@ -12,10 +12,17 @@ override export CMD := $(value CMD)
 endif
 
 # What Pulumi needs, and what a cluster on this computer needs beyond that.
-tools := node-packages pulumi plugins passphrase settings
-things := debian-packages $(tools) artifacts kubectl rootfs
+tools := node-packages pulumi plugins passphrase
+things := settings debian-packages $(tools) artifacts kubectl rootfs
 # Without somebody at the terminal nothing can be confirmed.
 yes = $$([[ -t 0 && -t 1 && -z $${CI:-} ]] || echo --yes)
+
+# The start of what is done to the stack; Pulumi leaves nothing in the stack's settings.
+define with-stack
+. install/env.sh
+trap '"$$KTHW_ROOT/install/settings"' EXIT
+pulumi stack select --create "$$STACK" >/dev/null
+endef
 
 .PHONY: help up preview plan down shell smoke logs install test test-fast lint bench clean $(things)
 
@@ -26,43 +33,38 @@ help: ## this list
 	printf '\nSTACK=name chooses another stack than local; KTHW_CACHE=folder another place for what is installed.\n'
 
 up: install ## install what is missing, bring the cluster up, show its nodes
-	@. install/env.sh
-	pulumi stack select --create "$$STACK" >/dev/null
+	@$(with-stack)
 	pulumi up --stack "$$STACK" $(yes)
 	install/kubeconfig
 	kubectl get nodes
 	echo "kubeconfig: $$KUBECONFIG"
 
 preview: install ## show what `make up` would change, line by line
-	@. install/env.sh
-	pulumi stack select --create "$$STACK" >/dev/null
+	@$(with-stack)
 	pulumi preview --stack "$$STACK" --diff
 
 plan: install ## write all files that `make up` would leave on every machine to plan/
-	@. install/env.sh
-	pulumi stack select --create "$$STACK" >/dev/null
+	@$(with-stack)
 	node --import tsx operations/plan/write-plan.ts "$$STACK"
 
-down: $(tools) ## destroy the cluster
-	@. install/env.sh
-	pulumi stack select --create "$$STACK" >/dev/null
+down: settings $(tools) ## destroy the cluster
+	@$(with-stack)
 	pulumi destroy --stack "$$STACK" $(yes)
 	rm -f "$$KUBECONFIG"
 
-shell: $(tools) ## a shell for pulumi and kubectl; CMD='…' runs one command in it
-	@. install/env.sh
-	pulumi stack select --create "$$STACK" >/dev/null
+shell: settings $(tools) ## a shell for pulumi and kubectl; CMD='…' runs one command in it
+	@$(with-stack)
 	export PULUMI_STACK=$$STACK
 	install/kubeconfig 2>/dev/null || true
 	unset MAKEFLAGS MAKELEVEL
-	$(if $(CMD),eval "$$CMD",bash --rcfile <(echo '[ ! -r ~/.bashrc ] || . ~/.bashrc; . install/env.sh; PS1="($$STACK) $$PS1"') -i || true)
+	$(if $(CMD),eval "$$CMD",bash --rcfile install/shell.sh -i || true)
 
-smoke: $(tools) kubectl ## try the cluster: nodes, encryption, pods, services, DNS, logs, exec and so on
+smoke: settings $(tools) kubectl ## try the cluster: nodes, encryption, pods, services, DNS, logs, exec and so on
 	@. install/env.sh
 	install/kubeconfig
 	exec node --import tsx operations/smoke/run-smoke.ts "$$STACK"
 
-logs: $(tools) kubectl ## bundle the machines' journals, units and the cluster's events for a report of a bug
+logs: settings $(tools) kubectl ## bundle the machines' journals, units and the cluster's events for a report of a bug
 	@. install/env.sh
 	# Without a kubeconfig there is still what the machines say.
 	install/kubeconfig || true
@@ -75,17 +77,17 @@ $(things):
 
 test: install ## lint and all tests, the live ones on this computer included
 	@install/debian-packages iptables openssl shellcheck
-	install/node-packages . offline/plugins
+	install/node-packages . offline
 	node --import tsx test/run.ts all
 
 test-fast: ## lint and all tests but the live ones
-	@install/debian-packages shellcheck
-	install/node-packages . offline/plugins
+	@install/debian-packages openssl shellcheck
+	install/node-packages . offline
 	node --import tsx test/run.ts fast
 
 lint: ## formatting, types and shell scripts
 	@install/debian-packages shellcheck
-	install/node-packages . offline/plugins
+	install/node-packages . offline
 	node --import tsx test/run.ts lint
 
 bench: install ## measure the cluster against its bars

@@ -1,12 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Host } from "../node/host.ts";
-import { apiLoadBalancerService } from "../services/api-load-balancer.ts";
+import { apiLoadBalancer } from "../services/api-load-balancer.ts";
+import type { ClusterFacts } from "../services/cluster-facts.ts";
+import { Placement } from "./placement.ts";
 
 export interface ApiLoadBalancerArgs {
-  readonly node: Host;
-  /** The controllers whose API servers it spreads connections over. */
-  readonly backends: readonly { readonly name: string; readonly address: string }[];
-  /** The API servers, as they are after a change: it never spreads connections over those alone that are just restarted. */
+  readonly facts: ClusterFacts;
+  readonly host: Host;
+  /** The API servers, as they are after a change: connections are never spread over those alone that have just been restarted. */
   readonly dependsOn: readonly pulumi.Resource[];
 }
 
@@ -17,12 +18,8 @@ export class ApiLoadBalancer extends pulumi.ComponentResource {
 
   constructor(name: string, args: ApiLoadBalancerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kthw:index:ApiLoadBalancer", name, {}, opts);
-    this.ready = [
-      args.node.service(apiLoadBalancerService(args.backends), {
-        parent: this,
-        dependsOn: [args.node.ready, ...args.dependsOn],
-      }),
-    ];
+    const { facts, host, dependsOn } = args;
+    this.ready = [new Placement(this).service(host, apiLoadBalancer(facts), { dependsOn })];
     this.registerOutputs({});
   }
 }

@@ -11,17 +11,12 @@ export interface Certificate {
   readonly keyPem: pulumi.Output<string>;
 }
 
-/** `ca.crt` holds the authority's own certificate, `ca-bundle.crt` also those above it. */
-export type TrustFile = "ca.crt" | "ca-bundle.crt";
-
 /** What signs certificates, and what those who trust it are given. */
 export interface Issuer {
   /** Its own certificate, PEM: whoever has one that is signed by it is a client. */
   readonly certPem: pulumi.Output<string>;
   /** The certificates by which servers are recognized, PEM, one after another: its own, and those above it up to the root. */
   readonly trustPem: pulumi.Output<string>;
-  /** File name of `trustPem` on machines: that of `certPem`, unless there is more to trust. */
-  readonly trustFile: TrustFile;
   issue(request: CertificateRequest, opts: { readonly parent: pulumi.Resource }): Certificate;
 }
 
@@ -50,7 +45,6 @@ export interface CertificateAuthorityArgs extends Validity {
 export class CertificateAuthority extends pulumi.ComponentResource implements Issuer {
   readonly certPem: pulumi.Output<string>;
   readonly trustPem: pulumi.Output<string>;
-  readonly trustFile: TrustFile;
   /** The signing key, PEM, a secret: for the controller manager, which signs kubelets' requests. */
   readonly keyPem: pulumi.Output<string>;
   /** SHA-256 of its public key, in the form of kubeadm's `--discovery-token-ca-cert-hash`. */
@@ -76,7 +70,6 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
     this.certPem = pulumi.output(certPem);
     this.keyPem = keyPem;
     this.trustPem = derive([this.certPem], (pem) => [pem, ...above].join(""));
-    this.trustFile = above.length === 0 ? "ca.crt" : "ca-bundle.crt";
     this.certHashes = derive([this.certPem], (pem) => [publicKeyHash(pem)]);
     this.#chainPem = external
       ? [external.certificatePem, ...above].filter((pem) => !isSelfSigned(pem)).join("")
@@ -139,11 +132,6 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
         : derive([certificate.certPem], (pem) => pem + this.#chainPem);
     return { certPem, keyPem: key };
   }
-}
-
-/** The file `ca-bundle.crt` of a folder that has a `ca.crt`, where there is more to trust. */
-export function trustBundle(folder: string, { trustFile, trustPem }: Issuer) {
-  return trustFile === "ca.crt" ? [] : [{ path: `${folder}/${trustFile}`, text: trustPem }];
 }
 
 function isSelfSigned(pem: string): boolean {

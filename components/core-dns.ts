@@ -6,13 +6,11 @@ import { ClusterRole } from "@pulumi/kubernetes/rbac/v1/clusterRole.js";
 import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1/clusterRoleBinding.js";
 import * as pulumi from "@pulumi/pulumi";
 import { formerly } from "../node/former-type.ts";
+import type { ClusterFacts } from "../services/cluster-facts.ts";
 import { corefile, dnsPodSpec } from "../services/core-dns.ts";
 
 export interface CoreDNSArgs {
-  readonly image: string;
-  readonly clusterDomain: string;
-  /** The Service's address, known to every kubelet. */
-  readonly address: string;
+  readonly facts: ClusterFacts;
   /** Who resolves names outside the cluster; nobody when empty. */
   readonly forwarders: readonly string[];
   readonly provider: pulumi.ProviderResource;
@@ -27,6 +25,7 @@ export class CoreDNS extends pulumi.ComponentResource {
 
   constructor(name: string, args: CoreDNSArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kthw:index:CoreDNS", name, {}, formerly("CoreDns", opts));
+    const { facts } = args;
     const options = { parent: this, provider: args.provider, deletedWith: args.provider };
     const namespace = "kube-system";
     const labels = { "k8s-app": "kube-dns" };
@@ -72,7 +71,7 @@ export class CoreDNS extends pulumi.ComponentResource {
       "coredns",
       {
         metadata: { name: "coredns", namespace },
-        data: { Corefile: corefile(args.clusterDomain, args.forwarders) },
+        data: { Corefile: corefile(facts.clusterDomain, args.forwarders) },
       },
       options,
     );
@@ -84,7 +83,7 @@ export class CoreDNS extends pulumi.ComponentResource {
           replicas: 2,
           strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1 } },
           selector: { matchLabels: labels },
-          template: { metadata: { labels }, spec: dnsPodSpec(args.image, labels) },
+          template: { metadata: { labels }, spec: dnsPodSpec(facts.images.coredns, labels) },
         },
       },
       { ...options, dependsOn: [...args.dependsOn, account, binding, config] },
@@ -99,7 +98,7 @@ export class CoreDNS extends pulumi.ComponentResource {
         },
         spec: {
           selector: labels,
-          clusterIP: args.address,
+          clusterIP: facts.dnsAddress,
           ports: [
             { name: "dns", port: 53, protocol: "UDP" },
             { name: "dns-tcp", port: 53, protocol: "TCP" },

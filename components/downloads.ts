@@ -1,14 +1,13 @@
 import type { Download } from "../node/downloads.ts";
+import type { Service } from "../services/service.ts";
 import {
   type Architecture,
   type Artifact,
-  type ArtifactName,
   artifacts,
-  guestImages,
+  folder,
   type Image,
   images,
   type KubernetesVersion,
-  kubernetesVersions,
 } from "./versions.ts";
 
 /** Where machines download from: a mirror with checksums of its own, or upstream. */
@@ -19,90 +18,42 @@ export interface ArtifactSource {
   readonly sums: ReadonlyMap<string, string>;
 }
 
-/** What a machine is used for. */
-export type Role = "loadBalancer" | "controller" | "worker";
-
-const nodeBinaries: readonly ArtifactName[] = [
-  "containerd",
-  "runc",
-  "cni-plugins",
-  "crictl",
-  "kubelet",
-  "kube-proxy",
-  "kubectl",
-];
-const binariesOf: Readonly<Record<Role, readonly ArtifactName[]>> = {
-  loadBalancer: [],
-  controller: [
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    ...nodeBinaries,
-  ],
-  worker: nodeBinaries,
-};
-const operatorCommands: readonly ArtifactName[] = ["kubectl", "crictl", "kubeadm"];
-
-/** The folder of an artifact's binaries on a machine. */
-function folder({ name, version }: { readonly name: string; readonly version: string }): string {
-  return `/opt/kthw/${name}/${version}`;
-}
-
-/** Paths and images that units and pods name, for one version of Kubernetes. */
-export function versionsOf(version: KubernetesVersion) {
-  const versions = kubernetesVersions[version];
-  const { coredns, pause } = images(version, "amd64");
-  const { kubeProxy } = guestImages(version, "amd64");
-  return {
-    folders: {
-      kubernetes: folder({ name: "kubernetes", version }),
-      etcd: folder({ name: "etcd", version: versions.etcd }),
-      containerd: folder({ name: "containerd", version: versions.containerd }),
-      runc: folder({ name: "runc", version: versions.runc }),
-      cniPlugins: folder({ name: "cni-plugins", version: versions.cniPlugins }),
-      crictl: folder({ name: "crictl", version: versions.crictl }),
-    },
-    images: { coredns: coredns.name, kubeProxy: kubeProxy.name, pause: pause.name },
-  };
-}
-
 /** Files of a mirror that a cluster needs. */
 export function mirrorFiles(version: KubernetesVersion, architecture: Architecture): string[] {
-  const all = artifacts(version, architecture);
-  const used = new Set([...Object.values(binariesOf).flat(), "kubeadm" as const]);
-  return [
-    ...[...used].map((name) => all[name].file),
-    ...Object.values(images(version, architecture)).map((image) => image.file),
-  ];
+  return [artifacts(version, architecture), images(version, architecture)].flatMap((table) =>
+    Object.values(table).map(({ file }) => file),
+  );
 }
 
-/** What a machine of a role downloads; images come from their registry unless a mirror holds them. */
+/** What a machine with these services downloads; images come from their registry unless a mirror holds them. */
 export function downloadsFor(
-  role: Role,
+  services: readonly Pick<Service, "binaries" | "commands">[],
   settings: { readonly kubernetesVersion: KubernetesVersion; readonly architecture: Architecture },
   source: ArtifactSource,
-  /** Whether kubeadm runs on it. */
-  kubeadm: boolean,
 ): Download[] {
   const all = artifacts(settings.kubernetesVersion, settings.architecture);
-  if (binariesOf[role].length === 0) return [];
-  const names = kubeadm ? [...binariesOf[role], "kubeadm" as const] : binariesOf[role];
+  const names = new Set(services.flatMap(({ binaries = [] }) => binaries));
+  if (names.size === 0) return [];
+  const fetched = [...names].map((name) => all[name]);
   return [
-    ...names.map((name) => binaries(all[name], source)),
+    ...fetched.map((artifact) => binaries(artifact, source)),
     ...Object.values(images(settings.kubernetesVersion, settings.architecture)).flatMap((one) =>
       image(one, source),
     ),
-    ...names
-      .filter((name) => operatorCommands.includes(name))
+    ...services
+      .flatMap(({ commands = [] }) => commands)
       .map(
-        (name): Download => ({
+        (command): Download => ({
           kind: "link",
-          path: `/usr/local/bin/${name}`,
-          target: `${folder(all[name])}/${name}`,
+          path: `/usr/local/bin/${command}`,
+          target: `${folder(fetched.find((artifact) => contains(artifact, command))!)}/${command}`,
         }),
       ),
   ];
+}
+
+function contains({ members, binary }: Artifact, command: string): boolean {
+  return binary === command || Object.values(members ?? {}).includes(command);
 }
 
 function binaries(artifact: Artifact, source: ArtifactSource): Download {

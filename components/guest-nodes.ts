@@ -5,28 +5,23 @@ import { ServiceAccount } from "@pulumi/kubernetes/core/v1/serviceAccount.js";
 import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1/clusterRoleBinding.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { Host } from "../node/host.ts";
+import type { MachineTraits } from "../node/machine.ts";
+import type { ClusterFacts } from "../services/cluster-facts.ts";
 import {
   guestKubeProxyFiles,
   guestKubeProxyPodSpec,
   guestNetworkFiles,
   guestNetworkPodSpec,
-  guestRoutesService,
+  guestRoutes,
 } from "../services/guest-nodes.ts";
-import type { KubeProxyMode } from "../services/kube-proxy.ts";
+import { Placement } from "./placement.ts";
 
 export interface GuestNodesArgs {
-  /** The machines of the settings. */
-  readonly nodes: readonly Host[];
-  readonly clusterName: string;
-  /** The API's address as machines reach it. */
-  readonly server: string;
-  readonly podCidr: string;
-  readonly kubeProxyMode: KubeProxyMode;
-  /** Folder of Kubernetes' binaries on the machines. */
-  readonly binaries: string;
-  readonly images: { readonly kubeProxy: string; readonly pause: string };
+  readonly facts: ClusterFacts;
+  /** The machines of the settings that run pods. */
+  readonly hosts: readonly Host[];
   /** Of the machines that join. */
-  readonly traits: { readonly container: boolean };
+  readonly traits: MachineTraits;
   readonly provider: pulumi.ProviderResource;
   /** The gates after which the machines of the settings are nodes. */
   readonly dependsOn: readonly pulumi.Resource[];
@@ -39,6 +34,8 @@ export class GuestNodes extends pulumi.ComponentResource {
 
   constructor(name: string, args: GuestNodesArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kthw:index:GuestNodes", name, {}, opts);
+    const { facts } = args;
+    const placement = new Placement(this);
     const options = { parent: this, provider: args.provider, deletedWith: args.provider };
     const namespace = "kube-system";
     const account = new ServiceAccount(
@@ -79,25 +76,12 @@ export class GuestNodes extends pulumi.ComponentResource {
     this.ready = [
       daemonSet(
         "kube-proxy",
-        guestKubeProxyPodSpec({ image: args.images.kubeProxy }),
-        guestKubeProxyFiles({
-          cluster: args.clusterName,
-          server: args.server,
-          podCidr: args.podCidr,
-          mode: args.kubeProxyMode,
-          container: args.traits.container,
-        }),
+        guestKubeProxyPodSpec(facts),
+        guestKubeProxyFiles(facts, args.traits),
       ),
-      daemonSet(
-        "pod-network",
-        guestNetworkPodSpec({ image: args.images.pause, podCidr: args.podCidr }),
-        guestNetworkFiles(),
-      ),
-      ...args.nodes.map((node) =>
-        node.service(guestRoutesService({ binaries: args.binaries }), {
-          parent: this,
-          dependsOn: args.dependsOn,
-        }),
+      daemonSet("pod-network", guestNetworkPodSpec(facts), guestNetworkFiles()),
+      ...args.hosts.map((host) =>
+        placement.service(host, guestRoutes(facts), { dependsOn: args.dependsOn, waits: true }),
       ),
     ];
     this.registerOutputs({});

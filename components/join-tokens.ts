@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { derive } from "../node/derive.ts";
 import { once } from "../node/gate.ts";
+import type { ClusterFacts } from "../services/cluster-facts.ts";
 import { failingChecks } from "../services/kubeadm.ts";
 import { bootstrapToken } from "./bootstrap-token.ts";
 
@@ -12,8 +13,7 @@ export interface JoinTokensArgs {
     /** The token itself, a secret. @default made of random letters */
     readonly token?: string | undefined;
   }[];
-  /** The API's address as the machines reach it. */
-  readonly server: string;
+  readonly facts: ClusterFacts;
   readonly caCertHashes: pulumi.Input<string[]>;
   /** Of the machines that join. */
   readonly traits: { readonly container: boolean };
@@ -39,7 +39,7 @@ export class JoinTokens extends pulumi.ComponentResource {
         );
         const command = derive([value, args.caCertHashes, expires], (value, hashes, expires) =>
           [
-            `kubeadm join ${new URL(args.server).host} --token ${value}`,
+            `kubeadm join ${new URL(args.facts.server).host} --token ${value}`,
             ...hashes.map((hash) => `--discovery-token-ca-cert-hash ${hash}`),
             ...(ignored === "" ? [] : [`--ignore-preflight-errors=${ignored}`]),
             `# until ${expires}`,

@@ -5,29 +5,19 @@ import { Role } from "@pulumi/kubernetes/rbac/v1/role.js";
 import { RoleBinding } from "@pulumi/kubernetes/rbac/v1/roleBinding.js";
 import * as pulumi from "@pulumi/pulumi";
 import { derive } from "../node/derive.ts";
+import type { MachineTraits } from "../node/machine.ts";
+import type { ClusterFacts } from "../services/cluster-facts.ts";
 import { clusterConfiguration, clusterInfo } from "../services/kubeadm.ts";
 import { kubeletConfigurationForAll } from "../services/kubelet.ts";
 import { bootstrappers } from "./bootstrap-token.ts";
 
 export interface NodeBootstrapArgs {
   readonly provider: pulumi.ProviderResource;
-  /** What `kubeadm join` is told about the cluster; undefined where nobody runs it. */
-  readonly published:
-    | {
-        readonly clusterName: string;
-        readonly clusterDomain: string;
-        readonly kubernetesVersion: string;
-        /** The API's address as the machines reach it. */
-        readonly server: string;
-        readonly serviceCidr: string;
-        readonly podCidr: string;
-        readonly dnsAddress: string;
-        /** Of the machines that join. */
-        readonly traits: { readonly cgroupVersion: 1 | 2; readonly container: boolean };
-        /** The authority's certificate, PEM; kubeadm makes of it the authority of the kubelets' clients, too. */
-        readonly certPem: pulumi.Input<string>;
-      }
-    | undefined;
+  readonly facts: ClusterFacts;
+  /** Of the machines that join by kubeadm. */
+  readonly traits: MachineTraits;
+  /** The authority's certificate, PEM; kubeadm makes of it the authority of the kubelets' clients, too. */
+  readonly certPem: pulumi.Input<string>;
 }
 
 const group = (name: string) => ({
@@ -69,8 +59,8 @@ export class NodeBootstrap extends pulumi.ComponentResource {
       bind("kubeadm:node-autoapprove-bootstrap", `${requests}:nodeclient`, tokenHolders),
       bind("kubeadm:node-autoapprove-certificate-rotation", `${requests}:selfnodeclient`, nodes),
     ];
-    const { published } = args;
-    if (published) {
+    const { facts } = args;
+    if (facts.publishesClusterInfo) {
       const text = (namespace: string, name: string, data: Record<string, pulumi.Input<string>>) =>
         new ConfigMap(name, { metadata: { name, namespace }, data }, options);
       const readers = (
@@ -112,9 +102,7 @@ export class NodeBootstrap extends pulumi.ComponentResource {
       this.ready = [
         ...this.ready,
         text("kube-public", "cluster-info", {
-          kubeconfig: derive([published.certPem], (ca) =>
-            clusterInfo({ server: published.server, ca }),
-          ),
+          kubeconfig: derive([args.certPem], (ca) => clusterInfo({ server: facts.server, ca })),
         }),
         ...readers(
           "kube-public",
@@ -123,13 +111,10 @@ export class NodeBootstrap extends pulumi.ComponentResource {
           [{ ...group("system:anonymous"), kind: "User" }],
         ),
         text("kube-system", "kubeadm-config", {
-          ClusterConfiguration: clusterConfiguration({
-            ...published,
-            endpoint: new URL(published.server).host,
-          }),
+          ClusterConfiguration: clusterConfiguration(facts),
         }),
         text("kube-system", "kubelet-config", {
-          kubelet: kubeletConfigurationForAll({ ...published, ...published.traits }),
+          kubelet: kubeletConfigurationForAll(facts, args.traits),
         }),
         ...readers(
           "kube-system",

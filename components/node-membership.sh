@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Lets Nodes leave the cluster that were in it at the last run and are not listed any more: each is cordoned, drained and deleted,
-# before anything else of them changes. Runs on the operator's computer and asks the API.
+# Removes the Nodes from the cluster that were listed at the last run and no longer are: each is cordoned, drained and deleted.
+# Runs on the operator's computer.
 # Environment: NODES (names); DRAIN_TIMEOUT (seconds that a drain may take); PULUMI_COMMAND_STDOUT (the names at the last run).
 # Standard input: a kubeconfig. Standard output: the names.
 set -euo pipefail
@@ -13,18 +13,18 @@ fail() {
 credentials=$(mktemp)
 cordoned=()
 drainer=
-# Whatever was not finished is as it was: with the former settings, nothing runs again.
-give_back() {
+# Nodes that were not deleted take Pods again: with the former settings, this script would not run again.
+restore() {
   [[ -z $drainer ]] || kill "$drainer" 2>/dev/null || true
   ((${#cordoned[@]} == 0)) || kube uncordon "${cordoned[@]}" >&2 || true
   rm -f "$credentials"
 }
-trap give_back EXIT
+trap restore EXIT
 trap 'exit 130' INT TERM
 cat >"$credentials"
 
-# Pulumi ends the shell that has started this, and nothing else, where it is interrupted.
-go_on() {
+# At an interruption, Pulumi kills only the parent of this script.
+check_interrupted() {
   kill -0 "$PPID" 2>/dev/null || fail "interrupted"
 }
 
@@ -35,14 +35,14 @@ kube() {
   kubectl --kubeconfig="$credentials" --request-timeout=10s "$@"
 }
 
-# Whether the machine is dead, as the cluster sees it: its kubelet has not reported for a while.
+# Whether the kubelet has stopped reporting, so that Kubernetes takes the Node for dead.
 dead() { # NODE
   [[ $(kube get node "$1" --output='jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null) == Unknown ]]
 }
 
-drain() { # NODE; 2 if the machine is dead
+drain() { # NODE; status 2: the Node is dead
   local status=0
-  go_on
+  check_interrupted
   ! dead "$1" || return 2
   kubectl --kubeconfig="$credentials" drain "$1" --ignore-daemonsets --delete-emptydir-data --force \
     --timeout="${DRAIN_TIMEOUT}s" </dev/null >&2 &
@@ -55,7 +55,7 @@ drain() { # NODE; 2 if the machine is dead
       return 2
     fi
     for _ in {1..10}; do
-      go_on
+      check_interrupted
       ! kill -0 "$drainer" 2>/dev/null || sleep 0.2
     done
   done
@@ -64,20 +64,20 @@ drain() { # NODE; 2 if the machine is dead
   return "$status"
 }
 
-forget() { # NODE: it has left, and cannot be given back
+forget() { # NODE; a deleted Node is not to be uncordoned
   local node kept=()
   for node in "${cordoned[@]}"; do [[ $node == "$1" ]] || kept+=("$node"); done
   cordoned=("${kept[@]}")
 }
 
-empty() { # NODE
+drain_or_give_up() { # NODE
   local status=0
   echo "$1 leaves: draining" >&2
   drain "$1" || status=$?
   case $status in
     0) ;;
     2)
-      # Nobody reports that its pods have ended, so they would stay for minutes.
+      # No kubelet reports that the Pods have ended, so that they would stay for minutes.
       echo "$1 is dead: its pods are given up" >&2
       kube delete pods --all-namespaces --field-selector="spec.nodeName=$1" --force --grace-period=0 >&2
       ;;
@@ -95,7 +95,7 @@ for node in ${PULUMI_COMMAND_STDOUT-}; do
   [[ " $NODES " == *" $node "* ]] || leaving+=("$node")
 done
 if ((${#leaving[@]})); then
-  # An update that was interrupted early may find no API yet.
+  # After an update that was interrupted early, the API may take a while to answer.
   give_up=$((SECONDS + 60))
   until said=$(kube get --raw /readyz 2>&1); do
     ((SECONDS < give_up)) || fail "the API does not answer, so that ${leaving[*]} cannot be drained: $said"
@@ -104,7 +104,7 @@ if ((${#leaving[@]})); then
   for node in "${leaving[@]}"; do
     found=$(kube get node "$node" --ignore-not-found --output='jsonpath={.metadata.name} {.spec.unschedulable}')
     case $found in
-      '') ;; # somebody has deleted it
+      '') ;; # deleted by somebody else
       *true) present+=("$node") ;;
       *)
         present+=("$node") cordoned+=("$node")
@@ -112,10 +112,10 @@ if ((${#leaving[@]})); then
         ;;
     esac
   done
-  # As long as none is deleted, all can be given back.
-  for node in "${present[@]}"; do empty "$node"; done
+  # Every Node is drained before the first is deleted, so that all can be uncordoned.
+  for node in "${present[@]}"; do drain_or_give_up "$node"; done
   for node in "${present[@]}"; do
-    go_on
+    check_interrupted
     kube delete node "$node" --wait=false >&2
     forget "$node"
   done

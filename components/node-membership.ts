@@ -2,29 +2,29 @@ import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
 export interface NodeMembershipArgs {
-  /** Names of the machines that are Nodes of the cluster. */
+  /** Names of the hosts that are Nodes of the cluster. */
   readonly nodes: readonly string[];
-  /** How long pods may take to leave a Node, in seconds. */
+  /** How long the Pods of a Node may take to end, in seconds. */
   readonly drainTimeoutSeconds: number;
-  /** The operator's kubeconfig, a secret: it need not answer as long as no Node leaves. */
+  /** The operator's kubeconfig, a secret; the API is asked only if a Node leaves. */
   readonly kubeconfig: pulumi.Input<string>;
-  /** What must be in order before a Node leaves. */
+  /** Resources that must be ready before a Node leaves. */
   readonly dependsOn: readonly pulumi.Resource[];
 }
 
-/** Which machines are Nodes: one that is listed no longer is cordoned, drained and deleted, before anything of it changes. */
+/** The list of Nodes: a Node that is no longer listed is cordoned, drained and deleted before its host changes. */
 export class NodeMembership extends pulumi.ComponentResource {
-  /** The gate after which the Nodes that leave are gone, so that their machines and the ways to them may go. */
+  /** The gate after which the Nodes that leave are deleted, so that their machines and routes may be removed. */
   readonly ready: readonly pulumi.Resource[];
 
   constructor(name: string, args: NodeMembershipArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kthw:index:NodeMembership", name, {}, opts);
-    // The path is relative to the project's folder, where Pulumi runs commands: a clone may be moved without a difference.
-    // With more to do the shell stays, and its end tells the script that it was interrupted.
+    // Pulumi runs commands in the project's folder; a relative path stays the same when the clone is moved.
+    // `|| exit` keeps the shell as the script's parent: Pulumi ends that shell at an interruption, which the script notices.
     const script = "components/node-membership.sh || exit";
     this.ready = [
       new local.Command(
-        // No machine's name holds a colon.
+        // No host has a colon in its name.
         `${name}:nodes`,
         {
           create: script,

@@ -6,6 +6,9 @@
 /** The three authorities, by the names of their certificates. */
 export type Authority = "kubernetes-ca" | "etcd-ca" | "kubernetes-front-proxy-ca";
 
+/** File names on machines: `ca.crt` holds the authority's own certificate, `ca-bundle.crt` also its issuers'. */
+export type TrustFile = "ca.crt" | "ca-bundle.crt";
+
 /** What a certificate says and who signs it. */
 export interface CertificateRequest {
   /** Names its resources: unique within the authority. */

@@ -201,3 +201,32 @@ function image(repository: string, tag: string, architecture: Architecture): Ima
     file: `images/${product}-${tag}-${architecture}.tar`,
   };
 }
+
+/** The folder of an artifact's binaries on a machine. */
+export function folder({
+  name,
+  version,
+}: {
+  readonly name: string;
+  readonly version: string;
+}): string {
+  return `/opt/kthw/${name}/${version}`;
+}
+
+/** Paths and images that units and pods name, for one version of Kubernetes. */
+export function versionsOf(version: KubernetesVersion) {
+  const versions = kubernetesVersions[version];
+  const { coredns, pause } = images(version, "amd64");
+  const { kubeProxy } = guestImages(version, "amd64");
+  return {
+    folders: {
+      kubernetes: folder({ name: "kubernetes", version }),
+      etcd: folder({ name: "etcd", version: versions.etcd }),
+      containerd: folder({ name: "containerd", version: versions.containerd }),
+      runc: folder({ name: "runc", version: versions.runc }),
+      cniPlugins: folder({ name: "cni-plugins", version: versions.cniPlugins }),
+      crictl: folder({ name: "crictl", version: versions.crictl }),
+    },
+    images: { coredns: coredns.name, kubeProxy: kubeProxy.name, pause: pause.name },
+  };
+}

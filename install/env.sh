@@ -26,6 +26,8 @@ export PULUMI_BACKEND_URL=${PULUMI_BACKEND_URL:-file://$KTHW_ROOT/.state}
 export PULUMI_HOME=$KTHW_CACHE/pulumi-home
 export PULUMI_SKIP_UPDATE_CHECK=true
 export PULUMI_IGNORE_AMBIENT_PLUGINS=true
+# The salt of a stack's secrets stands in its state; install/settings takes it out of the stack's settings.
+export PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER=true
 # Where plugins cannot be downloaded, a missing one is an error at once instead of a long attempt.
 [ ! -e "$PULUMI_HOME/stand-ins" ] || export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true
 # An empty passphrase in the environment would beat the file.

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# What the scripts of this folder share: the environment, messages, locks, and a sign of life from whatever takes long.
+# What the scripts of this folder share: the environment, messages, locks, and signs of life from long commands.
 set -euo pipefail
 # shellcheck source=install/env.sh
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$KTHW_ROOT"
 
-# Says what is done; on stderr, so that the output of what comes after stays clean.
+# Tells the user; on stderr, so that the output of later commands stays clean.
 say() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2
 }
@@ -22,7 +22,7 @@ mkdir -p "$KTHW_CACHE" && mkdir -p -m 700 .state
 exclusively() {
   exec 9>"$KTHW_CACHE/.${0##*/}.lock"
   flock --nonblock 9 || {
-    say "another one is at it; waiting"
+    say "another run is at it; waiting"
     flock 9
   }
 }
@@ -61,12 +61,18 @@ reachable() {
 # The files with secrets that only the project's passphrase opens.
 sealed() {
   find .state/.pulumi/stacks -name '*.json' 2>/dev/null || true
-  grep --files-with-matches '^encryptionsalt:' Pulumi.*.yaml 2>/dev/null || true
+  local file
+  for file in Pulumi.*.yaml; do
+    ! holds_secrets "$file" || echo "$file"
+  done
+}
+
+# Whether a file of settings has secrets in it, as `pulumi config set --secret` writes them.
+holds_secrets() {
+  grep --quiet --no-messages --word-regexp 'secure:' "$1"
 }
 
 # Whether the stack's machines are made on this computer, not elsewhere or by somebody else.
 makes_machines() {
-  local file=Pulumi.${STACK:-local}.yaml
-  [ -e "$file" ] || file=stacks/$file
-  ! grep --quiet --no-messages --extended-regexp '^ +kthw:platform: *"?hosts"? *(#.*)?$' "$file"
+  ! grep --quiet --no-messages --extended-regexp '^ +kthw:platform: *"?hosts"? *(#.*)?$' "Pulumi.${STACK:-local}.yaml"
 }

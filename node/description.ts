@@ -1,3 +1,5 @@
+import { framed, unframed } from "./frame.ts";
+
 /** A file on a machine. */
 export interface File {
   readonly path: string;
@@ -6,11 +8,11 @@ export interface File {
   readonly mode?: string;
   /** User and group. @default "root:root" */
   readonly owner?: string;
-  /** What reads it reads it anew each time, so that a change restarts nothing. */
+  /** Its readers read it anew each time, so that a change restarts nothing. */
   readonly live?: boolean;
 }
 
-/** A folder on a machine, whose content is nobody's business here. */
+/** A folder on a machine, whose content is not described. */
 export interface Directory {
   readonly path: string;
   readonly mode: string;
@@ -18,8 +20,19 @@ export interface Directory {
   readonly owner: string;
 }
 
+/** What must be on a machine before the files are placed, and is made where it is missing. */
+export interface Prerequisites {
+  /** Debian packages. */
+  readonly packages?: readonly string[];
+  /** Units that come with the packages and are not wanted: masked, unless they were there before. */
+  readonly masks?: readonly string[];
+  /** System users, each with a group of its name. */
+  readonly users?: readonly string[];
+  readonly directories?: readonly Directory[];
+}
+
 /** Files of a service, and how the service that uses them is run. */
-export interface Service {
+export interface Service extends Prerequisites {
   readonly name: string;
   readonly files: readonly File[];
   /** The systemd unit, one of `files`, that is enabled and started. */
@@ -34,71 +47,132 @@ export interface Service {
   readonly timeoutSeconds?: number;
   /** Shell commands that succeed on a machine that can run it, and else say why not; they are asked before anything is placed. */
   readonly requires?: readonly string[];
-  /** Debian packages that it needs. */
-  readonly packages?: readonly string[];
-  /** Units that come with them and are not wanted: masked, unless they were there before. */
-  readonly masks?: readonly string[];
   /** Shell commands that are run when it is removed, once its unit has stopped. */
   readonly teardown?: readonly string[];
   /** Files and folders that it makes itself when it runs, and that nobody needs once it is removed. */
   readonly data?: readonly string[];
-  /** System users that it needs. */
-  readonly users?: readonly string[];
-  readonly directories?: readonly Directory[];
 }
 
 /** Keys, certificates and other secrets that change at the same instant. */
-export interface Bundle {
+export interface Bundle extends Pick<Prerequisites, "users" | "directories"> {
   readonly name: string;
   readonly files: readonly File[];
-  /** System users that own some of them. */
-  readonly users?: readonly string[];
-  readonly directories?: readonly Directory[];
   /** Files and folders that go with it, whoever has made them. */
   readonly data?: readonly string[];
 }
 
-/** What `kthw-node apply` reads to put a service on a machine: the format is described at the top of node.sh. */
+/** What a description says: with every list, be it empty, and every file whole. */
+export type Description =
+  | ({ readonly kind: "service" } & Described<Service>)
+  | ({ readonly kind: "bundle" } & Described<Bundle>);
+
+type Described<T extends Service | Bundle> = Omit<T, "files" | keyof Lists<T>> &
+  Omit<Lists<T>, "files"> & { readonly files: readonly Required<File>[] };
+
+type Lists<T> = {
+  [K in keyof T as NonNullable<T[K]> extends readonly unknown[] ? K : never]-?: NonNullable<T[K]>;
+};
+
+/** How a field is written in header lines: the word that they begin with, and the rest of each. */
+interface Field<T> {
+  readonly word: string;
+  write(value: T): readonly string[];
+  read(rests: readonly string[]): T | undefined;
+}
+
+type Fields<T> = { readonly [K in keyof T]-?: Field<NonNullable<T[K]>> };
+
+const prerequisiteFields: Fields<Prerequisites> = {
+  packages: list("package"),
+  masks: list("mask"),
+  users: list("user"),
+  directories: {
+    word: "directory",
+    write: (all) => all.map(({ path, mode, owner }) => `${path} ${mode} ${owner}`),
+    read: (rests) =>
+      rests.map((rest) => {
+        const [path = "", mode = "", owner = ""] = rest.split(" ");
+        return { path, mode, owner };
+      }),
+  },
+};
+
+/** In the order in which they are written, as in `bundleFields`. */
+const serviceFields: Fields<Omit<Service, "name" | "files">> = {
+  requires: list("requires"),
+  ...prerequisiteFields,
+  unit: one("unit"),
+  reads: list("reads"),
+  health: one("health"),
+  reload: one("reload"),
+  timeoutSeconds: {
+    word: "timeout",
+    write: (seconds) => [`${seconds}`],
+    read: ([seconds]) => (seconds === undefined ? undefined : Number(seconds)),
+  },
+  teardown: list("teardown"),
+  data: list("data"),
+};
+
+const bundleFields: Fields<Omit<Bundle, "name" | "files">> = {
+  users: prerequisiteFields.users,
+  directories: prerequisiteFields.directories,
+  data: list("data"),
+};
+
+/** What `kthw-node apply` reads to put a service on a machine: the format is described in agent/description.sh. */
 export function describeService(service: Service): string {
-  return describe("service", service, [
-    ...(service.requires ?? []).map((command) => `requires ${command}`),
-    ...(service.packages ?? []).map((name) => `package ${name}`),
-    ...(service.masks ?? []).map((unit) => `mask ${unit}`),
-    ...(service.users ?? []).map((name) => `user ${name}`),
-    ...(service.directories ?? []).map(describeDirectory),
-    `unit ${service.unit}`,
-    ...(service.reads ?? []).map((path) => `reads ${path}`),
-    ...(service.health === undefined ? [] : [`health ${service.health}`]),
-    ...(service.reload === undefined ? [] : [`reload ${service.reload}`]),
-    ...(service.timeoutSeconds === undefined ? [] : [`timeout ${service.timeoutSeconds}`]),
-    ...(service.teardown ?? []).map((command) => `teardown ${command}`),
-    ...(service.data ?? []).map((path) => `data ${path}`),
-  ]);
+  return describe("service", service, headers(serviceFields, service));
 }
 
 /** What `kthw-node apply` reads to put a bundle on a machine. */
 export function describeBundle(bundle: Bundle): string {
-  return describe("bundle", bundle, [
-    ...(bundle.users ?? []).map((name) => `user ${name}`),
-    ...(bundle.directories ?? []).map(describeDirectory),
-    ...(bundle.data ?? []).map((path) => `data ${path}`),
-  ]);
+  return describe("bundle", bundle, headers(bundleFields, bundle));
+}
+
+/** The header lines of what must be on a machine before the files. */
+export function describePrerequisites(prerequisites: Prerequisites): string[] {
+  return headers(prerequisiteFields, prerequisites);
+}
+
+/** Reads what `describeService` or `describeBundle` wrote, in this version of the format or an earlier one. */
+export function readDescription(description: string): Description {
+  const [first = "", ...lines] = unframed(description);
+  const [kind, name = ""] = first.split(" ");
+  if (kind === "service") return { kind, name, ...read(serviceFields, lines) } as Description;
+  if (kind === "bundle") return { kind, name, ...read(bundleFields, lines) } as Description;
+  throw new Error(`a description: its first line names no service or bundle, got ${first}`);
+}
+
+function list(word: string): Field<readonly string[]> {
+  return { word, write: (texts) => texts, read: (texts) => texts };
+}
+
+function one(word: string): Field<string> {
+  return { word, write: (text) => [text], read: ([text]) => text };
+}
+
+function headers<T>(fields: Fields<T>, values: T): string[] {
+  return entries(fields).flatMap(([name, { word, write }]) => {
+    const value = values[name];
+    return value === undefined ? [] : write(value).map((rest) => `${word} ${rest}`);
+  });
+}
+
+function entries<T>(fields: Fields<T>): [keyof T, Field<unknown>][] {
+  return Object.entries(fields) as [keyof T, Field<unknown>][];
 }
 
 function describe(
   kind: string,
-  { name, files }: { name: string; files: readonly File[] },
-  headers: string[],
+  { name, files }: { readonly name: string; readonly files: readonly File[] },
+  headers: readonly string[],
 ): string {
-  return [
-    `${kind} ${name}\n`,
-    ...headers.map((line) => `${line}\n`),
-    ...files.map(describeFile),
-  ].join("");
-}
-
-function describeDirectory({ path, mode, owner }: Directory): string {
-  return `directory ${path} ${mode} ${owner}`;
+  return framed(
+    [`${kind} ${name}\n`, ...headers.map((line) => `${line}\n`), ...files.map(describeFile)].join(
+      "",
+    ),
+  );
 }
 
 function describeFile({ path, text, mode = "0644", owner = "root:root", live }: File): string {
@@ -106,4 +180,27 @@ function describeFile({ path, text, mode = "0644", owner = "root:root", live }: 
     throw new Error(`${path}: its text must end in a newline`);
   const lines = text.split("\n").slice(0, -1);
   return `file ${path} ${mode} ${owner}${live ? " live" : ""}\n${lines.map((line) => (line === "" ? "\n" : `  ${line}\n`)).join("")}`;
+}
+
+function read<T>(fields: Fields<T>, lines: readonly string[]): object {
+  const all = entries(fields);
+  const rests = new Map(all.map(([, { word }]) => [word, [] as string[]]));
+  const files: (Required<File> & { text: string })[] = [];
+  for (const line of lines) {
+    const [word = "", ...rest] = line.split(" ");
+    if (line === "" || line.startsWith("  ")) {
+      files.at(-1)!.text += `${line.slice(2)}\n`;
+    } else if (word === "file") {
+      const [path = "", mode = "", owner = "", live] = rest;
+      files.push({ path, mode, owner, live: live === "live", text: "" });
+    } else {
+      const known = rests.get(word);
+      if (known === undefined) throw new Error(`a description: unknown header, got ${line}`);
+      known.push(rest.join(" "));
+    }
+  }
+  const values = all
+    .map(([name, { word, read }]) => [name, read(rests.get(word)!)] as const)
+    .filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(values), files };
 }

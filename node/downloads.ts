@@ -1,3 +1,5 @@
+import { framed, unframed } from "./frame.ts";
+
 /** A binary, an archive of binaries, or an image that a machine downloads and verifies. */
 export type Download =
   | {
@@ -26,7 +28,32 @@ export type Download =
 
 /** What `kthw-node fetch` reads. */
 export function describeDownloads(downloads: readonly Download[]): string {
-  return downloads.map(describeDownload).join("");
+  return framed(downloads.map(describeDownload).join(""));
+}
+
+/** Reads what `describeDownloads` wrote, in this version of the format or an earlier one. */
+export function readDownloads(description: string): Download[] {
+  const downloads: Download[] = [];
+  let members: Record<string, string> = {};
+  for (const line of unframed(description)) {
+    const [word, ...rest] = line.trimStart().split(" ") as [string, ...string[]];
+    if (line.startsWith("  ")) {
+      members[word] = rest[0]!;
+    } else if (word === "artifact") {
+      const [name, version, url, sum] = rest as [string, string, string, string];
+      members = {};
+      downloads.push({ kind: "binaries", name, version, url, sum, members });
+    } else if (word === "image") {
+      const [name, url, sum] = rest as [string, string, string];
+      downloads.push({ kind: "image", name, url, sum });
+    } else if (word === "link") {
+      const [path, target] = rest as [string, string];
+      downloads.push({ kind: "link", path, target });
+    } else {
+      throw new Error(`a list of downloads: unknown line, got ${line}`);
+    }
+  }
+  return downloads;
 }
 
 function describeDownload(download: Download): string {

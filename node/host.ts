@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { agentScript } from "./agent.ts";
 import { derive } from "./derive.ts";
 import {
   type Bundle,
@@ -12,9 +12,9 @@ import {
 } from "./description.ts";
 import { type Download, describeDownloads } from "./downloads.ts";
 import { formerly } from "./former-type.ts";
+import { gateLimitSeconds } from "./gate-limit.ts";
 import type { Machine } from "./machine.ts";
-
-const script = readFileSync(new URL("./node.sh", import.meta.url), "utf8");
+import { quoted } from "./shell.ts";
 
 export interface HostArgs {
   readonly machine: Machine;
@@ -27,17 +27,17 @@ export interface HostArgs {
 /** A file whose text is a secret or not known before it exists. */
 export type BundleFile = Omit<File, "text" | "live"> & { readonly text: pulumi.Input<string> };
 
-/** Options of what is put on a node. */
+/** Options of what is put on a host. */
 export interface PlaceOptions {
   readonly parent: pulumi.Resource;
-  /** What must have happened before. */
+  /** Resources that come first. */
   readonly dependsOn?: readonly pulumi.Resource[];
 }
 
-/** A machine with its binaries, ready to be given services: the one door through which machines are changed. */
+/** A machine with the agent and its binaries on it, ready to be given services: the one door through which machines are changed. */
 export class Host extends pulumi.ComponentResource {
   readonly machine: Machine;
-  /** The resource after which the machine can run what it was given. */
+  /** The resource after which the machine has all its binaries and images. */
   readonly ready: pulumi.Resource;
   /** Raised by the operator to put every service right again. */
   readonly reassert: number;
@@ -51,10 +51,10 @@ export class Host extends pulumi.ComponentResource {
       "node",
       {
         create: "install -D -m 0755 /dev/stdin /usr/local/bin/kthw-node",
-        update: this.#again("install -D -m 0755 /dev/stdin /usr/local/bin/kthw-node"),
+        update: this.#rerun("install -D -m 0755 /dev/stdin /usr/local/bin/kthw-node"),
         delete: "kthw-node uninstall",
-        stdin: script,
-        // What it keeps when it goes it says; before, it says nothing.
+        stdin: agentScript,
+        // An uninstall prints what it keeps; the other commands print nothing.
         ...(args.machine.resource === undefined && { logging: "stdout" }),
       },
       { parent: this, dependsOn: args.machine.ready },
@@ -66,16 +66,16 @@ export class Host extends pulumi.ComponentResource {
             "binaries",
             {
               create: "kthw-node fetch",
-              update: this.#again("kthw-node fetch"),
+              update: this.#rerun("kthw-node fetch"),
               stdin: describeDownloads(args.downloads),
             },
             { parent: this, dependsOn: [this.#placed] },
           );
-    // In the state from the first moment on, even of an update that fails: whoever looks for why needs a shell.
+    // Registered at once, so that the state has it even after an update that fails: finding out why takes a shell.
     this.registerOutputs({ name: args.machine.name, ssh: args.machine.ssh });
   }
 
-  /** Puts keys and certificates on the machine, all at the same instant; all but their text stands in a comment of the command. */
+  /** Puts keys and certificates on the machine, all at the same instant; a comment of the command has the description without the texts. */
   bundle(
     bundle: Omit<Bundle, "files"> & { readonly files: readonly BundleFile[] },
     opts: PlaceOptions,
@@ -96,7 +96,7 @@ export class Host extends pulumi.ComponentResource {
       `${bundle.name}-pki`,
       {
         create: `kthw-node apply\n${outline.replaceAll(/^(?=.)/gm, "# ")}`,
-        update: this.#again("kthw-node apply"),
+        update: this.#rerun("kthw-node apply"),
         delete: "kthw-node remove",
         stdin: pulumi.secret(stdin),
       },
@@ -104,19 +104,21 @@ export class Host extends pulumi.ComponentResource {
     );
   }
 
-  /** Puts a service on the machine and starts it; a later change waits until it is healthy again, and is undone if it does not get so. */
+  /** Puts a service on the machine and starts it; a later change waits until the service is healthy again, else it is undone. */
   service(
     service: Service,
     opts: PlaceOptions & {
-      /** Public certificates that it uses: others mean a restart. */
+      /** Public certificates that the service uses: it is restarted for others. */
       readonly certificates?: readonly pulumi.Input<string>[];
+      /** Its first start, too, waits until it is healthy; else a gate does. */
+      readonly waits?: boolean;
     },
   ): pulumi.Resource {
     return this.#command(
       service.name,
       {
-        create: "kthw-node apply",
-        update: this.#again("kthw-node apply --wait", opts.certificates),
+        create: opts.waits ? "kthw-node apply --wait" : "kthw-node apply",
+        update: this.#rerun("kthw-node apply --wait", opts.certificates),
         delete: "kthw-node remove",
         stdin: describeService(service),
       },
@@ -124,27 +126,28 @@ export class Host extends pulumi.ComponentResource {
     );
   }
 
-  /** A gate: done once these services of the machine are healthy and, where given, a shell command succeeds. */
+  /** A gate: done once these services of the machine are healthy and, where given, a shell command succeeds within the gate's limit. */
   healthy(
     name: string,
     services: readonly string[],
     opts: PlaceOptions & {
       readonly until?: string;
-      /** The command changes the machine: it runs again on one made anew. */
+      /** The command changes the machine, so that it runs again on a machine made anew. */
       readonly again?: boolean;
     },
   ): pulumi.Resource {
-    const until = opts.until === undefined ? "" : ` --until '${opts.until}'`;
+    const until =
+      opts.until === undefined ? "" : ` --within ${gateLimitSeconds} --until ${quoted(opts.until)}`;
     const create = `kthw-node wait ${services.join(" ")}${until}`;
     return this.#command(
       name,
-      { create, ...(opts.again && { update: this.#again(create) }) },
+      { create, ...(opts.again && { update: this.#rerun(create) }) },
       { parent: opts.parent, dependsOn: opts.dependsOn ?? [] },
     );
   }
 
-  /** What runs again, on the same machine or on one made anew, with the reasons beside it in a comment. */
-  #again(
+  /** A command for updates, which runs again when one of the reasons changes that stand in its comment. */
+  #rerun(
     command: string,
     certificates: readonly pulumi.Input<string>[] = [],
   ): pulumi.Output<string> {
@@ -157,7 +160,7 @@ export class Host extends pulumi.ComponentResource {
     );
   }
 
-  /** A host that was installed anew has nothing to remove; what would be told to kthw-node is read all the same. */
+  /** A machine of the user's may have been installed anew, without the agent: there is nothing to remove then, and standard input is read to its end. */
   #unlessGone(command: string): string {
     if (this.machine.resource !== undefined) return command;
     return `if [ -e /usr/local/bin/kthw-node ]; then ${command}; else cat >/dev/null; fi`;

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the Pulumi CLI, of the version that offline/go/pulumi/go.mod pins, into a folder: offline/pulumi.sh <folder>
+# Builds the Pulumi CLI, of the version that go/pulumi/go.mod pins, into a folder: pulumi.sh <folder>
 set -euo pipefail
 
-folder=$(realpath --canonicalize-missing "${1:?usage: offline/pulumi.sh <folder>}")
+folder=$(realpath --canonicalize-missing "${1:?usage: pulumi.sh <folder>}")
 cd "$(dirname "$0")/go/pulumi"
 command -v go >/dev/null || {
   echo "building the Pulumi CLI needs Go 1.26 or newer, which is not installed: https://go.dev/dl/" >&2

@@ -1,22 +1,21 @@
-import type { Service } from "../node/description.ts";
+import type { ClusterFacts, MachineFacts } from "./cluster-facts.ts";
 import { nginxService } from "./nginx.ts";
+import type { Service } from "./service.ts";
 
 /** nginx that spreads TCP connections to the API over the controllers, on 6443 and 443. */
-export function apiLoadBalancerService(
-  backends: readonly { readonly name: string; readonly address: string }[],
-): Service {
+export function apiLoadBalancer({ controllers }: ClusterFacts): Service {
   return nginxService({
     name: "api-load-balancer",
     description: "Load balancer of the Kubernetes API",
     documentation: "https://nginx.org/en/docs/stream/ngx_stream_proxy_module.html",
     modules: ["libnginx-mod-stream"],
-    port: 6443,
+    ports: [6443, 443],
     Service: { LimitNOFILE: "65536" },
-    config: config(backends),
+    config: config(controllers),
   });
 }
 
-function config(backends: readonly { readonly name: string; readonly address: string }[]): string {
+function config(backends: readonly MachineFacts[]): string {
   return `daemon off;
 user www-data;
 worker_processes auto;

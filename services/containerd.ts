@@ -1,4 +1,6 @@
-import type { Service } from "../node/description.ts";
+import type { MachineTraits } from "../node/machine.ts";
+import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
+import type { Service } from "./service.ts";
 import { unit } from "./systemd.ts";
 
 const socket = "/run/containerd/containerd.sock";
@@ -6,25 +8,16 @@ const socket = "/run/containerd/containerd.sock";
 const group = "kubernetes";
 
 /** The container runtime of a node. */
-export function containerdService(args: {
-  /** Folders of the binaries. */
-  readonly binaries: {
-    readonly containerd: string;
-    readonly runc: string;
-    readonly cniPlugins: string;
-  };
-  /** Image of the container that holds a pod's namespaces. */
-  readonly pauseImage: string;
-  /** Who manages control groups: systemd, unless it cannot. */
-  readonly systemdCgroup: boolean;
-  /** Processes may not lower their out-of-memory score. */
-  readonly restrictOomScoreAdj: boolean;
-  /** Modules, and kernel settings but those of its network, belong to the computer around the machine. */
-  readonly container: boolean;
-}): Service {
-  const { binaries } = args;
+export function containerd(
+  { folders, images }: ClusterFacts,
+  { traits }: Pick<NodeFacts, "traits">,
+): Service {
+  // Modules, and kernel settings but those of its network, belong to the computer around a container.
+  const { container } = traits;
   return {
     name: "containerd",
+    binaries: ["containerd", "runc", "cni-plugins", "crictl"],
+    commands: ["crictl"],
     packages: ["conntrack", "ebtables", "ipset", "iptables", "socat"],
     users: [group],
     directories: [
@@ -34,6 +27,7 @@ export function containerdService(args: {
     unit: "containerd.service",
     health: `test -S ${socket}`,
     data: ["/opt/containerd", "/run/containerd", "/var/lib/containerd"],
+    ownFolders: ["/etc/cni/net.d", "/etc/containerd", "/var/lib/containerd"],
     files: [
       {
         path: "/etc/systemd/system/containerd.service",
@@ -45,12 +39,12 @@ export function containerdService(args: {
           },
           Service: {
             Type: "notify",
-            Environment: `PATH=${binaries.containerd}:${binaries.runc}:/usr/sbin:/usr/bin:/sbin:/bin`,
+            Environment: `PATH=${folders.containerd}:${folders.runc}:/usr/sbin:/usr/bin:/sbin:/bin`,
             ExecStartPre: [
-              ...(args.container ? [] : ["-/sbin/modprobe --all overlay br_netfilter"]),
+              ...(container ? [] : ["-/sbin/modprobe --all overlay br_netfilter"]),
               "/sbin/sysctl --quiet --load=/etc/sysctl.d/90-kubernetes.conf",
             ],
-            ExecStart: `${binaries.containerd}/containerd`,
+            ExecStart: `${folders.containerd}/containerd`,
             ExecStartPost: [
               // containerd makes it anew at each start, and wants a number for the group.
               `-/bin/chgrp ${group} ${socket}`,
@@ -69,7 +63,14 @@ export function containerdService(args: {
           Install: { WantedBy: "multi-user.target" },
         }),
       },
-      { path: "/etc/containerd/config.toml", text: containerdConfig(args) },
+      {
+        path: "/etc/containerd/config.toml",
+        text: containerdConfig({
+          cniPlugins: folders.cniPlugins,
+          pauseImage: images.pause,
+          traits,
+        }),
+      },
       {
         path: "/etc/crictl.yaml",
         text: `runtime-endpoint: unix://${socket}\n`,
@@ -77,9 +78,9 @@ export function containerdService(args: {
       },
       {
         path: "/etc/sysctl.d/90-kubernetes.conf",
-        text: `net.ipv4.ip_forward = 1\n${args.container ? "" : "net.bridge.bridge-nf-call-iptables = 1\nnet.bridge.bridge-nf-call-ip6tables = 1\n"}`,
+        text: `net.ipv4.ip_forward = 1\n${container ? "" : "net.bridge.bridge-nf-call-iptables = 1\nnet.bridge.bridge-nf-call-ip6tables = 1\n"}`,
       },
-      ...(args.container
+      ...(container
         ? []
         : [{ path: "/etc/modules-load.d/kubernetes.conf", text: "overlay\nbr_netfilter\n" }]),
     ],
@@ -88,10 +89,11 @@ export function containerdService(args: {
 
 /** https://github.com/containerd/containerd/blob/main/docs/cri/config.md */
 function containerdConfig(args: {
-  readonly binaries: { readonly cniPlugins: string };
+  /** Folder of the plugins. */
+  readonly cniPlugins: string;
+  /** Image of the container that holds a pod's namespaces. */
   readonly pauseImage: string;
-  readonly systemdCgroup: boolean;
-  readonly restrictOomScoreAdj: boolean;
+  readonly traits: MachineTraits;
 }): string {
   return `version = 3
 
@@ -102,10 +104,10 @@ function containerdConfig(args: {
   config_path = '/etc/containerd/certs.d'
 
 [plugins.'io.containerd.cri.v1.runtime']
-  restrict_oom_score_adj = ${args.restrictOomScoreAdj}
+  restrict_oom_score_adj = ${args.traits.restrictOomScoreAdj}
 
 [plugins.'io.containerd.cri.v1.runtime'.cni]
-  bin_dirs = ['${args.binaries.cniPlugins}', '/opt/cni/bin']
+  bin_dirs = ['${args.cniPlugins}', '/opt/cni/bin']
   conf_dir = '/etc/cni/net.d'
 
 [plugins.'io.containerd.cri.v1.runtime'.containerd]
@@ -115,6 +117,6 @@ function containerdConfig(args: {
   runtime_type = 'io.containerd.runc.v2'
 
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
-  SystemdCgroup = ${args.systemdCgroup}
+  SystemdCgroup = ${args.traits.cgroupVersion === 2}
 `;
 }

@@ -1,11 +1,7 @@
-import type { Service } from "../node/description.ts";
+import { etcdPeer, etcdServer } from "../components/pki.ts";
+import type { ClusterFacts, MachineFacts } from "./cluster-facts.ts";
+import type { Service } from "./service.ts";
 import { commandLine, unit } from "./systemd.ts";
-
-/** A member of the etcd cluster. */
-export interface EtcdMember {
-  readonly name: string;
-  readonly address: string;
-}
 
 /** Where clients reach a member. */
 export function etcdClientUrl({ address }: { readonly address: string }): string {
@@ -18,7 +14,7 @@ export function etcdPeerUrl({ address }: { readonly address: string }): string {
 }
 
 /** The value of `--initial-cluster` for members that start a cluster together. */
-export function initialCluster(members: readonly EtcdMember[]): string {
+export function initialCluster(members: readonly MachineFacts[]): string {
   return members.map((member) => `${member.name}=${etcdPeerUrl(member)}`).join(",");
 }
 
@@ -29,47 +25,59 @@ const pki = "/etc/kubernetes/pki/etcd";
 const membersPath = "/etc/etcd/members";
 const scriptPath = "/usr/local/libexec/kthw/etcd-member";
 
-/** Shell command on a member: whether all of these members are healthy. */
-export function membersHealthy(binaries: string, members: readonly EtcdMember[]): string {
-  return `ETCD_BINARIES=${binaries} ${scriptPath} healthy ${members.map(etcdClientUrl).join(",")}`;
+/** Shell command on a member: whether all members are healthy. */
+export function membersHealthy({ controllers, folders }: ClusterFacts): string {
+  return `ETCD_BINARIES=${folders.etcd} ${scriptPath} healthy ${controllers.map(etcdClientUrl).join(",")}`;
 }
 
-/** Shell command on a member: all members but these leave the cluster. */
-export function retireOthers(binaries: string, members: readonly EtcdMember[]): string {
-  return `ETCD_BINARIES=${binaries} ${scriptPath} retire-others ${members.map(etcdPeerUrl).join(" ")}`;
+/** Shell command on a member: members that are no controllers any more leave the cluster. */
+export function retireOthers({ controllers, folders }: ClusterFacts): string {
+  return `ETCD_BINARIES=${folders.etcd} ${scriptPath} retire-others ${controllers.map(etcdPeerUrl).join(" ")}`;
 }
 
-/** The etcd service of one member; `members` are those a joining one asks, and no restart follows from their change. */
-export function etcdService(args: {
-  readonly member: EtcdMember;
-  readonly members: readonly EtcdMember[];
-  /** Folder of the binaries. */
-  readonly binaries: string;
-  /** Raised to start a new cluster from a snapshot. */
-  readonly generation: number;
-}): Service {
-  const { member, members, binaries, generation } = args;
+/** The etcd service of one member; which others there are is asked by one that joins, and restarts nothing when it changes. */
+export function etcd(
+  { controllers: members, folders, etcdGeneration }: ClusterFacts,
+  member: MachineFacts,
+): Service {
+  const owner = "etcd:etcd";
   return {
     name: "etcd",
+    binaries: ["etcd"],
+    credentials: [
+      { path: `${pki}/ca.crt`, origin: { kind: "trust", authority: "etcd-ca" } },
+      {
+        path: `${pki}/server`,
+        origin: { kind: "certificate", request: etcdServer(member) },
+        owner,
+      },
+      { path: `${pki}/peer`, origin: { kind: "certificate", request: etcdPeer(member) }, owner },
+      {
+        path: foundersPath,
+        origin: { kind: "text", name: "founders" },
+        mode: "0644",
+        // Of use only before the member has data.
+        live: true,
+      },
+    ],
+    credentialStore: { users: ["etcd"] },
     users: ["etcd"],
     directories: [
       { path: "/etc/etcd", mode: "0755", owner: "etcd:etcd" },
       { path: "/var/lib/etcd", mode: "0700", owner: "etcd:etcd" },
     ],
     unit: "etcd.service",
-    reads: [
-      `${pki}/ca.crt`,
-      `${pki}/server.crt`,
-      `${pki}/server.key`,
-      `${pki}/peer.crt`,
-      `${pki}/peer.key`,
-    ],
+    ports: [2379, 2380, 2381],
     health: "curl --fail --silent --max-time 5 http://127.0.0.1:2381/health",
     // What it stores is no such data: it stays.
     data: ["/etc/etcd"],
+    ownFolders: ["/var/lib/etcd"],
     timeoutSeconds: 180,
     files: [
-      { path: "/etc/systemd/system/etcd.service", text: etcdUnit(member, binaries, generation) },
+      {
+        path: "/etc/systemd/system/etcd.service",
+        text: etcdUnit(member, folders.etcd, etcdGeneration),
+      },
       { path: scriptPath, text: memberScript, mode: "0755" },
       {
         path: membersPath,
@@ -82,7 +90,7 @@ export function etcdService(args: {
   };
 }
 
-function etcdUnit(member: EtcdMember, binaries: string, generation: number): string {
+function etcdUnit(member: MachineFacts, binaries: string, generation: number): string {
   return unit({
     Unit: {
       Description: "etcd",

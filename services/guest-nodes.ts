@@ -1,7 +1,10 @@
-import type { Service } from "../node/description.ts";
-import { type KubeProxyMode, kubeProxyConfiguration } from "./kube-proxy.ts";
+import type { MachineTraits } from "../node/machine.ts";
+import type { ClusterFacts } from "./cluster-facts.ts";
+import { kubeProxyConfiguration } from "./kube-proxy.ts";
 import { kubeconfigWithTokenFile } from "./kubeconfig.ts";
 import { bridgeConflist } from "./pod-network.ts";
+
+import type { Service } from "./service.ts";
 import { unit } from "./systemd.ts";
 
 /** The label of every Node whose machine is in the settings, which no kubelet can give itself. */
@@ -11,10 +14,7 @@ const [managedKey, managedValue] = Object.entries(managedLabel)[0]!;
 const scriptPath = "/usr/local/libexec/kthw/guest-routes";
 
 /** On a machine of the settings: routes to the pods of guests, which come and go without it. */
-export function guestRoutesService(args: {
-  /** Folder of the binaries. */
-  readonly binaries: string;
-}): Service {
+export function guestRoutes({ folders }: ClusterFacts): Service {
   return {
     name: "guest-routes",
     unit: "guest-routes.service",
@@ -30,7 +30,7 @@ export function guestRoutesService(args: {
           },
           Service: {
             Environment: [
-              `PATH=${args.binaries}:/usr/sbin:/usr/bin:/sbin:/bin`,
+              `PATH=${folders.kubernetes}:/usr/sbin:/usr/bin:/sbin:/bin`,
               "KUBECONFIG=/etc/kubernetes/kube-proxy.conf",
               `NODES=${managedKey}!=${managedValue}`,
             ],
@@ -51,22 +51,19 @@ const kubeProxyPath = "/var/lib/kube-proxy";
 const podNetworkPath = "/etc/pod-network";
 
 /** What the kube-proxies of guests read, by file. */
-export function guestKubeProxyFiles(args: {
-  readonly cluster: string;
-  /** The API's address as machines reach it. */
-  readonly server: string;
-  readonly podCidr: string;
-  readonly mode: KubeProxyMode;
-  /** Kernel settings belong to the computers around the machines. */
-  readonly container: boolean;
-}): Record<string, string> {
+export function guestKubeProxyFiles(
+  facts: ClusterFacts,
+  { container }: Pick<MachineTraits, "container">,
+): Record<string, string> {
   return {
     "config.conf": kubeProxyConfiguration({
-      ...args,
+      podCidr: facts.podCidr,
+      mode: facts.kubeProxyMode,
+      container,
       kubeconfig: `${kubeProxyPath}/kubeconfig.conf`,
     }),
     "kubeconfig.conf": kubeconfigWithTokenFile(
-      { cluster: args.cluster, server: args.server, user: "kube-proxy" },
+      { cluster: facts.clusterName, server: facts.server, user: "kube-proxy" },
       { ca: `${accountPath}/ca.crt`, token: `${accountPath}/token` },
     ),
   };
@@ -78,13 +75,13 @@ export function guestNetworkFiles(): Record<string, string> {
 }
 
 /** The kube-proxy of a guest, as kubeadm has it. */
-export function guestKubeProxyPodSpec(args: { readonly image: string }) {
+export function guestKubeProxyPodSpec({ images }: ClusterFacts) {
   return {
     ...onGuests,
     containers: [
       {
         name: "kube-proxy",
-        image: args.image,
+        image: images.kubeProxy,
         imagePullPolicy: "IfNotPresent",
         command: [
           "/usr/local/bin/kube-proxy",
@@ -112,7 +109,7 @@ export function guestKubeProxyPodSpec(args: { readonly image: string }) {
  * The pod network of a guest. There is no image of bash, ip, iptables and kubectl, and every machine on which kubeadm runs has
  * them: so it is given the guest's own.
  */
-export function guestNetworkPodSpec(args: { readonly image: string; readonly podCidr: string }) {
+export function guestNetworkPodSpec({ images, podCidr }: ClusterFacts) {
   const programs = ["/usr", "/lib", "/lib64", "/etc/alternatives"].map((path) => ({
     name: path.slice(1).replaceAll("/", "-"),
     path,
@@ -122,12 +119,12 @@ export function guestNetworkPodSpec(args: { readonly image: string; readonly pod
     containers: [
       {
         name: "node-routes",
-        image: args.image,
+        image: images.pause,
         imagePullPolicy: "IfNotPresent",
         command: ["/usr/bin/bash", `${podNetworkPath}/node-routes`],
         env: [
           nodeName,
-          { name: "ALL_PODS", value: args.podCidr },
+          { name: "ALL_PODS", value: podCidr },
           { name: "KUBECONFIG", value: `${kubeProxyPath}/kubeconfig.conf` },
           { name: "PATH", value: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin" },
         ],

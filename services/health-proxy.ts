@@ -1,14 +1,15 @@
-import type { Service } from "../node/description.ts";
+import type { ClusterFacts } from "./cluster-facts.ts";
 import { nginxService } from "./nginx.ts";
+import type { Service } from "./service.ts";
 
 /** nginx that tells over plain HTTP whether the API server of its controller is healthy. */
-export function healthProxyService(args: { readonly clusterDomain: string }): Service {
+export function healthProxy({ clusterDomain }: ClusterFacts): Service {
   return nginxService({
     name: "health-proxy",
     description: "Health of the Kubernetes API server over plain HTTP",
     documentation: "https://nginx.org/en/docs/http/ngx_http_proxy_module.html",
-    port: 80,
-    config: config(args.clusterDomain),
+    ports: [80],
+    config: config(clusterDomain),
   });
 }
 

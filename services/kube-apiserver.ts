@@ -1,10 +1,21 @@
 import { createHash } from "node:crypto";
-import { stringify } from "yaml";
-import type { Service } from "../node/description.ts";
+import {
+  type Authority,
+  admin,
+  apiNamesWithinCluster,
+  apiserver,
+  apiserverEtcdClient,
+  apiserverKubeletClient,
+  type CertificateRequest,
+  frontProxyClient,
+} from "../components/pki.ts";
+import type { ClusterFacts, MachineFacts } from "./cluster-facts.ts";
+import { etcdClientUrl } from "./etcd.ts";
 import { laidOver } from "./extra-flags.ts";
+import { kubeconfigWithFiles } from "./kubeconfig.ts";
+import { type Credential, pki, type Service } from "./service.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
-
-const pki = "/etc/kubernetes/pki";
+import { yaml } from "./yaml.ts";
 
 /** The file of the keys by which secrets are encrypted in etcd. */
 export const encryptionPath = "/etc/kubernetes/encryption.yaml";
@@ -17,24 +28,10 @@ const iptables = "/usr/sbin/iptables --wait";
 const refusal = "INPUT ! -i lo -p tcp --dport 6443 --syn -j REJECT --reject-with tcp-reset";
 
 /** The API server of one controller. */
-export function kubeApiserverService(args: {
-  readonly address: string;
-  readonly etcdServers: readonly string[];
-  /** Folder of the binaries. */
-  readonly binaries: string;
-  readonly serviceCidr: string;
-  /** The issuer of service-account tokens, an address within the cluster. */
-  readonly serviceAccountIssuer: string;
-  /** Whether anybody may ask for the cluster's address and authority. */
-  readonly publishesClusterInfo: boolean;
-  /** The file of the certificates by which kubelets are recognized. */
-  readonly trusted: string;
-  readonly extraFlags: Flags;
-  /** The kubeconfig of the operator on this machine. */
-  readonly adminKubeconfig: string;
-}): Service {
+export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Service {
+  const trust = `${pki}/${facts.trustFile}`;
   const ours: Flags = {
-    "advertise-address": args.address,
+    "advertise-address": controller.address,
     "bind-address": "0.0.0.0",
     "secure-port": 6443,
     "allow-privileged": true,
@@ -46,17 +43,17 @@ export function kubeApiserverService(args: {
     "tls-cert-file": `${pki}/apiserver.crt`,
     "tls-private-key-file": `${pki}/apiserver.key`,
     "tls-min-version": "VersionTLS12",
-    "kubelet-certificate-authority": args.trusted,
+    "kubelet-certificate-authority": trust,
     "kubelet-client-certificate": `${pki}/apiserver-kubelet-client.crt`,
     "kubelet-client-key": `${pki}/apiserver-kubelet-client.key`,
     "kubelet-preferred-address-types": "InternalIP,ExternalIP,Hostname",
-    "etcd-servers": args.etcdServers.join(","),
+    "etcd-servers": facts.controllers.map(etcdClientUrl).join(","),
     "etcd-cafile": `${pki}/etcd/ca.crt`,
     "etcd-certfile": `${pki}/apiserver-etcd-client.crt`,
     "etcd-keyfile": `${pki}/apiserver-etcd-client.key`,
-    "service-cluster-ip-range": args.serviceCidr,
+    "service-cluster-ip-range": facts.serviceCidr,
     "service-node-port-range": "30000-32767",
-    "service-account-issuer": args.serviceAccountIssuer,
+    "service-account-issuer": `https://kubernetes.default.svc.${facts.clusterDomain}`,
     "service-account-key-file": `${pki}/sa.pub`,
     "service-account-signing-key-file": `${pki}/sa.key`,
     "service-account-extend-token-expiration": false,
@@ -75,29 +72,18 @@ export function kubeApiserverService(args: {
     "audit-policy-file": auditPolicyPath,
     profiling: false,
   };
-  const flags = laidOver(ours, args.extraFlags);
+  const flags = laidOver(ours, facts.apiServerFlags);
   return {
     name: "kube-apiserver",
+    // The operator lists and makes tokens there.
+    binaries: ["kube-apiserver", ...(facts.publishesClusterInfo ? (["kubeadm"] as const) : [])],
+    commands: facts.publishesClusterInfo ? ["kubeadm"] : [],
     packages: ["iptables"],
     directories: [{ path: "/var/log/kubernetes", mode: "0700", owner: "root:root" }],
     data: ["/var/log/kubernetes"],
     unit: "kube-apiserver.service",
-    reads: [
-      ...new Set([`${pki}/ca.crt`, args.trusted]),
-      `${pki}/apiserver.crt`,
-      `${pki}/apiserver.key`,
-      `${pki}/apiserver-kubelet-client.crt`,
-      `${pki}/apiserver-kubelet-client.key`,
-      `${pki}/apiserver-etcd-client.crt`,
-      `${pki}/apiserver-etcd-client.key`,
-      `${pki}/etcd/ca.crt`,
-      `${pki}/front-proxy-ca.crt`,
-      `${pki}/front-proxy-client.crt`,
-      `${pki}/front-proxy-client.key`,
-      `${pki}/sa.pub`,
-      `${pki}/sa.key`,
-      encryptionPath,
-    ],
+    credentials: credentials(facts, controller),
+    ports: [6443],
     health: `curl --fail --silent --max-time 5 --cacert ${pki}/ca.crt https://127.0.0.1:6443/readyz`,
     timeoutSeconds: 120,
     files: [
@@ -112,7 +98,7 @@ export function kubeApiserverService(args: {
           },
           Service: {
             Type: "notify",
-            ExecStart: commandLine(`${args.binaries}/kube-apiserver`, flags),
+            ExecStart: commandLine(`${facts.folders.kubernetes}/kube-apiserver`, flags),
             Restart: "always",
             RestartSec: "2",
             // New connections are turned away, so that the load balancer takes another server, while requests end.
@@ -126,8 +112,63 @@ export function kubeApiserverService(args: {
         }),
       },
       { path: auditPolicyPath, text: auditPolicy() },
-      { path: authenticationPath, text: authenticationConfiguration(args) },
-      { path: "/etc/kubernetes/admin.conf", text: args.adminKubeconfig, mode: "0600", live: true },
+      { path: authenticationPath, text: authenticationConfiguration(facts) },
+      {
+        path: "/etc/kubernetes/admin.conf",
+        text: kubeconfigWithFiles(
+          { cluster: facts.clusterName, server: "https://127.0.0.1:6443", user: admin.commonName },
+          { ca: trust, cert: `${pki}/admin.crt`, key: `${pki}/admin.key` },
+        ),
+        mode: "0600",
+        live: true,
+      },
+    ],
+  };
+}
+
+/** What an API server is known by, and what it knows others by. */
+function credentials(facts: ClusterFacts, controller: MachineFacts): Credential[] {
+  const certificate = (name: string, request: CertificateRequest): Credential => ({
+    path: `${pki}/${name}`,
+    origin: { kind: "certificate", request },
+  });
+  const trust = (path: string, authority: Authority): Credential => ({
+    path: `${pki}/${path}`,
+    origin: { kind: "trust", authority },
+  });
+  return [
+    { path: `${pki}/ca.crt`, origin: { kind: "authority", authority: "kubernetes-ca" } },
+    trust(facts.trustFile, "kubernetes-ca"),
+    certificate("apiserver", apiserver(controller, subjectNames(facts))),
+    certificate("apiserver-kubelet-client", apiserverKubeletClient),
+    certificate("apiserver-etcd-client", apiserverEtcdClient),
+    { ...trust("etcd/ca.crt", "etcd-ca"), elsewhere: true },
+    trust("front-proxy-ca.crt", "kubernetes-front-proxy-ca"),
+    certificate("front-proxy-client", frontProxyClient),
+    { path: `${pki}/sa.pub`, origin: { kind: "serviceAccountKey", half: "public" } },
+    { path: `${pki}/sa.key`, origin: { kind: "serviceAccountKey", half: "private" } },
+    { path: encryptionPath, origin: { kind: "text", name: "encryption" } },
+    // Of the operator, who has a kubeconfig on every controller.
+    { ...certificate("admin", admin), live: true },
+  ];
+}
+
+/** Every name and address by which anybody reaches an API server. */
+function subjectNames({ clusterDomain, serviceAddress, endpoint, ...facts }: ClusterFacts) {
+  const within = apiNamesWithinCluster(clusterDomain, serviceAddress);
+  const machines = [...facts.controllers, ...facts.loadBalancers];
+  const hosts = [endpoint.fromMachines.host, endpoint.fromOperator.host];
+  const isAddress = (host: string) => /^[\d.]+$/.test(host);
+  return {
+    dnsNames: [
+      ...within.dnsNames,
+      ...machines.map(({ name }) => name),
+      ...hosts.filter((host) => !isAddress(host)),
+    ],
+    ipAddresses: [
+      ...within.ipAddresses,
+      ...machines.map(({ address }) => address),
+      ...hosts.filter(isAddress),
     ],
   };
 }
@@ -141,7 +182,7 @@ export function aesKey(random: string): string {
 export function encryptionConfiguration(
   keys: readonly { readonly name: string; readonly secret: string }[],
 ): string {
-  return stringify({
+  return yaml({
     apiVersion: "apiserver.config.k8s.io/v1",
     kind: "EncryptionConfiguration",
     resources: [{ resources: ["secrets"], providers: [{ aescbc: { keys } }, { identity: {} }] }],
@@ -153,7 +194,7 @@ function authenticationConfiguration(args: { readonly publishesClusterInfo: bool
   const paths = ["/livez", "/readyz", "/healthz"];
   if (args.publishesClusterInfo)
     paths.push("/api/v1/namespaces/kube-public/configmaps/cluster-info");
-  return stringify({
+  return yaml({
     apiVersion: "apiserver.config.k8s.io/v1",
     kind: "AuthenticationConfiguration",
     anonymous: {
@@ -165,7 +206,7 @@ function authenticationConfiguration(args: { readonly publishesClusterInfo: bool
 
 /** Who did what, without the content of secrets and without what the cluster does to itself all the time. */
 function auditPolicy(): string {
-  return stringify({
+  return yaml({
     apiVersion: "audit.k8s.io/v1",
     kind: "Policy",
     omitStages: ["RequestReceived"],

@@ -1,23 +1,15 @@
-import type { Service } from "../node/description.ts";
+import { controllerManager } from "../components/pki.ts";
+import type { ClusterFacts } from "./cluster-facts.ts";
 import { laidOver } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
+import { pki, type Service } from "./service.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
 
-const pki = "/etc/kubernetes/pki";
 const kubeconfigPath = "/etc/kubernetes/controller-manager.conf";
 
 /** The controller manager of one controller; it asks the API server on its own machine. */
-export function kubeControllerManagerService(args: {
-  readonly cluster: string;
-  /** Folder of the binaries. */
-  readonly binaries: string;
-  readonly serviceCidr: string;
-  /** Where Nodes that have no range for their pods get one from; undefined if every Node has one. */
-  readonly nodeCidrs: string | undefined;
-  /** The file of the certificates by which API servers are recognized. */
-  readonly trusted: string;
-  readonly extraFlags: Flags;
-}): Service {
+export function kubeControllerManager(facts: ClusterFacts): Service {
+  const trust = `${pki}/${facts.trustFile}`;
   const ours: Flags = {
     "bind-address": "127.0.0.1",
     kubeconfig: kubeconfigPath,
@@ -25,31 +17,39 @@ export function kubeControllerManagerService(args: {
     "authorization-kubeconfig": kubeconfigPath,
     "client-ca-file": `${pki}/ca.crt`,
     "requestheader-client-ca-file": `${pki}/front-proxy-ca.crt`,
-    "root-ca-file": args.trusted,
+    "root-ca-file": trust,
     "service-account-private-key-file": `${pki}/sa.key`,
     "use-service-account-credentials": true,
     "cluster-signing-cert-file": `${pki}/ca.crt`,
     "cluster-signing-key-file": `${pki}/ca.key`,
     controllers: "*,bootstrapsigner,tokencleaner",
     "leader-elect": true,
-    "cluster-name": args.cluster,
-    ...allocation(args.nodeCidrs),
-    "service-cluster-ip-range": args.serviceCidr,
+    "cluster-name": facts.clusterName,
+    ...allocation(facts),
+    "service-cluster-ip-range": facts.serviceCidr,
     "terminated-pod-gc-threshold": 1000,
     profiling: false,
   };
-  const flags = laidOver(ours, args.extraFlags);
+  const flags = laidOver(ours, facts.controllerManagerFlags);
   return {
     name: "kube-controller-manager",
     unit: "kube-controller-manager.service",
-    reads: [
-      ...new Set([`${pki}/ca.crt`, args.trusted]),
-      `${pki}/ca.key`,
-      `${pki}/front-proxy-ca.crt`,
-      `${pki}/sa.key`,
-      `${pki}/controller-manager.crt`,
-      `${pki}/controller-manager.key`,
+    binaries: ["kube-controller-manager"],
+    credentials: [
+      { path: `${pki}/ca.crt`, origin: { kind: "authority", authority: "kubernetes-ca" } },
+      { path: trust, origin: { kind: "trust", authority: "kubernetes-ca" } },
+      { path: `${pki}/ca.key`, origin: { kind: "authorityKey", authority: "kubernetes-ca" } },
+      {
+        path: `${pki}/front-proxy-ca.crt`,
+        origin: { kind: "trust", authority: "kubernetes-front-proxy-ca" },
+      },
+      { path: `${pki}/sa.key`, origin: { kind: "serviceAccountKey", half: "private" } },
+      {
+        path: `${pki}/controller-manager`,
+        origin: { kind: "certificate", request: controllerManager },
+      },
     ],
+    ports: [10_257],
     health: "curl --fail --silent --max-time 5 --insecure https://127.0.0.1:10257/healthz",
     // The folder of volume plugins, which kubelets make, too.
     data: ["/usr/libexec/kubernetes"],
@@ -64,7 +64,7 @@ export function kubeControllerManagerService(args: {
             After: "kube-apiserver.service",
           },
           Service: {
-            ExecStart: commandLine(`${args.binaries}/kube-controller-manager`, flags),
+            ExecStart: commandLine(`${facts.folders.kubernetes}/kube-controller-manager`, flags),
             Restart: "always",
             RestartSec: "2",
           },
@@ -76,12 +76,12 @@ export function kubeControllerManagerService(args: {
         mode: "0600",
         text: kubeconfigWithFiles(
           {
-            cluster: args.cluster,
+            cluster: facts.clusterName,
             server: "https://127.0.0.1:6443",
             user: "system:kube-controller-manager",
           },
           {
-            ca: args.trusted,
+            ca: trust,
             cert: `${pki}/controller-manager.crt`,
             key: `${pki}/controller-manager.key`,
           },
@@ -92,12 +92,13 @@ export function kubeControllerManagerService(args: {
 }
 
 /** Ranges of 254 pods, or of 126 where the range of all is small; the allocator can part a range in 2^16 at most. */
-function allocation(nodeCidrs: string | undefined): Flags {
-  if (nodeCidrs === undefined) return { "allocate-node-cidrs": false };
-  const prefix = Number(nodeCidrs.split("/")[1]);
+function allocation({ admitsGuests, podCidr }: ClusterFacts): Flags {
+  // The settings give every other Node its range.
+  if (!admitsGuests) return { "allocate-node-cidrs": false };
+  const prefix = Number(podCidr.split("/")[1]);
   return {
     "allocate-node-cidrs": true,
-    "cluster-cidr": nodeCidrs,
+    "cluster-cidr": podCidr,
     "node-cidr-mask-size": prefix < 24 ? Math.min(24, prefix + 16) : Math.max(25, prefix),
   };
 }

@@ -1,48 +1,43 @@
-import { stringify } from "yaml";
-import type { Service } from "../node/description.ts";
+import { kubeProxy as kubeProxyClient } from "../components/pki.ts";
+import type { ClusterFacts, KubeProxyMode, NodeFacts } from "./cluster-facts.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
+import { kubeletPki } from "./kubelet.ts";
+import { pki, type Service } from "./service.ts";
 import { commandLine, unit } from "./systemd.ts";
+import { yaml } from "./yaml.ts";
 
-const pki = "/etc/kubernetes/pki";
 const configPath = "/var/lib/kube-proxy/config.conf";
 const kubeconfigPath = "/etc/kubernetes/kube-proxy.conf";
-
-/** How a kube-proxy programs the kernel. */
-export const kubeProxyModes = ["iptables", "nftables", "ipvs"] as const;
-
-/** One of them. */
-export type KubeProxyMode = (typeof kubeProxyModes)[number];
 
 /** The oldest Linux on which kube-proxy uses nftables. */
 export const oldestLinuxForNftables = "5.13";
 
 /** The kube-proxy of one node. */
-export function kubeProxyService(args: {
-  readonly cluster: string;
-  /** The API's address as machines reach it. */
-  readonly server: string;
-  /** Folder of the binaries. */
-  readonly binaries: string;
-  readonly podCidr: string;
-  readonly mode: KubeProxyMode;
-  /** The file of the certificates by which API servers are recognized. */
-  readonly trusted: string;
-  /** Kernel settings belong to the computer around the machine. */
-  readonly container: boolean;
-}): Service {
-  const { packages = [], requires, prepare } = modes[args.mode];
-  const program = `${args.binaries}/kube-proxy`;
+export function kubeProxy(facts: ClusterFacts, node: Pick<NodeFacts, "name" | "traits">): Service {
+  const { kubeProxyMode: mode, podCidr } = facts;
+  const { container } = node.traits;
+  const { packages = [], requires, prepare } = modes[mode];
+  const program = `${facts.folders.kubernetes}/kube-proxy`;
+  const trust = `${kubeletPki}/${facts.trustFile}`;
   // Modules belong to the computer around a container, and so does the tool that shows what they do.
-  const ownIpvs = args.mode === "ipvs" && !args.container;
+  const ownIpvs = mode === "ipvs" && !container;
   const before = [...(ownIpvs ? [loadIpvs] : []), ...(prepare ? [prepare(program)] : [])];
   return {
     name: "kube-proxy",
     ...(requires !== undefined && { requires: [requires] }),
     packages: [...packages, ...(ownIpvs ? ["ipvsadm"] : [])],
     unit: "kube-proxy.service",
-    reads: [args.trusted, `${pki}/kube-proxy.crt`, `${pki}/kube-proxy.key`],
+    binaries: ["kube-proxy"],
+    credentials: [
+      { path: trust, origin: { kind: "trust", authority: "kubernetes-ca" } },
+      {
+        path: `${pki}/kube-proxy`,
+        origin: { kind: "certificate", request: kubeProxyClient(node) },
+      },
+    ],
+    ports: [10_249, 10_256],
     health: "curl --fail --silent --max-time 5 http://127.0.0.1:10256/healthz",
-    teardown: [`${args.binaries}/kube-proxy --cleanup`, "kthw-node drop-chains KUBE-"],
+    teardown: [`${program} --cleanup`, "kthw-node drop-chains KUBE-"],
     files: [
       {
         path: "/etc/systemd/system/kube-proxy.service",
@@ -64,14 +59,14 @@ export function kubeProxyService(args: {
       },
       {
         path: configPath,
-        text: kubeProxyConfiguration({ ...args, kubeconfig: kubeconfigPath }),
+        text: kubeProxyConfiguration({ kubeconfig: kubeconfigPath, podCidr, mode, container }),
       },
       {
         path: kubeconfigPath,
         mode: "0600",
         text: kubeconfigWithFiles(
-          { cluster: args.cluster, server: args.server, user: "system:kube-proxy" },
-          { ca: args.trusted, cert: `${pki}/kube-proxy.crt`, key: `${pki}/kube-proxy.key` },
+          { cluster: facts.clusterName, server: facts.server, user: "system:kube-proxy" },
+          { ca: trust, cert: `${pki}/kube-proxy.crt`, key: `${pki}/kube-proxy.key` },
         ),
       },
     ],
@@ -86,7 +81,7 @@ export function kubeProxyConfiguration(args: {
   readonly mode: KubeProxyMode;
   readonly container: boolean;
 }): string {
-  return stringify({
+  return yaml({
     apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
     kind: "KubeProxyConfiguration",
     clientConnection: { kubeconfig: args.kubeconfig },

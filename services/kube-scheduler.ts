@@ -1,22 +1,17 @@
-import { stringify } from "yaml";
-import type { Service } from "../node/description.ts";
+import { scheduler } from "../components/pki.ts";
+import type { ClusterFacts } from "./cluster-facts.ts";
 import { laidOver } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
+import { pki, type Service } from "./service.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
+import { yaml } from "./yaml.ts";
 
-const pki = "/etc/kubernetes/pki";
 const configPath = "/etc/kubernetes/scheduler.yaml";
 const kubeconfigPath = "/etc/kubernetes/scheduler.conf";
 
 /** The scheduler of one controller; it asks the API server on its own machine. */
-export function kubeSchedulerService(args: {
-  readonly cluster: string;
-  /** Folder of the binaries. */
-  readonly binaries: string;
-  /** The file of the certificates by which API servers are recognized. */
-  readonly trusted: string;
-  readonly extraFlags: Flags;
-}): Service {
+export function kubeScheduler(facts: ClusterFacts): Service {
+  const trust = `${pki}/${facts.trustFile}`;
   const ours: Flags = {
     "bind-address": "127.0.0.1",
     config: configPath,
@@ -24,11 +19,16 @@ export function kubeSchedulerService(args: {
     "authorization-kubeconfig": kubeconfigPath,
     profiling: false,
   };
-  const flags = laidOver(ours, args.extraFlags);
+  const flags = laidOver(ours, facts.schedulerFlags);
   return {
     name: "kube-scheduler",
     unit: "kube-scheduler.service",
-    reads: [args.trusted, `${pki}/scheduler.crt`, `${pki}/scheduler.key`],
+    binaries: ["kube-scheduler"],
+    credentials: [
+      { path: trust, origin: { kind: "trust", authority: "kubernetes-ca" } },
+      { path: `${pki}/scheduler`, origin: { kind: "certificate", request: scheduler } },
+    ],
+    ports: [10_259],
     health: "curl --fail --silent --max-time 5 --insecure https://127.0.0.1:10259/healthz",
     files: [
       {
@@ -41,7 +41,7 @@ export function kubeSchedulerService(args: {
             After: "kube-apiserver.service",
           },
           Service: {
-            ExecStart: commandLine(`${args.binaries}/kube-scheduler`, flags),
+            ExecStart: commandLine(`${facts.folders.kubernetes}/kube-scheduler`, flags),
             Restart: "always",
             RestartSec: "2",
           },
@@ -50,7 +50,7 @@ export function kubeSchedulerService(args: {
       },
       {
         path: configPath,
-        text: stringify({
+        text: yaml({
           apiVersion: "kubescheduler.config.k8s.io/v1",
           kind: "KubeSchedulerConfiguration",
           clientConnection: { kubeconfig: kubeconfigPath },
@@ -62,11 +62,11 @@ export function kubeSchedulerService(args: {
         mode: "0600",
         text: kubeconfigWithFiles(
           {
-            cluster: args.cluster,
+            cluster: facts.clusterName,
             server: "https://127.0.0.1:6443",
             user: "system:kube-scheduler",
           },
-          { ca: args.trusted, cert: `${pki}/scheduler.crt`, key: `${pki}/scheduler.key` },
+          { ca: trust, cert: `${pki}/scheduler.crt`, key: `${pki}/scheduler.key` },
         ),
       },
     ],

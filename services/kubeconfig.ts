@@ -1,4 +1,4 @@
-import { stringify } from "yaml";
+import { yaml } from "./yaml.ts";
 
 /** Who connects to which API server. */
 export interface Kubeconfig {
@@ -55,15 +55,12 @@ function kubeconfig(
   credentials: object,
 ): string {
   const context = `${user}@${cluster}`;
-  return stringify(
-    {
-      apiVersion: "v1",
-      kind: "Config",
-      clusters: [{ name: cluster, cluster: { ...ca, server } }],
-      users: [{ name: user, user: credentials }],
-      contexts: [{ name: context, context: { cluster, user } }],
-      "current-context": context,
-    },
-    { lineWidth: 0 },
-  );
+  return yaml({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: cluster, cluster: { ...ca, server } }],
+    users: [{ name: user, user: credentials }],
+    contexts: [{ name: context, context: { cluster, user } }],
+    "current-context": context,
+  });
 }

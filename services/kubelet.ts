@@ -1,12 +1,20 @@
-import { stringify } from "yaml";
-import type { File, Service } from "../node/description.ts";
+import { kubeletClient, kubeletServer } from "../components/pki.ts";
+import type { File } from "../node/description.ts";
+import type { MachineTraits } from "../node/machine.ts";
+import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
+import { type Credential, pki, type Service } from "./service.ts";
 import { commandLine, unit } from "./systemd.ts";
+import { yaml } from "./yaml.ts";
 
 /** The kubelet's kubeconfig, which also reads its own Node. */
 export const kubeletKubeconfigPath = "/etc/kubernetes/kubelet.conf";
 /** The kubeconfig with which a kubelet asks for its client certificate. */
 export const bootstrapKubeconfigPath = "/etc/kubernetes/bootstrap-kubelet.conf";
+/** What `kubeadm join` is told on a machine of the settings; it holds the token. */
+export const joinConfigurationPath = "/etc/kubernetes/kubeadm-join.yaml";
+/** The kubeconfig by which kubeadm gets to know the cluster, where it is a file. */
+export const discoveryPath = "/etc/kubernetes/kubeadm-discovery.conf";
 /** Where a kubelet keeps its certificates. */
 export const kubeletPki = "/var/lib/kubelet/pki";
 /** The kubelet's configuration: ours, or the cluster's that kubeadm wrote. */
@@ -16,59 +24,34 @@ const manifests = "/etc/kubernetes/manifests";
 const ca = `${kubeletPki}/ca.crt`;
 const dropIns = "/etc/kubernetes/kubelet.conf.d";
 
-/**
- * How a machine becomes a node: its kubelet is given a client certificate, or asks the cluster for one with a
- * bootstrap token, by itself or set up by `kubeadm join`.
- */
-export type JoinMode = "certificates" | "bootstrapToken" | "kubeadm";
-
 /** What ways to join leave beside the files that are placed; a kubelet may have gone from one to another. */
 const joinLeavings = [kubeletKubeconfigPath, bootstrapKubeconfigPath, "/etc/kubernetes/pki/ca.crt"];
 
-/** The manifest of a pod that a kubelet runs without being told by the API. */
-export interface StaticPod {
-  readonly metadata: { readonly name: string };
-  readonly [field: string]: unknown;
-}
-
 /** The kubelet of one node. */
-export function kubeletService(args: {
-  readonly cluster: string;
-  /** The API's address as machines reach it. */
-  readonly server: string;
-  readonly nodeName: string;
-  readonly address: string;
-  readonly join: JoinMode;
-  /** Folder of the binaries. */
-  readonly binaries: string;
-  /** Folder of crictl. */
-  readonly crictl: string;
-  readonly clusterDomain: string;
-  readonly dnsAddress: string;
-  readonly cgroupVersion: 1 | 2;
-  /** Swap and kernel settings belong to the computer around the machine. */
-  readonly container: boolean;
-  /** The file of the certificates by which API servers are recognized. */
-  readonly trusted: string;
-  /** Fields of KubeletConfiguration laid over ours. */
-  readonly configuration: Readonly<Record<string, unknown>>;
-  readonly staticPods: readonly StaticPod[];
-}): Service {
+export function kubelet(facts: ClusterFacts, node: NodeFacts): Service {
+  const runsKubeadm = node.join === "kubeadm";
   return {
     name: "kubelet",
+    binaries: ["kubelet", "kubectl", ...(runsKubeadm ? (["kubeadm"] as const) : [])],
+    commands: ["kubectl", ...(runsKubeadm ? ["kubeadm"] : [])],
     unit: "kubelet.service",
-    reads: [
-      ...new Set([ca, args.trusted]),
-      `${kubeletPki}/kubelet.crt`,
-      `${kubeletPki}/kubelet.key`,
-      ...(args.join === "certificates"
-        ? [`${kubeletPki}/kubelet-client.crt`, `${kubeletPki}/kubelet-client.key`]
-        : []),
-    ],
+    credentials: credentials(facts, node),
+    credentialStore: {
+      directories: [
+        { path: "/var/lib/kubelet", mode: "0700", owner: "root:root" },
+        { path: "/etc/kubernetes", mode: "0755", owner: "root:root" },
+        // Members of etcd pass through it to their own.
+        { path: pki, mode: "0711", owner: "root:root" },
+        { path: manifests, mode: "0700", owner: "root:root" },
+      ],
+      data: ["/var/lib/kubelet"],
+    },
+    ports: [10_248, 10_250],
+    ownFolders: ["/etc/kubernetes", "/var/lib/kubelet"],
     health: "curl --fail --silent --max-time 5 http://127.0.0.1:10248/healthz",
     teardown: [
       // Pods run on without a kubelet.
-      `! systemctl is-active --quiet containerd.service || ${args.crictl}/crictl rmp --all --force`,
+      `! systemctl is-active --quiet containerd.service || ${facts.folders.crictl}/crictl rmp --all --force`,
       "kthw-node drop-chains KUBE-",
       "systemctl stop kubepods.slice; find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {} + || true",
     ],
@@ -84,24 +67,24 @@ export function kubeletService(args: {
             Wants: "containerd.service",
             After: "containerd.service",
             // It would fall over again and again until kubeadm has joined.
-            ...(args.join === "kubeadm" && { ConditionPathExists: kubeletConfigPath }),
+            ...(node.join === "kubeadm" && { ConditionPathExists: kubeletConfigPath }),
           },
           Service: {
-            ...(args.join === "kubeadm" && {
+            ...(node.join === "kubeadm" && {
               EnvironmentFile: "-/var/lib/kubelet/kubeadm-flags.env",
             }),
-            ExecStart: kubeletCommand(args),
+            ExecStart: kubeletCommand(facts, node),
             Restart: "always",
             RestartSec: "2",
           },
           Install: { WantedBy: "multi-user.target" },
         }),
       },
-      ...kubeletFiles(args),
+      ...kubeletFiles(facts, node),
       // The kubelet watches the folder.
-      ...args.staticPods.map((pod) => ({
+      ...node.staticPods.map((pod) => ({
         path: `${manifests}/${pod.metadata.name}.yaml`,
-        text: stringify(pod, { lineWidth: 0 }),
+        text: yaml(pod),
         mode: "0600",
         live: true,
       })),
@@ -109,16 +92,65 @@ export function kubeletService(args: {
   };
 }
 
-function kubeletCommand({
-  join,
-  binaries,
-  address,
-}: {
-  readonly join: JoinMode;
-  readonly binaries: string;
-  readonly address: string;
-}): string {
-  const program = `${binaries}/kubelet`;
+/** By what a kubelet is known, and by what it gets into the cluster. */
+function credentials(facts: ClusterFacts, node: NodeFacts): Credential[] {
+  return [
+    { path: ca, origin: { kind: "authority", authority: "kubernetes-ca" } },
+    {
+      path: `${kubeletPki}/${facts.trustFile}`,
+      origin: { kind: "trust", authority: "kubernetes-ca" },
+    },
+    {
+      path: `${kubeletPki}/kubelet`,
+      origin: { kind: "certificate", request: kubeletServer(node) },
+    },
+    ...entry(node),
+  ];
+}
+
+function entry(node: NodeFacts): Credential[] {
+  switch (node.join) {
+    case "certificates":
+      return [
+        {
+          path: `${kubeletPki}/kubelet-client`,
+          origin: { kind: "certificate", request: kubeletClient(node) },
+        },
+      ];
+    case "bootstrapToken":
+      return [
+        {
+          path: bootstrapKubeconfigPath,
+          origin: { kind: "text", name: "bootstrapKubeconfig" },
+          live: true,
+        },
+      ];
+    case "kubeadm":
+      return [
+        {
+          path: joinConfigurationPath,
+          origin: { kind: "text", name: "joinConfiguration" },
+          live: true,
+        },
+        ...(node.discovery === "file"
+          ? [
+              {
+                path: discoveryPath,
+                origin: { kind: "text", name: "discovery" },
+                mode: "0644",
+                live: true,
+              } as const,
+            ]
+          : []),
+      ];
+  }
+}
+
+function kubeletCommand(
+  { folders }: ClusterFacts,
+  { join, address }: Pick<NodeFacts, "join" | "address">,
+): string {
+  const program = `${folders.kubernetes}/kubelet`;
   switch (join) {
     case "certificates":
       return commandLine(program, {
@@ -146,26 +178,32 @@ function kubeletCommand({
   }
 }
 
-function kubeletFiles(args: Parameters<typeof kubeletService>[0]): File[] {
+function kubeletFiles(facts: ClusterFacts, node: NodeFacts): File[] {
   const issued = {
     tlsCertFile: `${kubeletPki}/kubelet.crt`,
     tlsPrivateKeyFile: `${kubeletPki}/kubelet.key`,
     tlsMinVersion: "VersionTLS12",
   };
-  switch (args.join) {
+  const configuration = (certificates: Readonly<Record<string, unknown>>) =>
+    kubeletConfiguration(facts, node.traits, {
+      clientCa: ca,
+      certificates,
+      laidOver: node.kubelet,
+    });
+  switch (node.join) {
     case "certificates":
       return [
         {
           path: kubeletConfigPath,
-          text: kubeletConfiguration({ ...args, clientCa: ca, certificates: issued }),
+          text: configuration(issued),
         },
         {
           path: kubeletKubeconfigPath,
           mode: "0600",
           text: kubeconfigWithFiles(
-            { cluster: args.cluster, server: args.server, user: `system:node:${args.nodeName}` },
+            { cluster: facts.clusterName, server: facts.server, user: `system:node:${node.name}` },
             {
-              ca: args.trusted,
+              ca: `${kubeletPki}/${facts.trustFile}`,
               cert: `${kubeletPki}/kubelet-client.crt`,
               key: `${kubeletPki}/kubelet-client.key`,
             },
@@ -176,11 +214,7 @@ function kubeletFiles(args: Parameters<typeof kubeletService>[0]): File[] {
       return [
         {
           path: kubeletConfigPath,
-          text: kubeletConfiguration({
-            ...args,
-            clientCa: ca,
-            certificates: { rotateCertificates: true, ...issued },
-          }),
+          text: configuration({ rotateCertificates: true, ...issued }),
         },
       ];
     case "kubeadm":
@@ -188,49 +222,39 @@ function kubeletFiles(args: Parameters<typeof kubeletService>[0]): File[] {
         {
           // Laid over what kubeadm wrote for the nodes of this cluster.
           path: `${dropIns}/10-machine.conf`,
-          text: kubeletConfiguration({
-            ...args,
-            clientCa: ca,
-            certificates: { rotateCertificates: true, serverTLSBootstrap: false, ...issued },
-          }),
+          text: configuration({ rotateCertificates: true, serverTLSBootstrap: false, ...issued }),
         },
       ];
   }
 }
 
 /** What `kubeadm join` gives to kubelets: they ask the cluster for both of their certificates, and renew them. */
-export function kubeletConfigurationForAll(args: {
-  readonly clusterDomain: string;
-  readonly dnsAddress: string;
-  readonly cgroupVersion: 1 | 2;
-  /** Swap and kernel settings belong to the computers around the machines. */
-  readonly container: boolean;
-}): string {
-  return kubeletConfiguration({
-    ...args,
+export function kubeletConfigurationForAll(facts: ClusterFacts, traits: MachineTraits): string {
+  return kubeletConfiguration(facts, traits, {
     clientCa: "/etc/kubernetes/pki/ca.crt",
     certificates: {
       rotateCertificates: true,
       serverTLSBootstrap: true,
       tlsMinVersion: "VersionTLS12",
     },
-    configuration: {},
+    laidOver: {},
   });
 }
 
 /** https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/ */
-function kubeletConfiguration(args: {
-  readonly clusterDomain: string;
-  readonly dnsAddress: string;
-  readonly cgroupVersion: 1 | 2;
-  readonly container: boolean;
-  /** The authority that clients' certificates come from. */
-  readonly clientCa: string;
-  /** Fields that say where certificates come from. */
-  readonly certificates: Readonly<Record<string, unknown>>;
-  readonly configuration: Readonly<Record<string, unknown>>;
-}): string {
-  return stringify({
+function kubeletConfiguration(
+  { clusterDomain, dnsAddress }: ClusterFacts,
+  { cgroupVersion, container }: Pick<MachineTraits, "cgroupVersion" | "container">,
+  args: {
+    /** The authority that clients' certificates come from. */
+    readonly clientCa: string;
+    /** Fields that say where certificates come from. */
+    readonly certificates: Readonly<Record<string, unknown>>;
+    /** Fields that replace those here. */
+    readonly laidOver: Readonly<Record<string, unknown>>;
+  },
+): string {
+  return yaml({
     apiVersion: "kubelet.config.k8s.io/v1beta1",
     kind: "KubeletConfiguration",
     authentication: {
@@ -240,13 +264,13 @@ function kubeletConfiguration(args: {
     },
     authorization: { mode: "Webhook" },
     containerRuntimeEndpoint: "unix:///run/containerd/containerd.sock",
-    cgroupDriver: args.cgroupVersion === 2 ? "systemd" : "cgroupfs",
-    ...(args.cgroupVersion === 1 && { failCgroupV1: false }),
-    clusterDNS: [args.dnsAddress],
-    clusterDomain: args.clusterDomain,
+    cgroupDriver: cgroupVersion === 2 ? "systemd" : "cgroupfs",
+    ...(cgroupVersion === 1 && { failCgroupV1: false }),
+    clusterDNS: [dnsAddress],
+    clusterDomain,
     eventRecordQPS: 50,
     // The disk is shared with the computer around the machine, and so is its fullness.
-    ...(args.container && {
+    ...(container && {
       evictionHard: {
         "memory.available": "50Mi",
         "nodefs.available": "1%",
@@ -261,6 +285,6 @@ function kubeletConfiguration(args: {
     seccompDefault: true,
     staticPodPath: manifests,
     ...args.certificates,
-    ...args.configuration,
+    ...args.laidOver,
   });
 }

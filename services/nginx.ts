@@ -1,4 +1,4 @@
-import type { Service } from "../node/description.ts";
+import type { Service } from "./service.ts";
 import { type Unit, unit } from "./systemd.ts";
 
 /** An nginx of its own. */
@@ -9,15 +9,15 @@ export interface Nginx {
   readonly documentation: string;
   /** Debian packages of what it needs beyond nginx. */
   readonly modules?: readonly string[];
-  /** Where it listens, once it is healthy. */
-  readonly port: number;
+  /** TCP ports on which nginx listens; it is healthy once it takes connections on the first. */
+  readonly ports: readonly [number, ...number[]];
   readonly Service?: Unit["Service"];
   /** Its configuration, all of it. */
   readonly config: string;
 }
 
 /** A service that runs nginx in the foreground, and reloads a changed configuration that passes nginx's own check. */
-export function nginxService({ name, modules = [], port, config, ...about }: Nginx): Service {
+export function nginxService({ name, modules = [], ports, config, ...about }: Nginx): Service {
   const path = `/etc/kthw/${name}.conf`;
   return {
     name,
@@ -25,7 +25,8 @@ export function nginxService({ name, modules = [], port, config, ...about }: Ngi
     // Debian's own site, on port 80.
     masks: ["nginx.service"],
     unit: `${name}.service`,
-    health: `bash -c '</dev/tcp/127.0.0.1/${port}'`,
+    ports,
+    health: `bash -c '</dev/tcp/127.0.0.1/${ports[0]}'`,
     reload: `/usr/sbin/nginx -t -q -c ${path}`,
     files: [
       {

@@ -1,26 +1,13 @@
-import type { Service } from "../node/description.ts";
+import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
+import type { Service } from "./service.ts";
 import { unit } from "./systemd.ts";
-
-/** A node and the addresses of its pods. */
-export interface PodRange {
-  readonly name: string;
-  /** Where the other nodes reach the node. */
-  readonly address: string;
-  /** The node's pods, for example 10.200.1.0/24. */
-  readonly podCidr: string;
-}
 
 const routesPath = "/etc/kthw/pod-routes";
 const scriptPath = "/usr/local/libexec/kthw/pod-routes";
 
 /** The bridge of one node's pods, and routes to the pods of the others. */
-export function bridgeNetworkService(args: {
-  readonly node: PodRange;
-  readonly others: readonly PodRange[];
-  /** Range of all pods. */
-  readonly podCidr: string;
-}): Service {
-  const { node, others, podCidr } = args;
+export function podNetwork({ nodes, podCidr }: ClusterFacts, node: NodeFacts): Service {
+  const others = nodes.filter(({ name }) => name !== node.name);
   return {
     name: "pod-network",
     packages: ["iptables"],
@@ -32,6 +19,7 @@ export function bridgeNetworkService(args: {
       "kthw-node drop-chains CNI-",
     ],
     data: ["/var/lib/cni"],
+    ownFolders: ["/var/lib/cni"],
     files: [
       {
         path: "/etc/systemd/system/pod-network.service",
@@ -91,18 +79,21 @@ export function bridgeConflist(podCidr: string): string {
 const podRoutesScript = `#!/bin/bash
 # pod-routes up|down POD_RANGE ALL_PODS: routes to the pods of other nodes, kept apart by their protocol number.
 set -euo pipefail
-masquerade=(POSTROUTING -s "$2" ! -d "$3" -m comment --comment "pods to the outside" -j MASQUERADE)
-wanted=
+masquerade="-s $2 ! -d $3 -m comment --comment \\"pods to the outside\\" -j MASQUERADE"
+wanted='' kept=''
 if [[ $1 == up ]]; then
   wanted=$(sed 's/ *#.*//' ${routesPath})
   while read -r route; do
     # shellcheck disable=SC2086 # a route is several words
     [[ -z $route ]] || ip route replace $route proto 201
   done <<<"$wanted"
-  iptables -t nat -C "\${masquerade[@]}" 2>/dev/null || iptables -t nat -A "\${masquerade[@]}"
-else
-  iptables -t nat -D "\${masquerade[@]}" 2>/dev/null || true
+  eval "iptables -t nat -C POSTROUTING $masquerade" 2>/dev/null || eval "iptables -t nat -A POSTROUTING $masquerade"
+  kept=$masquerade
 fi
+# A rule for another range stems from earlier settings.
+iptables -t nat -S POSTROUTING | sed -n '/--comment "pods to the outside"/s/^-A POSTROUTING //p' | while read -r rule; do
+  [[ $rule == "$kept" ]] || eval "iptables -t nat -D POSTROUTING $rule"
+done
 ip route show proto 201 | while read -r range _ gateway _; do
   grep -qxF "$range via $gateway" <<<"$wanted" || ip route del "$range" proto 201
 done

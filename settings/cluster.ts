@@ -1,4 +1,3 @@
-import type { Role } from "../components/downloads.ts";
 import type { Architecture } from "../components/versions.ts";
 import { readAuthority } from "./authority.ts";
 import type { Context } from "./context.ts";
@@ -48,6 +47,9 @@ export function clusterSettings(parsed: Parsed, context: Context) {
     })),
   };
 }
+
+/** What a machine is in a cluster. */
+export type Role = "loadBalancer" | "controller" | "worker";
 
 /** Every machine of a cluster, with its role and the place of its settings. */
 export function machinesOf({ loadBalancers, controllers, workerPools }: ClusterSettings) {

@@ -1,8 +1,8 @@
 import path from "node:path";
 import { z } from "zod";
 import { type KubernetesVersion, kubernetesVersions } from "../components/versions.ts";
-import { kubeProxyModes } from "../services/kube-proxy.ts";
-import type { StaticPod } from "../services/kubelet.ts";
+import type { StaticPod } from "../services/cluster-facts.ts";
+import { kubeProxyModes } from "../services/cluster-facts.ts";
 import { isPath, isPem } from "./authority.ts";
 import type { Sound } from "./draft.ts";
 import { isDnsName, isLabelKey, isLabelValue, parseTaint, taintEffects } from "./label.ts";

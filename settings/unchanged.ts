@@ -16,7 +16,7 @@ const ofCluster: Readonly<Record<string, (settings: ClusterSettings) => string>>
 };
 /** Those of each machine. */
 const ofMachine = ["address", "podCidr"] as const;
-/** A setting that lies in another one: both change at once, and that is told of the other. */
+/** Settings whose value lies in that of another one: if both change, that is told of the other alone. */
 const within: Readonly<Record<string, string>> = { dnsAddress: "serviceCidr" };
 
 const programsOwn = "the program's own";
@@ -47,6 +47,7 @@ export async function refuseChanges(
 export class ClusterRecord extends pulumi.ComponentResource {
   /** The changes that the living cluster would not survive. */
   readonly mistakes: Promise<string[]>;
+  /** What remembers each machine. */
   readonly machines: MachineRecords;
 
   constructor(
@@ -124,7 +125,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
     return { stash, check };
   }
 
-  /** Something that passes from one machine to another in two updates, since what leaves goes last in each. */
+  /** Something that passes from one machine to another in two updates: an update deletes last what leaves. */
   #claim({ where, value, machine, isKept }: Claim & { isKept: boolean }, names: string[]) {
     const stash = this.#remember(`${value}:machine`, machine);
     const check = formerOf(stash).then((owner) => {

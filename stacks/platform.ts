@@ -1,17 +1,18 @@
 import type { z } from "zod";
-import type { Endpoint } from "../components/control-plane.ts";
-import type { Machine } from "../node/machine.ts";
+import type { Machine, MachineTraits } from "../node/machine.ts";
+import type { Endpoint } from "../services/cluster-facts.ts";
+import type { Service } from "../services/service.ts";
 import type { Subject } from "../settings/checks/subject.ts";
 import type { ClusterSettings, Frozen } from "../settings/cluster.ts";
 import type { Sound } from "../settings/draft.ts";
 import type { Draft } from "../settings/schema.ts";
 import type { Claim, MachineRecords } from "../settings/unchanged.ts";
 
-/** The machines of a stack, by name, and where its API is reached. */
-export interface Machines {
-  readonly machines: ReadonlyMap<string, Machine>;
-  readonly endpoint: Endpoint;
-}
+/** The machines of a stack, by name. */
+export type Machines = ReadonlyMap<string, Machine>;
+
+/** The services that a machine will have, by the machine's name. */
+export type ServicesByMachine = ReadonlyMap<string, readonly Service[]>;
 
 /** The settings of a stack on a platform: those of every stack, and the platform's own group. */
 export type PlatformSettings<Name extends string, Group extends z.ZodType> = ClusterSettings &
@@ -29,6 +30,14 @@ export interface Platform<Name extends string, Group extends z.ZodType> {
   check(subject: Subject<Draft & Sound<Record<Name, z.output<Group>>>>): string[];
   /** What else a machine has that no other can have at the same time, besides its address and pod range. */
   claims(settings: PlatformSettings<Name, Group>): Claim[];
+  /** Where the API is reached. */
+  endpoint(settings: PlatformSettings<Name, Group>): Endpoint;
+  /** What the machines' kernels and containers allow. */
+  traits(settings: PlatformSettings<Name, Group>): MachineTraits;
   /** Makes or finds the machines; what the platform needs for that is loaded by then alone. */
-  machines(settings: PlatformSettings<Name, Group>, records: MachineRecords): Promise<Machines>;
+  machines(
+    settings: PlatformSettings<Name, Group>,
+    records: MachineRecords,
+    services: ServicesByMachine,
+  ): Promise<Machines>;
 }

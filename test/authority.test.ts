@@ -1,48 +1,12 @@
 import { strict as assert } from "node:assert";
-import { createPrivateKey, generateKeyPairSync } from "node:crypto";
-import * as x509 from "../offline/plugins/tls/x509.ts";
-import { parseDescription } from "../operations/plan/description.ts";
+import { createPrivateKey } from "node:crypto";
 import { type ReadFile, readAuthority } from "../settings/authority.ts";
 import type { Settings } from "../settings/settings.ts";
 import { warnings } from "../settings/warnings.ts";
-import { type Graph, runProgram, stdinOf } from "./support/program.ts";
+import { authority, type Made } from "./support/authority.ts";
+import { describedBy, type Graph, runProgram, stdinOf } from "./support/program.ts";
 
 const hour = 3_600_000;
-const year = 8760 * hour;
-
-/** A certificate with its key, PEM, and what it signs others with. */
-interface Made {
-  readonly certificate: string;
-  readonly key: string;
-  readonly signer: x509.Signer;
-}
-
-/** Makes a certificate of an authority, signed by another one or by itself. */
-function authority(
-  commonName: string,
-  { by, ...different }: Partial<x509.Terms> & { readonly by?: Made } = {},
-): Made {
-  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
-  const { bytes } = x509.certificate(
-    x509.ownSubject(x509.name({ commonName }), [], privateKey),
-    by?.signer ?? privateKey,
-    {
-      from: new Date(Date.now() - hour),
-      until: new Date(Date.now() + year),
-      uses: ["digital_signature", "cert_signing"],
-      authority: true,
-      pathLength: undefined,
-      showKeyId: true,
-      showAuthorityKeyId: true,
-      ...different,
-    },
-  );
-  return {
-    certificate: x509.toPem("CERTIFICATE", bytes),
-    key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-    signer: x509.signerOf(bytes, privateKey),
-  };
-}
 
 const root = authority("Company root");
 const intermediate = authority("Company Kubernetes", { by: root, pathLength: 0 });
@@ -108,17 +72,21 @@ describe("an external authority", () => {
     Record<string, readonly [made: () => Made, wrong: string, todo: string]>
   > = {
     "no authority": [
-      () => authority("web", { authority: false, uses: ["digital_signature"] }),
+      () => authority("web", { authority: false, keyUsage: "digitalSignature" }),
       "not of an authority, got CN=web",
       "give the certificate of a CA, which may sign others",
     ],
     "an authority that may not sign certificates": [
-      () => authority("web", { uses: ["digital_signature", "crl_signing"] }),
+      () => authority("web", { keyUsage: "digitalSignature,cRLSign" }),
       "not of an authority, got CN=web",
       "give the certificate of a CA, which may sign others",
     ],
     "one that has expired": [
-      () => authority("old", { until: new Date("2026-01-02T03:04:05Z") }),
+      () =>
+        authority("old", {
+          from: new Date("2025-01-02T03:04:05Z"),
+          until: new Date("2026-01-02T03:04:05Z"),
+        }),
       "expired on 2026-01-02, got CN=old",
       valid,
     ],
@@ -132,7 +100,7 @@ describe("an external authority", () => {
       valid,
     ],
     "one that may not sign for clients": [
-      () => authority("servers", { uses: ["cert_signing", "server_auth"] }),
+      () => authority("servers", { keyUsage: "keyCertSign", extendedKeyUsage: "serverAuth" }),
       "not for TLS servers and clients, got CN=servers",
       "give an authority that may sign for both",
     ],
@@ -249,8 +217,7 @@ describe("a cluster of an external authority", function () {
   });
 
   const textOf = (command: string, path: string) =>
-    parseDescription(stdinOf(graph.command(command))).files.find((file) => file.path === path)
-      ?.text;
+    describedBy(graph.command(command))?.files.find((file) => file.path === path)?.text;
 
   it("trusts it alone for clients, and all above it for servers", () => {
     for (const [command, folder] of [

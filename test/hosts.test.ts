@@ -53,6 +53,15 @@ describe("the program on existing hosts", () => {
     for (const command of graph.commands())
       if (!checks.includes(command)) assert.ok(graph.awaited(command).has(gate!), command.name);
   });
+  it("remembers a host before it is looked at, and until everything of it has gone", () => {
+    for (const machine of machines) {
+      const earlier = [...graph.awaited(graph.command(`${machine}:host-check`))];
+      assert.ok(
+        earlier.some(({ name }) => name === `${machine}:address`),
+        machine,
+      );
+    }
+  });
   it("lets the first host tell that the jump box does not answer", () => {
     for (const machine of machines.slice(1))
       assert.ok(graph.waits(`${machine}:host-check`, "lb:host-check"), machine);
@@ -133,7 +142,7 @@ describe("the program on existing hosts", () => {
     assert.match(words("cp1"), / proxy=ipvs\b/);
     assert.match(words("worker1"), / proxy=ipvs\b/);
     assert.doesNotMatch(words("lb"), / proxy=/);
-    assert.match(words("cp1"), / ports='[^']* 80' units='[^']* health-proxy' /);
+    assert.match(words("cp1"), / ports='80 [^']*' units='[^']* health-proxy /);
     assert.doesNotMatch(words("worker1"), /health-proxy| 80\b/);
   });
 });

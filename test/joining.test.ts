@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import * as pulumi from "@pulumi/pulumi";
-import { headers, parseDescription } from "../operations/plan/description.ts";
 import {
+  describedBy,
   firstUpdate,
   type Graph,
   type LocalSettings,
@@ -37,17 +37,14 @@ describe("machines join", () => {
   const file = (machine: string, path: string) =>
     graph
       .commands(machine)
-      .filter((command) => /^(service|bundle) /.test(stdinOf(command)))
-      .flatMap((command) =>
-        parseDescription(stdinOf(command)).files.map((file) => ({ ...file, command })),
-      )
+      .flatMap((command) => describedBy(command)?.files.map((file) => ({ ...file, command })) ?? [])
       .find((file) => file.path === path);
   const secretOf = (name: string) =>
     graph.ofType("kubernetes:core/v1:Secret").find((one) => one.name === name)!;
   const fetches = (graph: Graph, machine: string, binary: string) =>
     stdinOf(graph.command(`${machine}:binaries`)).includes(`\n  - ${binary}\n`);
   const authentication = (graph: Graph) =>
-    parseDescription(stdinOf(graph.command("cp1:kube-apiserver"))).files.find(({ path }) =>
+    describedBy(graph.command("cp1:kube-apiserver"))!.files.find(({ path }) =>
       path.endsWith("/authentication.yaml"),
     )!.text;
 
@@ -193,11 +190,13 @@ describe("machines join", () => {
       );
       assert.equal(file(machine, "/etc/kubernetes/kubelet.conf") !== undefined, given, machine);
       assert.ok(file(machine, "/var/lib/kubelet/pki/kubelet.crt"), machine);
-      const reads = headers(
-        parseDescription(stdinOf(graph.command(`${machine}:kubelet`))),
-        "reads",
+      const kubelet = describedBy(graph.command(`${machine}:kubelet`));
+      assert.ok(kubelet?.kind === "service");
+      assert.equal(
+        kubelet.reads.includes("/var/lib/kubelet/pki/kubelet-client.crt"),
+        given,
+        machine,
       );
-      assert.equal(reads.includes("/var/lib/kubelet/pki/kubelet-client.crt"), given, machine);
     }
   });
 

@@ -1,30 +1,30 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { execa } from "execa";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-describe("nodes that leave", () => {
+describe("Nodes that leave", () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(path.join(tmpdir(), "kthw-membership-"));
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  /** Runs the script as Pulumi does, with a kubectl that does as a shell script says; what it was asked, in order. */
+  /** Runs the script as Pulumi does, with a shell script in place of kubectl; returns the calls of kubectl in order. */
   async function leave(kubectl: string, onLine: (line: string, shell: number) => void = () => {}) {
     const program = path.join(folder, "kubectl");
-    const asked = path.join(folder, "asked");
+    const log = path.join(folder, "log");
     writeFileSync(
       program,
       `#!/bin/bash
        shift # the kubeconfig
        [[ $1 != --request-timeout* ]] || shift
        case "$1 $2" in
-         'drain '* | 'cordon '* | 'uncordon '* | 'delete '*) echo "$*" >>${asked}; echo "$*" >&2 ;;
+         'drain '* | 'cordon '* | 'uncordon '* | 'delete '*) echo "$*" >>${log}; echo "$*" >&2 ;;
        esac
        ${kubectl}
        case "$*" in
@@ -33,24 +33,26 @@ describe("nodes that leave", () => {
        esac`,
     );
     chmodSync(program, 0o755);
-    const child = spawn("/bin/sh", ["-c", "components/node-membership.sh || exit"], {
+    const child = execa("/bin/sh", ["-c", "components/node-membership.sh || exit"], {
       cwd: root,
+      extendEnv: false,
       env: {
         PATH: `${folder}:${process.env.PATH}`,
         NODES: "worker1",
         PULUMI_COMMAND_STDOUT: "worker1 worker2 worker3",
         DRAIN_TIMEOUT: "5",
       },
+      input: "a kubeconfig",
+      reject: false,
     });
-    child.stdin.end("a kubeconfig");
-    let said = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      said += text;
-      onLine(text, child.pid!);
-    });
-    const code = await new Promise((resolve) => child.on("close", resolve));
-    const calls = existsSync(asked) ? readFileSync(asked, "utf8").trim().split("\n") : [];
-    return { code, said, calls: calls.map((call) => call.split(" ").slice(0, 2).join(" ")) };
+    child.stderr.on("data", (chunk) => onLine(String(chunk), child.pid!));
+    const { exitCode, stderr } = await child;
+    const calls = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : [];
+    return {
+      code: exitCode,
+      said: stderr,
+      calls: calls.map((call) => call.split(" ").slice(0, 2).join(" ")),
+    };
   }
 
   it("are drained, all of them, and then deleted", async () => {

@@ -1,9 +1,8 @@
 import { strict as assert } from "node:assert";
 import { CertificateAuthority } from "../components/certificate-authority.ts";
 import { admin } from "../components/pki.ts";
-import { parseDescription } from "../operations/plan/description.ts";
 import { aesKey } from "../services/kube-apiserver.ts";
-import { firstUpdate, type Graph, secretMark, stdinOf } from "./support/program.ts";
+import { describedBy, firstUpdate, type Graph, secretMark } from "./support/program.ts";
 import { record } from "./support/record.ts";
 
 const validity = { validityHours: 8760, caValidityHours: 87600, earlyRenewalHours: 720 };
@@ -251,7 +250,7 @@ describe("the certificates", () => {
       const found = graph
         .commands(machine)
         .filter(({ name }) => name.endsWith("-pki"))
-        .flatMap((command) => parseDescription(stdinOf(command)).files)
+        .flatMap((command) => describedBy(command)!.files)
         .filter(({ path }) => path !== "/etc/etcd/founders")
         .map(({ path, mode, owner, text }) => {
           const isEncryption = text.includes(aesKey(`${secretMark} encryption-key1`));

@@ -1,17 +1,19 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { describeService, type Service } from "../node/description.ts";
+import { describeService, type Prerequisites, type Service } from "../node/description.ts";
+import { placed } from "../operations/plan/placed.ts";
 import { changedPaths, type Plan, planOf } from "../operations/plan/plan.ts";
 import type { PreviewStep, ResourceState } from "../operations/plan/steps.ts";
 import { summary } from "../operations/plan/summary.ts";
 import { treeOf } from "../operations/plan/tree.ts";
+import { describedBy, runProgram } from "./support/program.ts";
 
 /** Steps of a real preview, cut down to a few commands of one or two workers and a few lines of their files. */
 function recorded(name: string): PreviewStep[] {
   return JSON.parse(readFileSync(new URL(`./recorded/${name}.json`, import.meta.url), "utf8"));
 }
 
-/** A preview of two workers, in which recorded steps stand for those without a change. */
+/** A preview of two workers without a change, except for the recorded steps of `change`. */
 function preview(change?: string): PreviewStep[] {
   const changes = change === undefined ? [] : recorded(change);
   const same = recorded("unchanged")
@@ -22,7 +24,7 @@ function preview(change?: string): PreviewStep[] {
 
 const planned = (change: string) => planOf(preview(change));
 
-/** Lines of the summary that belong to one machine. */
+/** The lines of the summary about one machine. */
 function linesOf(plan: Plan, machine: string): string[] {
   return summary(new Map([[machine, plan.get(machine)!]]));
 }
@@ -85,7 +87,7 @@ describe("a plan", () => {
     );
   });
 
-  it("has the line that changes, and the restart for it", () => {
+  it("has the changed line of a file, and the restart of the service", () => {
     const plan = planned("changed-line");
     assert.deepEqual(summary(plan), [
       "worker1: 1 file changed, 1 service restarted",
@@ -106,7 +108,7 @@ describe("a plan", () => {
     );
   });
 
-  it("has all of a machine that is made, and what it means to the others", () => {
+  it("has all files of a new machine, and the changes on the others", () => {
     const plan = planned("added-machine");
     assert.deepEqual(linesOf(plan, "worker3"), [
       "worker3: made, 20 files added, 2 services started",
@@ -117,7 +119,7 @@ describe("a plan", () => {
     for (const machine of ["worker1", "worker2"])
       assert.deepEqual(linesOf(plan, machine).slice(1), anotherRoute);
   });
-  it("tells that kubeadm lets a machine join, but not where it only looks again", () => {
+  it("tells that a machine joins by kubeadm, but not where kubeadm only checks again", () => {
     const join = (op: string): PreviewStep => {
       const urn =
         "urn:pulumi:local::kthw::kthw:index:WorkerPool$command:remote:Command::worker3:kubeadm-join";
@@ -132,7 +134,7 @@ describe("a plan", () => {
     assert.equal(first(join("update")), "worker3: no change");
   });
 
-  it("has nothing of a machine that is lost, but what it means to the others", () => {
+  it("has no file of a lost machine, but the changes on the others", () => {
     const plan = planned("removed-machine");
     assert.deepEqual(linesOf(plan, "worker2"), ["worker2: drained, lost, with all that is on it"]);
     assert.deepEqual(linesOf(plan, "worker1").slice(1), anotherRoute);
@@ -153,7 +155,7 @@ describe("a plan", () => {
     assert.deepEqual([...treeOf(plan)], [...treeOf(planOf(preview()))]);
   });
 
-  it("names the certificates for which a service is restarted", () => {
+  it("names the certificates that restart a service", () => {
     const plan = planned("renewed-certificate");
     assert.deepEqual(linesOf(plan, "worker1"), [
       "worker1: 1 bundle changed, 1 service restarted",
@@ -163,7 +165,7 @@ describe("a plan", () => {
     assert.equal(changedPaths(plan).length, 7);
   });
 
-  it("restarts a service whose certificates come from elsewhere and are not known yet", () => {
+  it("restarts a service whose external certificates are not known yet", () => {
     const steps = preview("renewed-certificate").filter(({ urn }) => !urn.includes("$tls:"));
     const without = steps.filter(({ urn }) => !urn.endsWith(":kubelet-pki"));
     assert.deepEqual(linesOf(planOf(without), "worker1"), [
@@ -180,7 +182,7 @@ describe("a plan", () => {
     ]);
   });
 
-  it("knows a machine made anew by its id, where no resource owns it", () => {
+  it("knows a rebuilt machine by its id, where the machine is no resource", () => {
     const steps = preview("reassert").map((step) =>
       JSON.parse(JSON.stringify(step).replace(/("newState".*# machine )worker1\w+/, "$1another")),
     );
@@ -205,7 +207,7 @@ describe("a plan", () => {
     assert.ok(listing.includes("file /etc/cni/net.d/10-bridge.conflist 0644 root:root live"));
   });
 
-  it("says of binaries and links what they are", () => {
+  it("describes binaries and links", () => {
     const tree = treeOf(planOf(recorded("first-update")));
     const sum =
       /^\(binary: crictl of file:\S+\/crictl-v1\.36\.0-linux-amd64\.tar\.gz, sha256:\w{64}\)\n$/;
@@ -217,6 +219,30 @@ describe("a plan", () => {
   });
 });
 
+describe("a plan of the program's first update", () => {
+  it("has each file that a description of a service or bundle names", async () => {
+    const { graph } = await runProgram({
+      settings: (settings) => {
+        settings.joinTokens = [{ name: "guests" }];
+        settings.controllerHealthProxy = true;
+      },
+    });
+    const kinds = new Set<string>();
+    for (const command of graph.commands()) {
+      const described = describedBy(command);
+      if (described === undefined) continue;
+      kinds.add(described.kind);
+      const found = placed({ urn: "", type: "command:remote:Command", inputs: command.inputs })!;
+      assert.equal(found.kind, described.kind, command.name);
+      for (const { path, mode, owner } of described.files) {
+        const file = found.files.get(path);
+        assert.deepEqual([file?.mode, file?.owner], [mode, owner], `${command.name} ${path}`);
+      }
+    }
+    assert.deepEqual([...kinds].sort(), ["bundle", "service"]);
+  });
+});
+
 describe("a plan for a service", () => {
   const clock: Service = {
     name: "clock",
@@ -225,7 +251,7 @@ describe("a plan for a service", () => {
   };
   const zone = { path: "/etc/zone", text: "UTC\n" };
 
-  it("that is new starts it", () => {
+  it("that is new starts the service", () => {
     assert.deepEqual(summary(planOf([place("create", clock)])), [
       "m1: 2 files added, 1 service started",
       "  + /etc/systemd/system/clock.service",
@@ -234,7 +260,7 @@ describe("a plan for a service", () => {
     ]);
   });
 
-  it("that goes stops it, and leaves what another one has, too", () => {
+  it("that goes stops the service, and leaves files that another service has, too", () => {
     const alarm: Service = { ...clock, name: "alarm", unit: "alarm.service", files: [zone] };
     const steps = [
       place("delete", undefined, { ...clock, files: [...clock.files, zone] }),
@@ -248,7 +274,7 @@ describe("a plan for a service", () => {
     ]);
   });
 
-  it("tells a file that comes, one that goes, and another mode", () => {
+  it("tells added files, removed files and changed modes", () => {
     const before = { ...clock, files: [...clock.files, zone, { path: "/etc/old", text: "" }] };
     const after = {
       ...clock,
@@ -263,7 +289,7 @@ describe("a plan for a service", () => {
     ]);
   });
 
-  it("restarts nothing for a file that is read anew at each use, nor for another health check", () => {
+  it("restarts nothing for a live file, nor for another health check", () => {
     const live = (text: string): Service => ({
       ...clock,
       files: [...clock.files, { ...zone, text, live: true }],
@@ -275,7 +301,7 @@ describe("a plan for a service", () => {
     ]);
   });
 
-  it("restarts it for a file of another one that it reads, if its own command runs", () => {
+  it("restarts a service for a file of another that it reads, if its own command runs", () => {
     const reading: Service = { ...clock, reads: ["/etc/alarm"] };
     const alarm = (text: string): Service => ({
       name: "alarm",
@@ -293,7 +319,33 @@ describe("a plan for a service", () => {
     ]);
   });
 
-  it("reads commands that become root by sudo", () => {
+  it("lists whatever must be on the machine before the files", () => {
+    const needing: Required<Prerequisites> = {
+      packages: ["tzdata"],
+      masks: ["ntp.service"],
+      users: ["clock"],
+      directories: [{ path: "/var/lib/clock", mode: "0700", owner: "clock:clock" }],
+    };
+    const tree = treeOf(planOf([place("create", { ...clock, ...needing })]));
+    assert.deepEqual(tree.get("m1.listing")!.split("\n").slice(0, 4), [
+      "directory /var/lib/clock 0700 clock:clock",
+      "mask ntp.service",
+      "package tzdata",
+      "user clock",
+    ]);
+  });
+
+  it("reads states of version 1 of the format beside those of today", () => {
+    const [after, before] = [place("update", clock), place("update", clock)].map(
+      ({ newState }) => newState!,
+    );
+    const former = String(before!.inputs!.stdin).split("\n").slice(1, -2).join("\n");
+    const oldState = { ...before!, inputs: { ...before!.inputs, stdin: `${former}\n` } };
+    const step = { op: "update", urn: after!.urn, oldState, newState: after! };
+    assert.deepEqual(summary(planOf([step])), ["m1: no change"]);
+  });
+
+  it("reads commands with sudo", () => {
     const fetch: ResourceState = {
       urn: urn("binaries"),
       type,
@@ -305,7 +357,7 @@ describe("a plan for a service", () => {
     ]);
   });
 
-  it("leaves binaries of another version where they are", () => {
+  it("keeps binaries of former versions", () => {
     const fetch = (version: string): ResourceState => ({
       urn: urn("binaries"),
       type,
@@ -322,7 +374,7 @@ describe("a plan for a service", () => {
   const type = "command:remote:Command";
   const urn = (name: string) => `urn:pulumi:local::kthw::kthw:index:Clocks$${type}::m1:${name}`;
 
-  /** The step of a service's command. */
+  /** A step of a service's command. */
   function place(op: string, after: Service | undefined, before?: Service): PreviewStep {
     const state = (service: Service): ResourceState => ({
       urn: urn(service.name),

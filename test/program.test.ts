@@ -1,8 +1,9 @@
 import { strict as assert } from "node:assert";
 import * as pulumi from "@pulumi/pulumi";
-import { headers, parseDescription } from "../operations/plan/description.ts";
+import { readDownloads } from "../node/downloads.ts";
 import {
   computed,
+  describedBy,
   firstUpdate,
   type Graph,
   machineOf,
@@ -149,20 +150,81 @@ describe("the program", () => {
       for (const command of graph.commands()) {
         const placed = [...graph.awaited(command)]
           .filter(({ name }) => machineOf(name) === machineOf(command.name))
-          .flatMap((earlier) => parsed(earlier)?.files.map(({ path }) => path) ?? []);
-        for (const path of headers(parsed(command) ?? { headers: [], files: [] }, "reads"))
+          .flatMap((earlier) => describedBy(earlier)?.files.map(({ path }) => path) ?? []);
+        for (const path of readsOf(command))
           assert.ok(placed.includes(path), `${command.name} reads ${path}`);
       }
     });
     it("wait for services that the machine has by then", () => {
       const gates = graph.commands().filter(({ name }) => name.endsWith("-healthy"));
       assert.equal(gates.length, 3 * controllers.length + workers.length);
-      for (const gate of gates) {
-        const [, services = ""] = /^kthw-node wait (.*?)(?: --until |$)/.exec(
-          String(gate.inputs.create),
-        )!;
-        for (const service of services.split(" "))
+      for (const gate of gates)
+        for (const service of awaitedServices(gate))
           assert.ok(graph.waits(gate.name, `${machineOf(gate.name)}:${service}`), gate.name);
+    });
+    it("have a gate for every service of a node, or wait themselves", async () => {
+      const { graph: all } = await runProgram({
+        settings: (settings) => {
+          settings.controllerHealthProxy = true;
+          settings.joinTokens = [{ name: "guests" }];
+        },
+      });
+      for (const machine of [...controllers, ...workers]) {
+        const gated = all.commands(machine).flatMap(awaitedServices);
+        for (const { name, inputs } of all.commands(machine).filter((one) => isA("service", one)))
+          assert.ok(
+            gated.includes(name.slice(machine.length + 1)) ||
+              inputs.create === "kthw-node apply --wait",
+            `nobody waits for ${name}`,
+          );
+      }
+    });
+    it("name in their flags and files only credentials that they read, or read anew", () => {
+      const live = [
+        "/etc/kubernetes/pki/admin.crt",
+        "/etc/kubernetes/pki/admin.key",
+        "/etc/etcd/founders",
+      ];
+      for (const command of graph.commands().filter((one) => isA("service", one))) {
+        const { files } = describedBy(command)!;
+        const reads = readsOf(command);
+        const text = files.map((file) => file.text).join("\n");
+        const words = text.split(/[\s"'=,]+/);
+        for (const path of credentialsOf(graph, machineOf(command.name)).keys())
+          if (words.includes(path) && !live.includes(path))
+            assert.ok(reads.includes(path), `${command.name} names ${path} and does not read it`);
+      }
+    });
+    it("change with every credential that they read", async () => {
+      for (const source of [
+        ...["kubernetes-ca", "etcd-ca", "kubernetes-front-proxy-ca", "service-accounts"],
+        ...["encryption-key1", "apiserver-etcd-client", "apiserver-kubelet-client"],
+        ...["front-proxy-client", "controller-manager", "scheduler"],
+        ...["apiserver", "etcd-server", "etcd-peer", "kubelet-server", "kubelet-client"].map(
+          (name) => `cp1:${name}`,
+        ),
+        "cp1:kube-proxy-client",
+      ]) {
+        const { graph: changed } = await runProgram({
+          outputs: (resource) =>
+            resource.name === source
+              ? Object.fromEntries(
+                  Object.entries(computed(resource)).map(([key, value]) => [key, `${value}new\n`]),
+                )
+              : undefined,
+        });
+        const [before, after] = [graph, changed].map((one) => credentialsOf(one, "cp1"));
+        const different = [...before!.keys()].filter(
+          (path) => before!.get(path) !== after!.get(path),
+        );
+        assert.notEqual(different.length, 0, source);
+        for (const command of graph.commands("cp1").filter((one) => isA("service", one))) {
+          const reads = readsOf(command);
+          const isRead = different.some((path) => reads.includes(path));
+          const differs =
+            steady(changed.command(command.name).inputs.update) !== steady(command.inputs.update);
+          assert.equal(differs, isRead, `${command.name}, when ${source} changes`);
+        }
       }
     });
     it("name their machine's id when they run again", () => {
@@ -212,7 +274,7 @@ describe("the program", () => {
     });
     it("each is in a file of its owner alone, behind a secret standard input", () => {
       for (const command of graph.commands())
-        for (const { path, mode, text } of parsed(command)?.files ?? [])
+        for (const { path, mode, text } of describedBy(command)?.files ?? [])
           if (text.includes(secretMark)) {
             assert.equal(mode, "0600", `${command.name} places ${path}`);
             assert.equal(typeof command.inputs.stdin, "object", `${command.name} shows ${path}`);
@@ -316,13 +378,13 @@ describe("the program", () => {
             { name: "cp5", address: "10.240.0.15", podCidr: "10.200.15.0/24" },
           ),
       });
-      const lasting = ({ headers, files }: NonNullable<ReturnType<typeof parsed>>) => ({
-        headers,
-        files: files.filter(({ live }) => !live),
-      });
+      const lasting = (command: Registration) => {
+        const { files, ...rest } = describedBy(command)!;
+        return { ...rest, files: files.filter(({ live }) => !live) };
+      };
       for (const machine of controllers) {
         const [before, after] = [graph, grown].map((one) =>
-          lasting(parsed(one.command(`${machine}:etcd`))!),
+          lasting(one.command(`${machine}:etcd`)),
         );
         assert.deepEqual(after, before);
       }
@@ -379,6 +441,16 @@ describe("the program", () => {
         assert.ok(!graph.waits("cp3:kube-scheduler", `${machine}:control-plane-healthy`));
         assert.ok(!graph.waits("cp3:kubelet", `${machine}:node-healthy`));
       }
+    });
+    it("members of etcd leave once no API server names them and their Nodes have been drained", () => {
+      const retiring = graph
+        .commands()
+        .filter(({ inputs }) => String(inputs.create).includes(" retire-others "));
+      assert.equal(retiring.length, 1);
+      const awaited = graph.awaited(retiring[0]!);
+      for (const machine of controllers)
+        assert.ok(awaited.has(graph.command(`${machine}:control-plane-healthy`)), machine);
+      assert.ok([...awaited].some(({ name }) => name === "membership:nodes"));
     });
     it("what runs in the cluster waits for its API, and goes with it", () => {
       const [provider] = graph.ofType("pulumi:providers:kubernetes");
@@ -509,7 +581,7 @@ describe("the program", () => {
 
   describe("founds etcd so that", () => {
     const founders = (graph: Graph, machine: string) =>
-      parsed(graph.command(`${machine}:etcd-pki`))!.files.find(({ path }) =>
+      describedBy(graph.command(`${machine}:etcd-pki`))!.files.find(({ path }) =>
         path.endsWith("/founders"),
       )?.text;
 
@@ -608,25 +680,42 @@ function settled<T>(output: pulumi.Output<T>): Promise<T> {
 }
 
 function isA(kind: "service" | "bundle", command: Registration): boolean {
-  return stdinOf(command).startsWith(`${kind} `);
+  return describedBy(command)?.kind === kind;
 }
 
-/** What a command places on its machine; nothing for one that does not. */
-function parsed(command: Registration) {
-  return isA("service", command) || isA("bundle", command)
-    ? parseDescription(stdinOf(command))
-    : undefined;
+/** What a service reads of others when it starts. */
+function readsOf(command: Registration): readonly string[] {
+  const described = describedBy(command);
+  return described?.kind === "service" ? described.reads : [];
+}
+
+/** The services that a gate waits for; none for another command. */
+function awaitedServices({ inputs }: Registration): string[] {
+  const [, services] = /^kthw-node wait (.*?)(?: --within |$)/.exec(String(inputs.create)) ?? [];
+  return services?.split(" ") ?? [];
+}
+
+/** The texts of all credentials of a machine, by path. */
+function credentialsOf(graph: Graph, machine: string): ReadonlyMap<string, string> {
+  return new Map(
+    graph
+      .commands(machine)
+      .filter((command) => isA("bundle", command))
+      .flatMap((command) =>
+        describedBy(command)!.files.map(({ path, text }) => [path, text] as const),
+      ),
+  );
 }
 
 /** Paths on the machine of what `kthw-node fetch` reads. */
 function fetchedBinaries(text: string): string[] {
-  let folder = "";
-  return text.split("\n").flatMap((line) => {
-    const [, name, version] = /^artifact (\S+) (\S+) /.exec(line) ?? [];
-    if (name) folder = `/opt/kthw/${name}/${version}`;
-    const [, binary] = /^ {2}\S+ (\S+)$/.exec(line) ?? [];
-    return binary ? [`${folder}/${binary}`] : [];
-  });
+  return readDownloads(text).flatMap((download) =>
+    download.kind === "binaries"
+      ? Object.values(download.members).map(
+          (binary) => `/opt/kthw/${download.name}/${download.version}/${binary}`,
+        )
+      : [],
+  );
 }
 
 /** What remembers the machines that founded etcd. */

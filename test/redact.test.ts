@@ -8,7 +8,7 @@ const pem = generateKeyPairSync("ec", { namedCurve: "P-256" })
   .toString();
 const jwt = ["eyJhbGciOiJSUzI1NiJ9", "eyJzdWIiOiJzeXN0ZW0ifQ", "c2lnbmF0dXJl-_"].join(".");
 
-describe("a text for a report of a bug", () => {
+describe("a text for a bug report", () => {
   const secrets: Record<string, [text: string, rest: string]> = {
     "a private key": [`key:\n${pem}end`, "key:\n(removed)\nend"],
     "a private key in a journal": [
@@ -70,7 +70,7 @@ describe("a text for a report of a bug", () => {
       assert.equal(redact(line), line);
     });
 
-  it("shows which environment variables a pod has, but not what they hold", () => {
+  it("shows the names of a Pod's environment variables, but not their values", () => {
     const described = [
       "    Ready:          True",
       "    Environment:",
@@ -91,7 +91,7 @@ describe("a text for a report of a bug", () => {
     ]);
   });
 
-  it("has no value of an environment variable in a manifest of a static pod", () => {
+  it("does not show values of environment variables in a manifest of a static Pod", () => {
     const pod = {
       spec: {
         containers: [

@@ -1,12 +1,12 @@
 /** Runs the checks and tests of a scope, `lint`, `fast` or `all`, one after another, and ends with one line of counts. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { argv, exit, stdout } from "node:process";
+import { argv, exit } from "node:process";
+import { execa } from "execa";
 
 interface Suite {
   readonly name: string;
-  /** Words of a shell command. */
+  /** A shell command. */
   readonly command: string;
-  /** Where the output has its counts; a suite without them is one check, which passes or fails as a whole. */
+  /** Patterns of the counts in the output; a suite without counts is one check. */
   readonly counts?: { readonly passed: RegExp; readonly failed: RegExp };
 }
 
@@ -21,34 +21,29 @@ const lint: Suite[] = [
 const fast: Suite[] = [
   ...lint,
   { name: "tests", command: "npm run --silent test:fast", counts: mocha },
-  { name: "stand-ins", command: "npm run --silent test:plugins", counts: nodeTest },
+  { name: "offline", command: "npm run --silent test:offline", counts: nodeTest },
 ];
 const live: Suite = { name: "live", command: "npm run --silent test:live", counts: mocha };
 const scopes: Record<string, Suite[]> = { lint, fast, all: [...fast, live] };
 
-let running: ChildProcess | undefined;
+let group: number | undefined;
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.on(signal, () => {
-    if (running?.pid !== undefined) process.kill(-running.pid, signal);
+    if (group !== undefined) process.kill(-group, signal);
   });
 
-/** Runs a command, passing its output on as it comes; tells the output and whether it succeeded. */
-function run(command: string): Promise<{ output: string; succeeded: boolean }> {
-  return new Promise((resolve, reject) => {
-    // A process group of its own, so that a signal reaches all that the command started.
-    const child = spawn("sh", ["-c", `exec ${command} 2>&1`], {
-      stdio: ["ignore", "pipe", "inherit"],
-      detached: true,
-    });
-    running = child;
-    let output = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-      stdout.write(text);
-    });
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ output, succeeded: code === 0 }));
+/** Runs a command, passing its output on as it comes; returns the output and whether the command succeeded. */
+async function run(command: string): Promise<{ output: string; succeeded: boolean }> {
+  // A process group of its own, so that a signal reaches all that the command started.
+  const child = execa("sh", ["-c", `exec ${command} 2>&1`], {
+    stdio: ["ignore", ["pipe", "inherit"], "inherit"],
+    maxBuffer: Number.POSITIVE_INFINITY,
+    detached: true,
+    reject: false,
   });
+  group = child.pid;
+  const { stdout, exitCode } = await child;
+  return { output: stdout, succeeded: exitCode === 0 };
 }
 
 const last = (text: string, pattern: RegExp): number =>
@@ -68,7 +63,7 @@ for (const { name, command, counts } of suites) {
   const { output, succeeded } = await run(command);
   const passes = counts === undefined ? Number(succeeded) : last(output, counts.passed);
   let failures = counts === undefined ? 0 : last(output, counts.failed);
-  // A suite that breaks off, or that ran nothing, is a failure of its own.
+  // A suite that breaks off or runs nothing counts as one failure.
   if (failures === 0 && (!succeeded || passes === 0)) failures = 1;
   passed += passes;
   failed += failures;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Check, Fault, runChecks } from "../operations/smoke/check.ts";
 
-/** A check that does nothing, or what it is given. */
+/** A check that runs the function given, or does nothing. */
 function check(
   name: string,
   run: () => Promise<void> = async () => {},
@@ -26,13 +26,13 @@ describe("the checks of the smoke test", () => {
     return { passed, said: said.map((line) => line.replace(/^(\w+ +)\d+\.\d s/, "$1_ s")) };
   };
 
-  it("are told one by one, each with its time", async () => {
+  it("are printed one by one, each with its time", async () => {
     const { passed, said } = await run([check("one"), check("other")]);
     assert.deepEqual(said, ["ok    _ s  one", "ok    _ s  other"]);
     assert.equal(passed, true);
   });
 
-  it("tell of a failure what it was and what to look at, and go on", async () => {
+  it("print the error of a failed check and where to look, and go on", async () => {
     const { passed, said } = await run([
       check("one", fails(new Error("it is\nbroken"))),
       check("other", fails(new Fault("no", "worker1"))),
@@ -51,7 +51,7 @@ describe("the checks of the smoke test", () => {
     assert.equal(passed, false);
   });
 
-  it("are left out where one that they need has failed, or was left out itself", async () => {
+  it("are skipped where a check that they need has failed or was skipped", async () => {
     const one = check("one", fails(new Error("no")));
     const other = check("other", undefined, one);
     const { passed, said } = await run([one, other, check("last", undefined, other)]);
@@ -62,7 +62,7 @@ describe("the checks of the smoke test", () => {
     assert.equal(passed, false);
   });
 
-  it("end without a word once they are interrupted", async () => {
+  it("end without a line once interrupted", async () => {
     const controller = new AbortController();
     const interrupted = check("one", async () => {
       controller.abort();

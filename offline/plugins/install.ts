@@ -1,8 +1,7 @@
 /**
- * Puts the stand-ins where the Pulumi CLI looks for plugins, whole, so that this folder may go away afterwards:
+ * Puts the stand-ins where the Pulumi CLI looks for plugins, whole, so that this package may go away afterwards:
  * `install.ts <directory of pulumi> <PULUMI_HOME> [name…]`. Those that are there already and up to date are left alone.
  */
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   chmodSync,
@@ -11,10 +10,10 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { build } from "esbuild";
 
 const here = import.meta.dirname;
 
@@ -57,9 +56,12 @@ void provide(provider);`,
 /** A digest of everything that the stand-ins are made from. */
 function fingerprint(): string {
   const hash = createHash("sha256").update(process.version);
-  for (const entry of readdirSync(here, { recursive: true, encoding: "utf8" }).sort())
-    if (!/^(node_modules|test)\b/.test(entry) && /(\.ts|package-lock\.json)$/.test(entry))
-      hash.update(entry).update(readFileSync(join(here, entry)));
+  const modules = readdirSync(here, { recursive: true, encoding: "utf8" });
+  for (const entry of [
+    "../package-lock.json",
+    ...modules.filter((name) => /\.ts$/.test(name)),
+  ].sort())
+    hash.update(entry).update(readFileSync(join(here, entry)));
   return hash.digest("hex");
 }
 
@@ -71,18 +73,7 @@ function place(path: string, content: string | Uint8Array, mode: number): void {
   renameSync(draft, path);
 }
 
-function installPackages(): void {
-  const lock = join(here, "package-lock.json");
-  const installed = join(here, "node_modules", ".package-lock.json");
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
-  execFileSync("npm", ["ci", "--omit=optional", "--ignore-scripts", "--loglevel=error"], {
-    cwd: here,
-    stdio: ["ignore", 2, 2],
-  });
-}
-
 async function install({ directory, file, program }: Target, mark: string): Promise<void> {
-  const { build } = await import("esbuild");
   const { outputFiles } = await build({
     stdin: { contents: program, resolveDir: here, loader: "ts" },
     bundle: true,
@@ -115,7 +106,4 @@ const stale = (names.length > 0 ? names : [languageHost, ...Object.keys(provider
       readFileSync(`${path}.stand-in`, "utf8").trim() !== mark
     );
   });
-if (stale.length > 0) {
-  installPackages();
-  for (const one of stale) await install(one, mark);
-}
+for (const one of stale) await install(one, mark);

@@ -1,6 +1,8 @@
-import { spawn } from "node:child_process";
+import { setMaxListeners } from "node:events";
+import { setTimeout } from "node:timers/promises";
+import { execa } from "execa";
 
-/** What a command said, and how it ended. */
+/** The output of a command, and how the command ended. */
 export interface Result {
   /** The command line, for messages. */
   readonly command: string;
@@ -12,69 +14,66 @@ export interface Result {
 
 /** How a command is run. */
 export interface RunOptions {
+  /** The working folder. @default this process's */
   readonly cwd?: string;
+  /** All environment variables of the command. @default this process's */
   readonly env?: NodeJS.ProcessEnv;
-  /** Its standard input. */
+  /** The standard input. @default empty */
   readonly input?: string;
-  /** It is killed when it takes longer. @default 120 */
+  /** A command that takes longer is killed. @default 120 */
   readonly timeoutSeconds?: number;
-  /** It is killed when this is aborted. */
+  /** Aborting this signal kills the command. */
   readonly signal?: AbortSignal;
-  /** It is interrupted as from a terminal once its standard output is so. */
+  /** Gets SIGINT, as from a terminal, as soon as this is true of the standard output so far. */
   readonly interruptOnce?: (stdout: string) => boolean;
 }
 
-/** Runs a command to its end, whatever that is. */
-export function run(
+/** Runs a command to its end, successful or not; fails if the command cannot be started. */
+export async function run(
   program: string,
   args: readonly string[],
-  { cwd, env, input = "", timeoutSeconds = 120, signal: stop, interruptOnce }: RunOptions = {},
+  { cwd, env, input = "", timeoutSeconds = 120, signal, interruptOnce }: RunOptions = {},
 ): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const start = performance.now();
-    stop?.throwIfAborted();
-    const child = spawn(program, args, { cwd, env });
-    const kill = () => child.kill("SIGKILL");
-    const timer = setTimeout(kill, timeoutSeconds * 1000);
-    stop?.addEventListener("abort", kill);
-    const end = () => {
-      clearTimeout(timer);
-      stop?.removeEventListener("abort", kill);
-    };
-    let stdout = "";
-    let stderr = "";
-    let interrupted = false;
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      stdout += text;
-      if (!interrupted && interruptOnce?.(stdout)) interrupted = child.kill("SIGINT");
-    });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      stderr += text;
-    });
-    child.on("error", (error) => {
-      end();
-      reject(error);
-    });
-    child.on("close", (code, signal) => {
-      end();
-      const seconds = (performance.now() - start) / 1000;
-      if (signal !== null) stderr += `\nended by ${signal} after ${seconds.toFixed(0)} s\n`;
-      const command = [program, ...args].join(" ");
-      resolve({ command, code: code ?? 1, stdout, stderr, seconds });
-    });
-    // Whatever does not read its input says by its exit status why.
-    child.stdin.on("error", () => {}).end(input);
+  signal?.throwIfAborted();
+  // Many commands may share a signal, of which Node.js warns otherwise.
+  if (signal !== undefined) setMaxListeners(0, signal);
+  const child = execa(program, args, {
+    ...(cwd !== undefined && { cwd }),
+    ...(env !== undefined && { env, extendEnv: false }),
+    ...(signal !== undefined && { cancelSignal: signal }),
+    input,
+    timeout: timeoutSeconds * 1000,
+    killSignal: "SIGKILL",
+    maxBuffer: Number.POSITIVE_INFINITY,
+    stripFinalNewline: false,
+    reject: false,
+    // execa's own cleanup listens to SIGINT, too, and ends this process while a caller's listener still tidies up.
+    cleanup: false,
   });
+  let soFar = "";
+  let interrupted = false;
+  child.stdout.on("data", (chunk) => {
+    if (interruptOnce === undefined || interrupted) return;
+    soFar += chunk;
+    if (interruptOnce(soFar)) interrupted = child.kill("SIGINT");
+  });
+  const result = await child;
+  const { command, exitCode, stdout, stderr, durationMs } = result;
+  const seconds = durationMs / 1000;
+  if (exitCode !== undefined) return { command, code: exitCode, stdout, stderr, seconds };
+  if (result.signal === undefined) throw result;
+  const end = `\nended by ${result.signal} after ${seconds.toFixed(0)} s\n`;
+  return { command, code: 1, stdout, stderr: stderr + end, seconds };
 }
 
-/** Fails with all that a command said, unless it succeeded. */
+/** The result of a command that must have succeeded; otherwise fails with the command's whole output. */
 export function succeeded(result: Result): Result {
   if (result.code === 0) return result;
   const said = [result.stdout, result.stderr].join("\n").trim();
   throw new Error(`${result.command} ended with status ${result.code}:\n${said}`);
 }
 
-/** Runs a command that must succeed; its standard output. */
+/** Runs a command that must succeed; returns the standard output. */
 export async function output(
   program: string,
   args: readonly string[],
@@ -85,10 +84,10 @@ export async function output(
 
 /** Waits. */
 export function sleep(seconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  return setTimeout(seconds * 1000);
 }
 
-/** Tries something again until it does not fail, for so long or until a signal is aborted; fails as it failed last. */
+/** Repeats some work until it succeeds; after the timeout, or once the signal is aborted, fails with the last error. */
 export async function eventually<T>(
   work: () => Promise<T>,
   timeoutSeconds = 30,

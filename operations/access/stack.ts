@@ -1,27 +1,27 @@
 import { run } from "./command.ts";
 
-/** A machine that a shell can be opened on. */
+/** A machine that can be reached by SSH. */
 export interface ShellMachine {
-  /** Its host name, and that of its node if it is one. */
+  /** The host name, and the name of the Node on the machine. */
   readonly name: string;
-  /** The command line that opens a shell on it. */
+  /** The command line that opens a shell on the machine. */
   readonly ssh: string;
 }
 
-/** A machine as the stack's outputs have it. */
+/** A machine in the outputs of a stack. */
 export interface StackMachine extends ShellMachine {
   readonly address: string;
   readonly role: "load balancer" | "controller" | "worker";
 }
 
-/** What a stack tells those who work with its cluster. */
+/** The outputs of a stack that are no secrets. */
 export interface StackOutputs {
   readonly machines: readonly StackMachine[];
-  /** Where its machines find the mirror of binaries and images; undefined where they download them from upstream. */
+  /** The mirror of binaries and images, as the machines reach it; undefined where machines download from upstream. */
   readonly mirror?: string;
 }
 
-/** The outputs of a stack that are no secrets; fails if there are none, since none of its updates has succeeded. */
+/** Reads the outputs of a stack; fails as long as no update of the stack has succeeded. */
 export async function outputsOf(stack: string): Promise<StackOutputs> {
   const { machines, mirror } = await ask<Outputs>(stack, "output", "--json");
   if (machines === undefined)
@@ -29,13 +29,13 @@ export async function outputsOf(stack: string): Promise<StackOutputs> {
   return { machines, ...(mirror && { mirror }) };
 }
 
-/** What `outputsOf` reads: a stack without a cluster has none of it, one without a mirror a null. */
+/** The outputs as Pulumi shows them: none without a cluster, a null without a mirror. */
 interface Outputs {
   readonly machines?: readonly StackMachine[];
   readonly mirror?: string | null;
 }
 
-/** The machines of a stack, those of an update that has failed included; fails if there are none. */
+/** Reads the machines of a stack, also after a failed update; fails if there are none. */
 export async function machinesOf(stack: string): Promise<readonly ShellMachine[]> {
   const { deployment } = await ask<Exported>(stack, "export");
   const machines = (deployment.resources ?? [])
@@ -45,7 +45,7 @@ export async function machinesOf(stack: string): Promise<readonly ShellMachine[]
   return machines;
 }
 
-/** What `machinesOf` reads of a stack's state. */
+/** The part of a stack's state that `machinesOf` reads. */
 interface Exported {
   readonly deployment: {
     readonly resources?: readonly { readonly type: string; readonly outputs?: ShellMachine }[];

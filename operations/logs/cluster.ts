@@ -2,11 +2,11 @@ import { run } from "../access/command.ts";
 import type { Collected } from "./collected.ts";
 import { redact, withoutEnvironment } from "./redact.ts";
 
-/** How long each question to the API may take. */
+/** How long each request to the API may take. */
 const timeoutSeconds = 30;
 
-/** kubectl's words by the name of the file; no Secret and no ConfigMap is asked for. */
-const questions: Readonly<Record<string, string>> = {
+/** Arguments of kubectl by the name of the file for their output; none asks for a Secret or a ConfigMap. */
+const requests: Readonly<Record<string, string>> = {
   readyz: "get --raw /readyz?verbose",
   version: "version",
   nodes: "get nodes --output=wide",
@@ -20,12 +20,12 @@ const questions: Readonly<Record<string, string>> = {
   events: "get events --all-namespaces --output=wide --sort-by=.metadata.creationTimestamp",
 };
 
-/** What the API says of the cluster: its nodes, pods and events, without secrets. */
+/** Collects Nodes, Pods, events and more from the API, without secrets. */
 export async function collectCluster(signal: AbortSignal): Promise<Collected> {
   const files = new Map<string, string>();
   const missing: string[] = [];
   await Promise.all(
-    Object.entries(questions).map(async ([name, words]) => {
+    Object.entries(requests).map(async ([name, words]) => {
       const args = [...words.split(" "), "--request-timeout=20s"];
       const { code, stdout, stderr } = await run("kubectl", args, { timeoutSeconds, signal });
       const said = name === "pods-described" ? withoutEnvironment(stdout) : stdout;

@@ -1,7 +1,7 @@
-/** What was got of a machine or of the cluster. */
+/** Files collected from a machine or from the cluster. */
 export interface Collected {
-  /** Texts by the name of their file. */
+  /** Texts by the name of the file. */
   readonly files: ReadonlyMap<string, string>;
-  /** What could not be got, and why: a line each. */
+  /** Lines that say what could not be collected, and why. */
   readonly missing: readonly string[];
 }

@@ -4,15 +4,15 @@ import type { ShellMachine } from "../access/stack.ts";
 import type { Collected } from "./collected.ts";
 import { redact, withoutValues } from "./redact.ts";
 
-/** How long a machine may take for all that it is asked. */
+/** How long a machine may take for all its files. */
 const timeoutSeconds = 90;
 
-/** What a machine says of itself: its journal, its units, and what kthw-node placed on it, without secrets. */
+/** Collects the journal, the units and the files of services from a machine, without secrets. */
 export async function collectMachine(
   machine: ShellMachine,
   signal: AbortSignal,
 ): Promise<Collected> {
-  // No line of a journal can be taken for it.
+  // Random, so that no line of a journal looks like the mark.
   const mark = randomBytes(16).toString("hex");
   try {
     const { code, stdout, stderr, seconds } = await onMachine(machine, scriptOf(mark), {
@@ -27,7 +27,7 @@ export async function collectMachine(
   }
 }
 
-/** The files that a machine wrote, each below a line with the mark and its name. */
+/** Splits the output of a machine into files, each below a line with the mark and the file's name. */
 function filesIn(text: string, mark: string): Map<string, string> {
   const [, ...parts] = text.split(`${mark} `);
   return new Map(
@@ -39,7 +39,7 @@ function filesIn(text: string, mark: string): Map<string, string> {
   );
 }
 
-// The keys of bundles stay where they are: only their paths and the certificates, which are public, are shown.
+// Of bundles, paths and certificates are shown, which are public; no key is read.
 const scriptOf = (mark: string) => `
 file() { # NAME COMMAND...
   printf '\\n%s %s\\n' ${mark} "$1"

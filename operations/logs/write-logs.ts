@@ -1,9 +1,9 @@
-/** Bundles what the machines and the cluster of a stack say for a report of a bug, without secrets: `write-logs.ts <stack>`. */
-import { execFileSync } from "node:child_process";
+/** Writes an archive of the logs of a stack's machines and cluster, for a bug report and without secrets: `write-logs.ts <stack>`. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { argv, exit } from "node:process";
+import { output } from "../access/command.ts";
 import { machinesOf } from "../access/stack.ts";
 import { collectCluster } from "./cluster.ts";
 import type { Collected } from "./collected.ts";
@@ -50,7 +50,7 @@ try {
     writeFileSync(join(draft, name, path), text);
   }
   mkdirSync("logs", { recursive: true });
-  execFileSync("tar", ["--create", "--gzip", `--file=${archive}`, `--directory=${draft}`, name]);
+  await output("tar", ["--create", "--gzip", `--file=${archive}`, `--directory=${draft}`, name]);
 } finally {
   rmSync(draft, { recursive: true });
 }

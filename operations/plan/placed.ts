@@ -1,4 +1,5 @@
-import { headers, parseDescription } from "./description.ts";
+import { describePrerequisites, readDescription } from "../../node/description.ts";
+import { type Download, readDownloads } from "../../node/downloads.ts";
 import { input, type ResourceState } from "./steps.ts";
 
 /** A file that a command puts on a machine. */
@@ -18,7 +19,7 @@ export interface PlacedFile {
 export interface Placed {
   readonly kind: "service" | "bundle" | "downloads" | "script";
   readonly files: ReadonlyMap<string, PlacedFile>;
-  /** Lines of its description that name packages, users and folders. */
+  /** Lines of its description that name what must be on the machine before its files, such as packages, users and folders. */
   readonly prerequisites: readonly string[];
   /** The systemd unit of a service. */
   readonly unit?: string;
@@ -40,66 +41,70 @@ export function placed(state: ResourceState | undefined): Placed | undefined {
     const file = text(input(state, "stdin"), script[1]);
     return { ...nothing, kind: "script", files: new Map([[script[2]!, file]]) };
   }
-  if (create === "kthw-node fetch")
-    return { ...nothing, kind: "downloads", files: downloads(input(state, "stdin")) };
+  if (create === "kthw-node fetch") {
+    const files = readDownloads(input(state, "stdin")).flatMap(downloaded);
+    return { ...nothing, kind: "downloads", files: new Map(files) };
+  }
   // The description of a bundle is a secret; all of it but the texts stands in a comment.
-  const [verb, ...comment] = create.split("\n");
-  if (verb !== "kthw-node apply") return undefined;
-  return comment.length > 0
-    ? described("bundle", comment.map((line) => `${line.slice(2)}\n`).join(""))
-    : described("service", input(state, "stdin"));
+  const [verb, ...rest] = create.split("\n");
+  if (verb !== "kthw-node apply" && verb !== "kthw-node apply --wait") return undefined;
+  const outline = rest.filter((line) => line.startsWith("# ")).map((line) => `${line.slice(2)}\n`);
+  return described(outline.length > 0 ? outline.join("") : input(state, "stdin"));
 }
 
 const nothing = { prerequisites: [], reads: [], reloads: false } as const;
 
-function described(kind: "service" | "bundle", source: string): Placed {
-  const description = parseDescription(source);
-  const files = new Map<string, PlacedFile>();
-  for (const { path, text, ...file } of description.files)
-    files.set(
-      path,
-      kind === "bundle"
-        ? { ...file, text: secretText, kind: "secret" }
-        : { ...file, text, kind: "text" },
+function described(text: string): Placed {
+  const description = readDescription(text);
+  const common = {
+    kind: description.kind,
+    prerequisites: describePrerequisites(description),
+  };
+  if (description.kind === "bundle") {
+    const files = description.files.map(
+      ({ path, ...file }) => [path, { ...file, text: secretText, kind: "secret" }] as const,
     );
-  const [unit] = headers(description, "unit");
-  if (unit !== undefined)
-    files.set(`/etc/systemd/system/multi-user.target.wants/${unit}`, {
-      ...link(`/etc/systemd/system/${unit}`),
-    });
+    return { ...nothing, ...common, files: new Map(files) };
+  }
+  const { unit, reads, reload } = description;
+  const files = description.files.map(
+    ({ path, ...file }) => [path, { ...file, kind: "text" }] as const,
+  );
+  const enabled = `/etc/systemd/system/multi-user.target.wants/${unit}`;
   return {
-    kind,
-    files,
-    prerequisites: description.headers.filter((line) => /^(package|user|directory) /.test(line)),
-    ...(unit !== undefined && { unit }),
-    reads: headers(description, "reads"),
-    reloads: headers(description, "reload").length > 0,
+    ...common,
+    files: new Map<string, PlacedFile>([...files, [enabled, link(`/etc/systemd/system/${unit}`)]]),
+    unit,
+    reads,
+    reloads: reload !== undefined,
   };
 }
 
-function downloads(source: string): Map<string, PlacedFile> {
-  const files = new Map<string, PlacedFile>();
-  let artifact = { folder: "", url: "", sum: "" };
-  for (const line of source.split("\n")) {
-    const [word, ...rest] = line.trim().split(" ") as [string, ...string[]];
-    if (line.startsWith("  ")) {
-      const { folder, url, sum } = artifact;
-      files.set(`${folder}/${rest[0]}`, binary(`${word} of ${url}, ${sum}`, "0755"));
-      files.set(`${folder}/.${rest[0]}.sum`, record(sum));
-    } else if (word === "artifact") {
-      const [name, version, url, sum] = rest as [string, string, string, string];
-      artifact = { folder: `/opt/kthw/${name}/${version}`, url, sum };
-    } else if (word === "image") {
-      const [name, url, sum] = rest as [string, string, string];
-      const archive = `/opt/kthw/images/${url.slice(url.lastIndexOf("/") + 1)}`;
-      files.set(archive, binary(`image ${name}, ${url}, ${sum}`, "0600"));
-      files.set(`${archive}.name`, record(`${name}\n`));
-      files.set(`${archive}.sum`, record(sum));
-    } else if (word === "link") {
-      files.set(rest[0]!, link(rest[1]!));
+/** What a download puts on a machine, by path. */
+function downloaded(download: Download): [path: string, file: PlacedFile][] {
+  switch (download.kind) {
+    case "binaries": {
+      const { name, version, url, sum, members } = download;
+      const folder = `/opt/kthw/${name}/${version}`;
+      return Object.entries(members).flatMap(([member, name]) => [
+        [`${folder}/${name}`, binary(`${member} of ${url}, ${sum}`, "0755")],
+        [`${folder}/.${name}.sum`, record(sum)],
+      ]);
     }
+    case "image": {
+      const { name, url, sum } = download;
+      const archive = `/opt/kthw/images/${url.slice(url.lastIndexOf("/") + 1)}`;
+      return [
+        [archive, binary(`image ${name}, ${url}, ${sum}`, "0600")],
+        [`${archive}.name`, record(`${name}\n`)],
+        [`${archive}.sum`, record(sum)],
+      ];
+    }
+    case "link":
+      return [[download.path, link(download.target)]];
+    default:
+      return download satisfies never;
   }
-  return files;
 }
 
 function text(content: string, mode = "0644"): PlacedFile {

@@ -11,11 +11,11 @@ import {
 /** What an update does to a machine as a whole. */
 export type Fate = "made" | "rebuilt" | "started again" | "lost";
 
-/** A file that an update adds, changes or removes; `?`: one of a changed bundle, of which only the machine is told whether it changes. */
+/** A file that an update adds, changes or removes; `?`: a file of a changed bundle, which may change or stay. */
 export interface FileChange {
   readonly sign: "+" | "~" | "-" | "?";
   readonly path: string;
-  /** The file, as it is afterwards or was before it is removed. */
+  /** The file after the update, or before its removal. */
   readonly file: PlacedFile;
 }
 
@@ -23,45 +23,45 @@ export interface FileChange {
 export interface BundleChange {
   readonly name: string;
   readonly files: number;
-  /** Certificates, keys and tokens in it that are made anew, by their names in the program. */
+  /** Names of the resources in the bundle that are made anew: certificates, keys and tokens. */
   readonly renewed: readonly string[];
 }
 
-/** What an update does to a service, and why. */
+/** A service that an update starts, restarts, reloads, checks or stops, and the reasons. */
 export interface ServiceChange {
   readonly unit: string;
-  /** `check`: it is restarted only if it does not run as described. */
+  /** `check`: the service is restarted only if it does not run as described. */
   readonly action: "start" | "restart" | "reload" | "check" | "stop";
   readonly reasons: readonly string[];
 }
 
-/** What an update makes of a machine. */
+/** The changes of an update to a machine, and its files afterwards. */
 export interface MachinePlan {
   readonly fate?: Fate;
-  /** Its Node is drained and leaves the cluster. */
+  /** The Node of the machine is drained and leaves the cluster. */
   readonly leaves: boolean;
-  /** `kubeadm join` makes it a node. */
+  /** `kubeadm join` makes the machine a Node. */
   readonly joins: boolean;
-  /** All that is on the machine afterwards, by path. */
+  /** All files on the machine afterwards, by path. */
   readonly files: ReadonlyMap<string, PlacedFile>;
-  /** Packages, users and folders that it has afterwards, in the lines of a description. */
+  /** Packages, users and folders on the machine afterwards, as lines of a description. */
   readonly prerequisites: readonly string[];
   readonly changes: readonly FileChange[];
   readonly bundles: readonly BundleChange[];
   readonly services: readonly ServiceChange[];
 }
 
-/** What an update makes of each machine, by name; in an order that does not depend on the preview's. */
+/** The plan of each machine, sorted by name. */
 export type Plan = ReadonlyMap<string, MachinePlan>;
 
-/** One command of a machine, with what it puts there before and after the update. */
+/** A command on a machine, with the files that it places before and after the update. */
 interface Command {
   readonly step: PreviewStep;
   readonly before: Placed | undefined;
   readonly after: Placed | undefined;
 }
 
-/** Reads a plan out of a preview, which must show the resources that stay the same, too. */
+/** Reads a plan from the steps of a preview, which must include unchanged resources. */
 export function planOf(steps: readonly PreviewStep[]): Plan {
   const commands = new Map<string, Command[]>();
   for (const step of steps) {
@@ -106,7 +106,7 @@ function environment(state: ResourceState | undefined): Readonly<Record<string, 
   return (state?.inputs?.environment ?? {}) as Record<string, string>;
 }
 
-/** The files that a plan adds, changes or removes, as `machine path`; not those of machines that are lost. */
+/** The files that a plan adds, changes or removes, as `machine path`, without those of lost machines. */
 export function changedPaths(plan: Plan): string[] {
   return [...plan]
     .filter(([, { fate }]) => fate !== "lost")
@@ -160,7 +160,7 @@ function fateOf(
   return ops.includes("update") ? "started again" : undefined;
 }
 
-/** Whether a command runs again because its machine's id is another, where both are known. */
+/** Whether a command runs again because its machine has another id, where both ids are known. */
 function anotherMachine(step: PreviewStep): boolean {
   const [before, after] = [step.oldState, step.newState].map(
     (state) => /# machine ([^,]+)/.exec(input(state, "update"))?.[1],
@@ -179,7 +179,7 @@ function fileChanges(
   after: ReadonlyMap<string, PlacedFile>,
 ): FileChange[] {
   const secret = filesOf(commands.filter(isChangedBundle).map((command) => command.after));
-  // Nobody removes binaries of another version.
+  // Binaries of former versions stay on a machine.
   const kept = filesOf(
     commands.map(({ before }) => (before?.kind === "downloads" ? before : undefined)),
   );
@@ -204,7 +204,7 @@ function isChangedBundle({ step, before, after }: Command): boolean {
   );
 }
 
-/** Names of the keys and certificates made anew that an input of a command comes from. */
+/** Names of the renewed keys and certificates that an input of a command comes from. */
 function renewedFor(step: PreviewStep, input: string, renewed: ReadonlySet<string>): string[] {
   const urns = step.newState?.propertyDependencies?.[input] ?? [];
   return unique(urns.filter((urn) => renewed.has(urn)).map(nameOf));
@@ -230,7 +230,7 @@ function serviceChange(
   const own = changes
     .filter(({ path, file }) => !file.live && (before.files.has(path) || after.files.has(path)))
     .map(reason);
-  // What it reads of a bundle that was renewed has been named by its certificates.
+  // A renewed bundle is named by its certificates.
   const read = changes
     .filter(({ sign }) => sign !== "?" || certificates.length === 0)
     .filter(({ path }) => after.reads.some((one) => path === one || path.startsWith(`${one}/`)))

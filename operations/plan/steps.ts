@@ -1,4 +1,4 @@
-/** A resource as `pulumi stack export` and `pulumi preview --json` show it. */
+/** A resource in the output of `pulumi stack export` and `pulumi preview --json`. */
 export interface ResourceState {
   readonly urn: string;
   readonly type: string;
@@ -8,7 +8,7 @@ export interface ResourceState {
   readonly propertyDependencies?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** What a preview says of one resource. */
+/** A step of a preview: the change of one resource. */
 export interface PreviewStep {
   readonly op: string;
   readonly urn: string;
@@ -18,20 +18,20 @@ export interface PreviewStep {
   readonly diffReasons?: readonly string[];
 }
 
-/** What stands in a preview for a value that is not known before the update. */
+/** The text of a preview for a value that is not known before the update. */
 export const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
-/** The name that a resource has in the program. */
+/** The name of a resource in the program. */
 export function nameOf(urn: string): string {
   return urn.slice(urn.lastIndexOf("::") + 2);
 }
 
-/** Steps of a preview that do something. */
+/** The steps of a preview that change something. */
 export function effective(steps: readonly PreviewStep[]): PreviewStep[] {
   return steps.filter(({ op }) => !["same", "read", "refresh"].includes(op));
 }
 
-/** An input that is a text; empty where there is none. */
+/** A text among the inputs of a resource; empty if there is none. */
 export function input(state: ResourceState | undefined, name: string): string {
   const value = state?.inputs?.[name];
   return typeof value === "string" ? value : "";

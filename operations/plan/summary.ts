@@ -1,6 +1,6 @@
 import type { BundleChange, MachinePlan, Plan, ServiceChange } from "./plan.ts";
 
-/** What an update does to each machine, in lines: one for a machine without a change. */
+/** The lines that tell what an update changes on each machine; one line for a machine without a change. */
 export function summary(plan: Plan): string[] {
   return [...plan].flatMap(([name, machine]) => machineLines(name, machine));
 }
@@ -8,7 +8,7 @@ export function summary(plan: Plan): string[] {
 function machineLines(name: string, machine: MachinePlan): string[] {
   const { fate, files, joins, leaves } = machine;
   const drained = leaves ? ["drained"] : [];
-  // With a machine go all its files and services.
+  // The files and services of a lost machine are not listed.
   if (fate === "lost")
     return [`${name}: ${[...drained, "lost, with all that is on it"].join(", ")}`];
   const changes = machine.changes
@@ -51,7 +51,7 @@ function serviceLine({ action, unit, reasons }: ServiceChange): string {
   return `  ${action} ${unit}: ${reasons.join(", ")}`;
 }
 
-/** How many there are of each kind, as `2 files added`. */
+/** Counts by kind, such as `2 files added`. */
 function counts<T>(all: readonly T[], noun: string, kindOf: (one: T) => string): string[] {
   const kinds = all.map(kindOf);
   return [...new Set(kinds)]

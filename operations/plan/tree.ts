@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { MachinePlan, Plan } from "./plan.ts";
 
-/** The files of a plan's folder tree by path: each machine's files below its name, and `<machine>.listing` with what a tree cannot show. */
+/** The files of a plan's folder by path: the files of each machine below its name, and `<machine>.listing` with packages, users, folders, modes and owners. */
 export function treeOf(plan: Plan): Map<string, string> {
   const tree = new Map<string, string>();
   for (const [name, machine] of plan) {
@@ -12,7 +12,7 @@ export function treeOf(plan: Plan): Map<string, string> {
   return tree;
 }
 
-/** Packages, users, folders and files of a machine, in the words of a description. */
+/** Packages, users, folders and files of a machine, as lines of a description. */
 function listing({ prerequisites, files }: MachinePlan): string {
   const lines = [
     ...prerequisites,

@@ -1,8 +1,8 @@
-/** Writes what an update of a stack would leave on its machines to `plan/<stack>`, and says what would change: `write-plan.ts <stack>`. */
-import { spawnSync } from "node:child_process";
+/** Writes the files that an update of a stack would leave on its machines to `plan/<stack>`, and prints the changes: `write-plan.ts <stack>`. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { argv, exit } from "node:process";
+import { execa } from "execa";
 import { planOf } from "./plan.ts";
 import type { PreviewStep } from "./steps.ts";
 import { summary } from "./summary.ts";
@@ -19,7 +19,7 @@ if (stack === undefined) {
   exit(2);
 }
 
-const plan = planOf(preview(stack));
+const plan = planOf(await preview(stack));
 const folder = join("plan", stack);
 const draft = join("plan", `.${stack}`);
 rmSync(draft, { recursive: true, force: true });
@@ -33,16 +33,15 @@ renameSync(draft, folder);
 for (const line of summary(plan)) console.log(line);
 console.error(`written to ${folder}`);
 
-/** The steps of a preview, in which secrets are hidden; ends the program if there is none. */
-function preview(stack: string): readonly PreviewStep[] {
+/** The steps of a preview, in which secrets are hidden; a failed preview ends this program. */
+async function preview(stack: string): Promise<readonly PreviewStep[]> {
   const args = ["preview", "--json", "--show-sames", "--non-interactive", "--stack", stack];
-  const { status, stdout, stderr, error } = spawnSync("pulumi", args, {
-    encoding: "utf8",
+  const { exitCode, stdout, stderr } = await execa("pulumi", args, {
     maxBuffer: Number.POSITIVE_INFINITY,
+    reject: false,
   });
-  if (error) throw error;
   const said = parsed(stdout);
-  if (status === 0 && said?.steps) return said.steps;
+  if (exitCode === 0 && said?.steps) return said.steps;
   const errors = said?.diagnostics?.filter(({ severity }) => severity === "error") ?? [];
   const messages = [...errors.map(({ message }) => message.trim()), stderr.trim()];
   console.error(messages.filter((message) => message !== "").join("\n"));

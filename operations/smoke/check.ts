@@ -1,15 +1,15 @@
-/** One thing that a cluster must be able to do. */
+/** A check of one ability of a cluster. */
 export interface Check<Context> {
-  /** What is so when it passes, as it is printed. */
+  /** The statement that the check proves, as printed. */
   readonly name: string;
-  /** Checks without which this one would say nothing. */
+  /** Checks without which this check proves nothing: if one fails, this check is skipped. */
   readonly needs?: readonly Check<Context>[];
   run(context: Context): Promise<void>;
-  /** Command lines that show more; given the machines where it failed, if that is known. */
+  /** Command lines that show more about a failure; `machines` names those where the check failed, where known. */
   lookAt(context: Context, machines: readonly string[]): readonly string[];
 }
 
-/** A failure of which it is known on which machines it happened. */
+/** A failure on known machines. */
 export class Fault extends Error {
   readonly machines: readonly string[];
 
@@ -19,13 +19,13 @@ export class Fault extends Error {
   }
 }
 
-/** Fails if there are faults, each known by its machine. */
+/** Fails if there are faults; each is a message by the name of its machine. */
 export function failWith(faults: ReadonlyMap<string, string>): void {
   if (faults.size === 0) return;
   throw new Fault([...faults.values()].join("\n"), ...faults.keys());
 }
 
-/** Runs checks one after another, each that does not need one that failed, and says how each ends; true if all passed. */
+/** Runs checks one after another, skips those that need a failed check, and prints how each ends; returns whether all passed. */
 export async function runChecks<Context>(
   checks: readonly Check<Context>[],
   context: Context,

@@ -3,12 +3,12 @@ import { output, type Result, succeeded } from "../access/command.ts";
 import { onMachine } from "../access/shell.ts";
 import type { StackMachine, StackOutputs } from "../access/stack.ts";
 
-/** What the checks read of a Kubernetes object. */
+/** The part of a Kubernetes object that the checks read. */
 export interface KubernetesObject {
   readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
 }
 
-/** What the checks read of a Node. */
+/** The part of a Node that the checks read. */
 export interface NodeObject extends KubernetesObject {
   readonly spec: {
     readonly unschedulable?: boolean;
@@ -25,12 +25,12 @@ export interface NodeObject extends KubernetesObject {
   };
 }
 
-/** Whether a node is Ready. */
+/** Whether a Node is Ready. */
 export function isReady({ status }: NodeObject): boolean {
   return status.conditions.some(({ type, status }) => type === "Ready" && status === "True");
 }
 
-/** What the checks read of a Pod. */
+/** The part of a Pod that the checks read. */
 export interface PodObject extends KubernetesObject {
   readonly spec: { readonly nodeName?: string };
   readonly status: {
@@ -45,7 +45,7 @@ export interface PodObject extends KubernetesObject {
   };
 }
 
-/** What the checks read of a Service. */
+/** The part of a Service that the checks read. */
 export interface ServiceObject extends KubernetesObject {
   readonly spec: {
     readonly clusterIP: string;
@@ -53,32 +53,32 @@ export interface ServiceObject extends KubernetesObject {
   };
 }
 
-/** A pod of the test image that runs. */
+/** A running Pod of the test image. */
 export interface RunningPod {
   readonly name: string;
   readonly node: string;
   readonly address: string;
 }
 
-/** The cluster of a stack as the checks use it, with what they find out for one another. */
+/** The cluster of a stack, with the results that one check hands on to the next. */
 export class Cluster {
   readonly stack: string;
   readonly machines: readonly StackMachine[];
-  /** Where machines find the mirror of images, if there is one. */
+  /** The mirror of images, as the machines reach it, if there is one. */
   readonly mirror: string | undefined;
-  /** The namespace in Kubernetes of all that the checks make. */
+  /** The namespace of all objects that the checks make. */
   readonly namespace = `smoke-${randomBytes(4).toString("hex")}`;
-  /** Ends whatever runs when it is aborted. */
+  /** Aborting this signal ends every running command. */
   readonly signal: AbortSignal;
-  /** The nodes, once they were asked for. */
+  /** The Nodes; set by the check that all are Ready. */
   nodes: readonly NodeObject[] = [];
-  /** The nodes that take pods and have the test image, or pull it. */
+  /** The Nodes that take Pods and have the test image, or pull the image. */
   chosen: readonly NodeObject[] = [];
   /** The test image's full name. */
   image = "";
-  /** The pods of the test image, once they run. */
+  /** The Pods of the test image, once running. */
   pods: readonly RunningPod[] = [];
-  /** The Service of the pods, once there is one. */
+  /** The Service of the Pods, once created. */
   service: ServiceObject | undefined;
 
   constructor(stack: string, { machines, mirror }: StackOutputs, signal: AbortSignal) {
@@ -88,43 +88,43 @@ export class Cluster {
     this.signal = signal;
   }
 
-  /** Machines of a role. */
+  /** The machines of a role. */
   of(role: StackMachine["role"]): readonly StackMachine[] {
     return this.machines.filter((machine) => machine.role === role);
   }
 
-  /** Asks the API by kubectl, which must succeed; its standard output. */
+  /** Runs kubectl, which must succeed; returns the standard output. */
   async kubectl(args: readonly string[], input = "", timeoutSeconds = 20): Promise<string> {
     return output("kubectl", args, { input, timeoutSeconds, signal: this.signal });
   }
 
-  /** The same in the checks' own namespace. */
+  /** Runs kubectl in the checks' own namespace. */
   async inNamespace(args: readonly string[], input?: string, timeout?: number): Promise<string> {
     return this.kubectl([`--namespace=${this.namespace}`, ...args], input, timeout);
   }
 
-  /** An object or a list of objects, as kubectl's words name it. */
+  /** Gets an object or a list of objects; `words` are arguments of `kubectl get`. */
   async get<T>(...words: string[]): Promise<T> {
     return JSON.parse(await this.inNamespace(["get", ...words, "--output=json"]));
   }
 
-  /** Runs a bash script as root on a machine, which must succeed; its standard output. */
-  async on(machine: StackMachine, script: string, timeoutSeconds = 60): Promise<string> {
-    return succeeded(await this.try(machine, script, timeoutSeconds)).stdout;
+  /** Runs a bash script as root on a machine, which must succeed; returns the standard output. */
+  async outputOn(machine: StackMachine, script: string, timeoutSeconds = 60): Promise<string> {
+    return succeeded(await this.runOn(machine, script, timeoutSeconds)).stdout;
   }
 
-  /** The same, however it ends. */
-  async try(machine: StackMachine, script: string, timeoutSeconds = 60): Promise<Result> {
+  /** Runs a bash script as root on a machine, successful or not. */
+  async runOn(machine: StackMachine, script: string, timeoutSeconds = 60): Promise<Result> {
     return onMachine(machine, script, { timeoutSeconds, signal: this.signal });
   }
 
   /** The command line that runs kubectl from this project's folder. */
-  line(kubectl: string): string {
+  kubectlLine(kubectl: string): string {
     const stack = this.stack === "local" ? "" : ` STACK=${this.stack}`;
     return `make shell${stack} CMD='kubectl ${kubectl}'`;
   }
 
-  /** Command lines that show the end of a unit's journal on machines; on all of a role if none are known. */
+  /** Command lines that show the end of a unit's journal on the machines named, or on `otherwise` if none is known. */
   journals(
     unit: string,
     names: readonly string[],

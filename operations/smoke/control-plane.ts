@@ -3,7 +3,7 @@ import type { StackMachine } from "../access/stack.ts";
 import { type Check, Fault, failWith } from "./check.ts";
 import { type Cluster, isReady, type NodeObject } from "./cluster.ts";
 
-/** The API servers are ready, reached as the operator reaches them. */
+/** The API servers are ready, asked through the load balancer. */
 export const apiAnswers: Check<Cluster> = {
   name: "the API answers through the load balancer",
   async run(cluster) {
@@ -15,7 +15,7 @@ export const apiAnswers: Check<Cluster> = {
   ],
 };
 
-/** Every machine but the load balancers is a node, and every node is Ready. */
+/** Every machine but the load balancers is a Node, and every Node is Ready. */
 export const nodesReady: Check<Cluster> = {
   name: "all nodes are Ready",
   needs: [apiAnswers],
@@ -23,13 +23,13 @@ export const nodesReady: Check<Cluster> = {
     await eventually(() => expectNodesReady(cluster), 10, cluster.signal);
   },
   lookAt: (cluster, machines) => [
-    cluster.line("describe nodes"),
+    cluster.kubectlLine("describe nodes"),
     ...cluster.journals("kubelet", machines, cluster.of("worker")),
   ],
 };
 
-/** Taints that the controller manager takes away some seconds after a node has become Ready. */
-const untilReady = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
+/** Taints that the controller manager removes some seconds after a Node has become Ready. */
+const temporaryTaints = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
 
 async function expectNodesReady(cluster: Cluster): Promise<void> {
   cluster.nodes = (await cluster.get<{ items: NodeObject[] }>("nodes")).items;
@@ -45,14 +45,14 @@ async function expectNodesReady(cluster: Cluster): Promise<void> {
     faults.set(name, `${name} is not Ready: ${ready?.message ?? "it has not said anything"}`);
   }
   for (const { metadata, spec } of cluster.nodes.filter(isReady)) {
-    const taint = spec.taints?.find(({ key }) => untilReady.includes(key));
+    const taint = spec.taints?.find(({ key }) => temporaryTaints.includes(key));
     if (taint !== undefined)
       faults.set(metadata.name, `${metadata.name} is Ready, but still has the taint ${taint.key}`);
   }
   failWith(faults);
 }
 
-/** What kthw-node placed runs, on every machine. */
+/** Every service that kthw-node placed on a machine is healthy. */
 export const servicesHealthy: Check<Cluster> = {
   name: "the services of every machine are healthy",
   async run(cluster) {
@@ -60,7 +60,7 @@ export const servicesHealthy: Check<Cluster> = {
     await Promise.all(
       cluster.machines.map(async (machine) => {
         const script = "cd /var/lib/kthw/services && exec kthw-node wait *";
-        const said = await cluster.try(machine, script, 30).then(
+        const said = await cluster.runOn(machine, script, 30).then(
           ({ code, stdout, stderr }) => (code === 0 ? undefined : `${stdout}\n${stderr}`),
           (error) => String(error.message),
         );
@@ -75,13 +75,15 @@ export const servicesHealthy: Check<Cluster> = {
       .map(({ ssh }) => `${ssh} systemctl list-units --failed`),
 };
 
-/** Every controller's member of etcd votes and is healthy. */
+/** Every controller has a healthy, voting member of etcd. */
 export const etcdHealthy: Check<Cluster> = {
   name: "every controller is a healthy member of etcd",
   async run(cluster) {
     const controllers = cluster.of("controller");
     const ask = async (command: string) =>
-      JSON.parse(await onOne(cluster, controllers, `${etcdctl} --write-out=json ${command}`));
+      JSON.parse(
+        await outputOnFirst(cluster, controllers, `${etcdctl} --write-out=json ${command}`),
+      );
     const { members }: { members: { name?: string; isLearner?: boolean }[] } =
       await ask("member list");
     const faults = new Map<string, string>();
@@ -99,7 +101,7 @@ export const etcdHealthy: Check<Cluster> = {
         );
     }
     const health: { endpoint: string; health: boolean; error?: string }[] =
-      // That one of them is not healthy is no reason to ask another controller.
+      // Status 1 means an unhealthy member: an answer, and no reason to ask another controller.
       await ask("endpoint health --cluster || [ $? = 1 ]");
     for (const { endpoint, error } of health.filter((one) => !one.health)) {
       const machine = controllers.find(({ address }) => new URL(endpoint).hostname === address);
@@ -111,7 +113,7 @@ export const etcdHealthy: Check<Cluster> = {
   lookAt: (cluster, machines) => cluster.journals("etcd", machines, cluster.of("controller")),
 };
 
-/** A namespace can be used: the controller managers are at work. */
+/** A new namespace gets a service account: the controller managers work. */
 export const namespaceMade: Check<Cluster> = {
   name: "a new namespace gets its service account",
   needs: [apiAnswers],
@@ -123,7 +125,7 @@ export const namespaceMade: Check<Cluster> = {
   lookAt: (cluster) => cluster.journals("kube-controller-manager", [], cluster.of("controller")),
 };
 
-/** What etcd holds of a Secret is encrypted. */
+/** A Secret is encrypted in etcd. */
 export const secretsEncrypted: Check<Cluster> = {
   name: "a secret is encrypted in etcd",
   needs: [namespaceMade],
@@ -132,7 +134,7 @@ export const secretsEncrypted: Check<Cluster> = {
     const secret = ["create", "secret", "generic", "treasure", `--from-literal=where=${text}`];
     await cluster.inNamespace(secret);
     const key = `/registry/secrets/${cluster.namespace}/treasure`;
-    const stored = await onOne(
+    const stored = await outputOnFirst(
       cluster,
       cluster.of("controller"),
       `${etcdctl} get --print-value-only ${key} | tr -c '[:print:]' .`,
@@ -151,14 +153,15 @@ export const secretsEncrypted: Check<Cluster> = {
 };
 
 const pki = "/etc/kubernetes/pki";
-const etcdctl = [
+/** The command line of etcdctl on a controller, which asks the controller's own member. */
+export const etcdctl = [
   `"$(find /opt/kthw/etcd -name etcdctl | sort --version-sort | tail -n 1)"`,
   `--endpoints=https://127.0.0.1:2379 --cacert=${pki}/etcd/ca.crt`,
   `--cert=${pki}/apiserver-etcd-client.crt --key=${pki}/apiserver-etcd-client.key`,
 ].join(" ");
 
-/** What a script says on the first of some machines on which it succeeds. */
-async function onOne(
+/** Runs a script on one machine after another until it succeeds; returns the standard output. */
+async function outputOnFirst(
   cluster: Cluster,
   machines: readonly StackMachine[],
   script: string,
@@ -166,7 +169,7 @@ async function onOne(
   const errors: string[] = [];
   for (const machine of machines) {
     try {
-      return await cluster.on(machine, script);
+      return await cluster.outputOn(machine, script);
     } catch (error) {
       if (cluster.signal.aborted) throw error;
       errors.push((error as Error).message);

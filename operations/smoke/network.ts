@@ -9,10 +9,10 @@ import {
 } from "./cluster.ts";
 import { deploymentRuns, execWorks, inPod, port } from "./workload.ts";
 
-/** Seconds that the network has to take notice of what was made. */
-const patience = 15;
+/** How long new Pods and Services may take until they can be reached. */
+const timeoutSeconds = 15;
 
-/** Pods reach one another across nodes: each asks the one on the next node. */
+/** Pods reach each other across Nodes: each Pod asks the Pod on the next Node. */
 export const podsTalk: Check<Cluster> = {
   name: "pods on different nodes talk to each other",
   needs: [deploymentRuns],
@@ -32,7 +32,7 @@ export const podsTalk: Check<Cluster> = {
   ],
 };
 
-/** A Service leads to its pods, by its address. */
+/** The address of a Service leads to the Pods of the Service. */
 export const serviceAnswers: Check<Cluster> = {
   name: "a Service answers at its address, from a pod on each node",
   needs: [deploymentRuns],
@@ -43,12 +43,12 @@ export const serviceAnswers: Check<Cluster> = {
   lookAt: lookAtProxies,
 };
 
-/** A Service leads to its pods, by a port of any node. */
+/** The node port of a Service leads to the Pods of the Service, on every Node. */
 export const nodePortAnswers: Check<Cluster> = {
   name: "a Service answers at its port of every node",
   needs: [deploymentRuns],
   async run(cluster) {
-    // A load balancer is no node, so that what it asks comes from outside the cluster.
+    // A load balancer is not a Node, so that the request comes from outside of the cluster.
     const [outside] = [...cluster.of("load balancer"), ...cluster.machines];
     const { nodePort } = cluster.service!.spec.ports[0]!;
     const faults = new Map<string, string>();
@@ -56,8 +56,9 @@ export const nodePortAnswers: Check<Cluster> = {
       const address = status.addresses.find(({ type }) => type === "InternalIP")?.address;
       const url = `http://${address}:${nodePort}/hostname`;
       const curl = `curl --fail --silent --show-error --max-time 5 ${url}`;
-      const work = async () => expectOneOf(cluster.pods, await cluster.on(outside!, curl), url);
-      await eventually(work, patience, cluster.signal).catch((error: Error) => {
+      const work = async () =>
+        expectOneOf(cluster.pods, await cluster.outputOn(outside!, curl), url);
+      await eventually(work, timeoutSeconds, cluster.signal).catch((error: Error) => {
         faults.set(name, `${name}: ${error.message}`);
       });
     };
@@ -67,7 +68,7 @@ export const nodePortAnswers: Check<Cluster> = {
   lookAt: lookAtProxies,
 };
 
-/** Pods reach the API servers by the Service that Kubernetes makes for them. */
+/** Pods reach the API servers by the Service `kubernetes`. */
 export const apiFromPods: Check<Cluster> = {
   name: "the API's own Service can be reached, from a pod on each node",
   needs: [execWorks],
@@ -81,12 +82,12 @@ export const apiFromPods: Check<Cluster> = {
     for (const pod of cluster.pods) await expectConnection(cluster, pod, target);
   },
   lookAt: (cluster, machines) => [
-    cluster.line("get endpointslices --namespace=default"),
+    cluster.kubectlLine("get endpointslices --namespace=default"),
     ...lookAtProxies(cluster, machines),
   ],
 };
 
-/** Names of Services have their addresses. */
+/** DNS resolves the name of a Service. */
 export const dnsFinds: Check<Cluster> = {
   name: "DNS finds a Service, from a pod on each node",
   needs: [serviceAnswers, execWorks],
@@ -98,7 +99,7 @@ export const dnsFinds: Check<Cluster> = {
   lookAt: lookAtDns,
 };
 
-/** The DNS server says of a name that does not exist that it does not, instead of nothing. */
+/** DNS denies a name that does not exist, instead of not answering. */
 export const dnsDenies: Check<Cluster> = {
   name: "DNS denies a name that does not exist",
   needs: [execWorks],
@@ -114,10 +115,10 @@ export const dnsDenies: Check<Cluster> = {
   lookAt: lookAtDns,
 };
 
-/** Fails unless a pod can open a connection to a name or an address with a port. */
+/** Fails unless a Pod can open a connection to `target`, a name or an address with a port. */
 async function expectConnection(cluster: Cluster, pod: RunningPod, target: string): Promise<void> {
   const work = () => connect(cluster, pod, target);
-  await eventually(work, patience, cluster.signal).catch((error: Error) => {
+  await eventually(work, timeoutSeconds, cluster.signal).catch((error: Error) => {
     throw new Fault(`${pod.node}: ${error.message}`, pod.node);
   });
 }
@@ -126,7 +127,7 @@ async function connect(cluster: Cluster, pod: RunningPod, target: string): Promi
   await inPod(cluster, pod.name, "/agnhost", "connect", target, "--timeout=5s");
 }
 
-/** The domain of the Services beside a pod, such as default.svc.cluster.local, which it searches first. */
+/** The first search domain of a Pod: that of the Services in its namespace, such as default.svc.cluster.local. */
 async function domainOf(cluster: Cluster, { name, node }: RunningPod): Promise<string> {
   const text = await inPod(cluster, name, "/bin/cat", "/etc/resolv.conf");
   const [, domain] = /^search (\S+)/m.exec(text) ?? [];
@@ -134,18 +135,20 @@ async function domainOf(cluster: Cluster, { name, node }: RunningPod): Promise<s
   throw new Fault(`the pod's resolv.conf does not search its own namespace first: ${text}`, node);
 }
 
-/** Fails unless a pod that asks an address over HTTP for a host name is given that of one of some pods. */
+/** Fails unless one of the `expected` Pods answers an HTTP request of a Pod. */
 async function expectAnswer(
   cluster: Cluster,
   { name, node }: RunningPod,
   host: string,
   port: number,
-  from: readonly RunningPod[],
+  expected: readonly RunningPod[],
 ): Promise<void> {
   const what = `from ${name} on ${node} to ${host}:${port}`;
-  const ask = async () => expectOneOf(from, await dial(cluster, name, host, port), what);
-  await eventually(ask, patience, cluster.signal).catch((error: Error) => {
-    const others = from.length === 1 ? [from[0]!.node] : [];
+  const request = { namespace: cluster.namespace, pod: name, host, port };
+  const kubectl = (args: readonly string[]) => cluster.kubectl(args);
+  const ask = async () => expectOneOf(expected, await dial(kubectl, request), what);
+  await eventually(ask, timeoutSeconds, cluster.signal).catch((error: Error) => {
+    const others = expected.length === 1 ? [expected[0]!.node] : [];
     throw new Fault(error.message, node, ...others);
   });
 }
@@ -155,8 +158,19 @@ function expectOneOf(pods: readonly RunningPod[], answer: string, what: string):
   throw new Error(`${what}: not one of the pods answered, but ${JSON.stringify(answer)}`);
 }
 
-/** Lets a pod ask over HTTP for a host name; the test image does so on behalf of whoever asks it, here the API server. */
-async function dial(cluster: Cluster, pod: string, host: string, to: number): Promise<string> {
+/** A request that a Pod of the test image sends on behalf of the API server. */
+export interface Dial {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Lets a Pod request `/hostname` over HTTP, and returns the answer; `kubectl` runs kubectl. */
+export async function dial(
+  kubectl: (args: readonly string[]) => Promise<string>,
+  { namespace, pod, host, port: to }: Dial,
+): Promise<string> {
   const query = new URLSearchParams({
     host,
     port: `${to}`,
@@ -164,24 +178,26 @@ async function dial(cluster: Cluster, pod: string, host: string, to: number): Pr
     request: "hostname",
     tries: "1",
   });
-  const path = `/api/v1/namespaces/${cluster.namespace}/pods/${pod}:${port}/proxy/dial?${query}`;
-  const { responses = [], errors } = JSON.parse(await cluster.kubectl(["get", "--raw", path]));
+  const path = `/api/v1/namespaces/${namespace}/pods/${pod}:${port}/proxy/dial?${query}`;
+  const { responses = [], errors } = JSON.parse(await kubectl(["get", "--raw", path]));
   if (responses.length === 0) throw new Error(`${pod} asked ${host}:${to}: ${errors}`);
   return responses[0];
 }
 
-/** What leads from a Service's address to its pods. */
+/** Command lines for a Service that does not answer. */
 function lookAtProxies(cluster: Cluster, machines: readonly string[]): readonly string[] {
   return [
-    cluster.line("get services,endpointslices --all-namespaces"),
+    cluster.kubectlLine("get services,endpointslices --all-namespaces"),
     ...cluster.journals("kube-proxy", machines, cluster.of("worker")),
   ];
 }
 
-/** What answers questions for names. */
+/** Command lines for DNS that does not answer. */
 function lookAtDns(cluster: Cluster): readonly string[] {
   return [
-    cluster.line("get pods,endpointslices --namespace=kube-system --selector=k8s-app=kube-dns"),
-    cluster.line("logs --namespace=kube-system --selector=k8s-app=kube-dns"),
+    cluster.kubectlLine(
+      "get pods,endpointslices --namespace=kube-system --selector=k8s-app=kube-dns",
+    ),
+    cluster.kubectlLine("logs --namespace=kube-system --selector=k8s-app=kube-dns"),
   ];
 }

@@ -1,4 +1,4 @@
-/** Tries whether a stack's cluster does what a cluster does, and says of each check how it ended: `run-smoke.ts <stack>`. */
+/** Checks the cluster of a stack, and prints how each check ends: `run-smoke.ts <stack>`. */
 import { argv, exit } from "node:process";
 import { output } from "../access/command.ts";
 import { outputsOf } from "../access/stack.ts";
@@ -8,7 +8,7 @@ import * as controlPlane from "./control-plane.ts";
 import * as network from "./network.ts";
 import * as workload from "./workload.ts";
 
-/** In the order in which they run. */
+/** The checks in their order. */
 const checks: readonly Check<Cluster>[] = [
   controlPlane.apiAnswers,
   controlPlane.nodesReady,
@@ -48,7 +48,7 @@ const say = (line: string) => console.log(line);
 const passed = await runChecks(checks, cluster, say, interrupted.signal);
 
 const { namespace } = cluster;
-/** Not by the cluster's own means, which an interruption has ended. */
+/** Without `cluster.kubectl`, which does nothing after an interruption. */
 const removed: Check<undefined> = {
   name: "what the checks made is removed",
   async run() {
@@ -56,7 +56,7 @@ const removed: Check<undefined> = {
     const args = ["delete", "namespace", namespace, "--ignore-not-found", wait];
     await output("kubectl", args, { timeoutSeconds: 70 });
   },
-  lookAt: () => [cluster.line(`delete namespace ${namespace}`)],
+  lookAt: () => [cluster.kubectlLine(`delete namespace ${namespace}`)],
 };
 const never = new AbortController().signal;
 const clean = await runChecks([removed], undefined, say, never);

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execa } from "execa";
 import {
   type Architecture,
   type KubernetesVersion,
@@ -16,10 +16,10 @@ import {
 } from "./cluster.ts";
 import { apiAnswers, namespaceMade } from "./control-plane.ts";
 
-/** The port at which the test image answers. */
+/** The port on which the test image serves HTTP. */
 export const port = 8080;
 
-/** The nodes that take pods have the test image: from the mirror, if there is one, else they pull it themselves. */
+/** The Nodes that take Pods have the test image: from the mirror, if there is one; otherwise Nodes pull the image themselves. */
 export const imageThere: Check<Cluster> = {
   name: "the nodes that take pods have the test image, or pull it",
   needs: [apiAnswers],
@@ -27,23 +27,23 @@ export const imageThere: Check<Cluster> = {
     const version = await serverVersion(cluster);
     const faults = new Map<string, string>();
     const nodes = nodesForPods(cluster);
-    const bring = nodes.map(async (node) => {
-      await bringImage(cluster, node, version).catch((error: Error) => {
+    const provided = nodes.map(async (node) => {
+      await provideImage(cluster, node, version).catch((error: Error) => {
         faults.set(node.metadata.name, error.message);
       });
     });
-    await Promise.all(bring);
-    // The others are tried all the same.
+    await Promise.all(provided);
+    // The other Nodes are tried all the same.
     cluster.chosen = nodes.filter(({ metadata }) => !faults.has(metadata.name));
     failWith(faults);
   },
   lookAt: (cluster, machines) => [
-    cluster.line("describe nodes"),
+    cluster.kubectlLine("describe nodes"),
     ...cluster.journals("containerd", machines, []),
   ],
 };
 
-/** The version of the API server, or the newest that is known here. */
+/** The version of the API server, or the newest known version. */
 async function serverVersion(cluster: Cluster): Promise<KubernetesVersion> {
   const { serverVersion } = JSON.parse(await cluster.kubectl(["version", "--output=json"]));
   const known = Object.keys(kubernetesVersions) as KubernetesVersion[];
@@ -52,12 +52,12 @@ async function serverVersion(cluster: Cluster): Promise<KubernetesVersion> {
 
 const controlPlane = "node-role.kubernetes.io/control-plane";
 
-/** Nodes without taints; where these are fewer than two, the control plane's, too. */
+/** Nodes without taints; if there are fewer than two, those of the control plane, too. */
 function nodesForPods({ nodes, machines, mirror }: Cluster): readonly NodeObject[] {
   const names = new Set(machines.map(({ name }) => name));
   const usable = nodes
     .filter((node) => isReady(node) && !node.spec.unschedulable)
-    // Nobody could give the image to others.
+    // Where there is a mirror, only machines of the stack can be given the image.
     .filter(({ metadata }) => mirror === undefined || names.has(metadata.name));
   const taints = ({ spec }: NodeObject) =>
     (spec.taints ?? []).filter(({ effect }) => effect !== "PreferNoSchedule");
@@ -66,7 +66,7 @@ function nodesForPods({ nodes, machines, mirror }: Cluster): readonly NodeObject
   return usable.filter((node) => taints(node).every(({ key }) => key === controlPlane));
 }
 
-async function bringImage(
+async function provideImage(
   cluster: Cluster,
   { metadata: { name }, status }: NodeObject,
   version: KubernetesVersion,
@@ -75,7 +75,7 @@ async function bringImage(
   cluster.image = agnhost.name;
   const machine = cluster.machines.find((one) => one.name === name);
   if (cluster.mirror === undefined || machine === undefined) return;
-  // Once containerd has it, it is as if it had been pulled: nothing else of it stays.
+  // As after a pull, only containerd keeps the image: the archive is removed.
   const script = `
     set -euo pipefail
     mirror='${cluster.mirror}' image='${agnhost.name}' file='${agnhost.file}'
@@ -86,10 +86,10 @@ async function bringImage(
       { echo "the mirror $mirror has no $file" >&2; exit 1; }
     kthw-node fetch <<<"image $image $mirror/$file sha256:$sum"
     kthw-node import-images`;
-  await cluster.on(machine, script, 120);
+  await cluster.outputOn(machine, script, 120);
 }
 
-/** The scheduler and the kubelets work: a pod of a Deployment runs on every node that takes pods. */
+/** A Pod of a Deployment runs on every Node that takes Pods: the scheduler and the kubelets work. */
 export const deploymentRuns: Check<Cluster> = {
   name: "a Deployment runs on every node that takes pods",
   needs: [namespaceMade],
@@ -182,7 +182,7 @@ async function podsOf(cluster: Cluster): Promise<readonly PodObject[]> {
   return (await cluster.get<{ items: PodObject[] }>("pods", "--selector=app=web")).items;
 }
 
-/** A failure with what the pods that are not ready wait for, and what was reported of them: all of it will be gone. */
+/** An error that also says why Pods are not ready, with the warnings about them: both go with the namespace. */
 async function explained(cluster: Cluster, error: Error): Promise<Error> {
   const pods = await podsOf(cluster).catch(() => []);
   const late = pods.filter(
@@ -201,7 +201,7 @@ async function explained(cluster: Cluster, error: Error): Promise<Error> {
   return new Fault([error.message, ...lines, events.trim()].join("\n"), ...machines);
 }
 
-/** The API servers reach the kubelets, which run a command in a pod and tell how it ended. */
+/** `kubectl exec` runs commands in a Pod on each Node, and reports a failed command. */
 export const execWorks: Check<Cluster> = {
   name: "exec into a pod on each node",
   needs: [deploymentRuns],
@@ -222,12 +222,12 @@ export const execWorks: Check<Cluster> = {
   lookAt: lookAtKubelets,
 };
 
-/** Runs a command in a pod of the test image; its standard output. */
+/** Runs a command in a Pod of the test image; returns the standard output. */
 export async function inPod(cluster: Cluster, pod: string, ...command: string[]): Promise<string> {
   return cluster.inNamespace(["exec", pod, "--", ...command]);
 }
 
-/** What a pod has written can be read. */
+/** `kubectl logs` shows the output of a Pod on each Node. */
 export const logsShown: Check<Cluster> = {
   name: "logs of a pod on each node",
   needs: [deploymentRuns],
@@ -243,7 +243,7 @@ export const logsShown: Check<Cluster> = {
   lookAt: lookAtKubelets,
 };
 
-/** The operator's computer reaches a port of a pod through the API. */
+/** `kubectl port-forward` reaches a port of a Pod from the operator's computer. */
 export const portForwarded: Check<Cluster> = {
   name: "port-forward to a pod",
   needs: [deploymentRuns],
@@ -258,36 +258,32 @@ export const portForwarded: Check<Cluster> = {
 async function askThroughPortForward(cluster: Cluster, pod: string): Promise<string> {
   const namespace = `--namespace=${cluster.namespace}`;
   const args = ["port-forward", namespace, "--address=127.0.0.1", `pod/${pod}`, `:${port}`];
-  const forward = spawn("kubectl", args, { stdio: ["ignore", "pipe", "pipe"] });
-  const kill = () => forward.kill();
-  const timer = setTimeout(kill, 15_000);
-  cluster.signal.addEventListener("abort", kill);
-  try {
-    const local = await new Promise<string>((resolve, reject) => {
-      let said = "";
-      const hear = (text: string) => {
-        said += text;
-        const [, found] = /^Forwarding from 127\.0\.0\.1:(\d+)/m.exec(said) ?? [];
-        if (found !== undefined) resolve(found);
-      };
-      forward.stdout.setEncoding("utf8").on("data", hear);
-      forward.stderr.setEncoding("utf8").on("data", hear);
-      forward.on("error", reject);
-      forward.on("close", () => reject(new Error(`kubectl port-forward: ${said}`)));
-    });
-    const signal = AbortSignal.timeout(5_000);
-    return await (await fetch(`http://127.0.0.1:${local}/hostname`, { signal })).text();
-  } finally {
-    clearTimeout(timer);
-    cluster.signal.removeEventListener("abort", kill);
-    kill();
+  const forward = execa("kubectl", args, {
+    all: true,
+    stdin: "ignore",
+    timeout: 15_000,
+    cancelSignal: cluster.signal,
+    reject: false,
+    cleanup: false,
+  });
+  for await (const line of forward.iterable({ from: "all" })) {
+    const [, local] = /^Forwarding from 127\.0\.0\.1:(\d+)/.exec(line) ?? [];
+    if (local === undefined) continue;
+    try {
+      const signal = AbortSignal.timeout(5_000);
+      return await (await fetch(`http://127.0.0.1:${local}/hostname`, { signal })).text();
+    } finally {
+      forward.kill();
+    }
   }
+  const { message, all } = await forward;
+  throw new Error(message ?? all);
 }
 
-/** What exec, logs and port-forward go through. */
+/** Command lines for exec, logs or port-forward that fail. */
 function lookAtKubelets(cluster: Cluster, machines: readonly string[]): readonly string[] {
   return [
-    cluster.line("get clusterrolebindings --output=wide"),
+    cluster.kubectlLine("get clusterrolebindings --output=wide"),
     ...cluster.journals("kubelet", machines, cluster.of("worker")),
     ...cluster.journals("kube-apiserver", [], cluster.of("controller")),
   ];

@@ -2,37 +2,34 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { local, remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { Role } from "../../components/downloads.ts";
 import { derive } from "../../node/derive.ts";
-import type { Machine } from "../../node/machine.ts";
-import { machinesOf } from "../../settings/cluster.ts";
+import type { Service } from "../../services/service.ts";
+import { machinesOf, type Role } from "../../settings/cluster.ts";
 import type { MachineRecords } from "../../settings/unchanged.ts";
-import type { Machines } from "../platform.ts";
+import type { Machines, ServicesByMachine } from "../platform.ts";
+import { claimedBy } from "./claimed.ts";
 import { type HostsSettings, type SshTarget, sshTargets } from "./targets.ts";
 
 /** Machines that exist already: nothing makes or removes them, and nothing is put on any before all of them have been looked at. */
-export function existingHosts(settings: HostsSettings, records: MachineRecords): Machines {
-  const { machines } = new ExistingHosts("machines", settings, records);
-  const { address } = settings.loadBalancers[0]!;
-  return {
-    machines,
-    endpoint: {
-      fromMachines: { host: address, port: 6443 },
-      fromOperator: settings.hosts.endpoint ?? { host: address, port: 6443 },
-    },
-  };
+export function existingHosts(
+  settings: HostsSettings,
+  records: MachineRecords,
+  services: ServicesByMachine,
+): Machines {
+  return new ExistingHosts("machines", settings, records, services).machines;
 }
 
 const check = readFileSync(new URL("./check.sh", import.meta.url), "utf8");
 const checked = "stacks/hosts/checked.sh";
 
 class ExistingHosts extends pulumi.ComponentResource {
-  readonly machines: ReadonlyMap<string, Machine>;
+  readonly machines: Machines;
 
   constructor(
     name: string,
     settings: HostsSettings,
     records: MachineRecords,
+    services: ServicesByMachine,
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("kthw:index:ExistingHosts", name, {}, opts);
@@ -52,7 +49,7 @@ class ExistingHosts extends pulumi.ComponentResource {
         ...connectionTo(target),
         ...(jumpBox && { proxy: connectionTo(jumpBox) }),
       };
-      const expected = expectations(role, address, settings);
+      const expected = expectations(role, address, services.get(name)!, settings);
       // Another host, or another way to it, is looked at with the time of today.
       const ways = [target, jumpBox].map(
         (way) => way && [way.host, way.port, way.user, way.hostKey, keyOf(way)],
@@ -150,62 +147,22 @@ function ssh({ port, privateKeyFile, hostKey }: SshTarget): string {
   return `ssh -p ${port} -i ${word(privateKeyFile)}${known}`;
 }
 
-/** What a role needs of a host, and what is its own there. */
-interface Needs {
-  readonly memoryMiB: number;
-  readonly diskMiB: number;
-  readonly ports: readonly number[];
-  readonly units: readonly string[];
-  readonly folders: readonly string[];
-  readonly files: readonly string[];
-}
-
-const worker: Needs = {
-  memoryMiB: 900,
-  diskMiB: 3_072,
-  ports: [10_248, 10_249, 10_250, 10_256],
-  units: ["containerd", "kubelet", "kube-proxy", "pod-network"],
-  folders: [
-    "/etc/cni/net.d",
-    "/etc/containerd",
-    "/etc/kubernetes",
-    "/opt/kthw",
-    "/var/lib/cni",
-    "/var/lib/containerd",
-    "/var/lib/kubelet",
-  ],
-  files: [
-    "/etc/crictl.yaml",
-    "/etc/modules-load.d/kubernetes.conf",
-    "/etc/sysctl.d/90-kubernetes.conf",
-  ],
-};
-const needs: Readonly<Record<Role, Needs>> = {
-  loadBalancer: {
-    memoryMiB: 200,
-    diskMiB: 256,
-    ports: [443, 6_443],
-    units: ["api-load-balancer"],
-    folders: [],
-    files: [],
-  },
-  controller: {
-    memoryMiB: 1_700,
-    diskMiB: 4_096,
-    ports: [2_379, 2_380, 2_381, 6_443, 10_257, 10_259, ...worker.ports],
-    units: ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", ...worker.units],
-    folders: ["/var/lib/etcd", ...worker.folders],
-    files: worker.files,
-  },
-  worker,
-};
+/** The room that a role needs on a host. */
+const room = {
+  loadBalancer: { memoryMiB: 200, diskMiB: 256 },
+  controller: { memoryMiB: 1_700, diskMiB: 4_096 },
+  worker: { memoryMiB: 900, diskMiB: 3_072 },
+} as const satisfies Record<Role, object>;
 
 /** What check.sh is told, as words of a shell. */
-function expectations(role: Role, address: string, settings: HostsSettings): string {
-  const { memoryMiB, diskMiB, folders, files } = needs[role];
-  const tellsHealth = role === "controller" && settings.controllerHealthProxy;
-  const ports = [...needs[role].ports, ...(tellsHealth ? [80] : [])];
-  const units = [...needs[role].units, ...(tellsHealth ? ["health-proxy"] : [])];
+function expectations(
+  role: Role,
+  address: string,
+  services: readonly Service[],
+  settings: HostsSettings,
+): string {
+  const { memoryMiB, diskMiB } = room[role];
+  const { ports, units, folders, files } = claimedBy(services);
   const { mode } = settings.kubeProxy;
   const { cgroupVersion, container } = settings.hosts.traits;
   const { mirror } = settings.artifacts;

@@ -10,6 +10,10 @@ export const hosts: Platform<"hosts", typeof hostsGroup> = {
   mirrorOnMachines: (folder) => folder,
   check,
   claims: targetClaims,
-  machines: async (settings, records) =>
-    (await import("./machines.ts")).existingHosts(settings, records),
+  endpoint: ({ hosts, loadBalancers: [loadBalancer] }) => {
+    const fromMachines = { host: loadBalancer!.address, port: 6443 };
+    return { fromMachines, fromOperator: hosts.endpoint ?? fromMachines };
+  },
+  traits: ({ hosts }) => hosts.traits,
+  machines: async (...args) => (await import("./machines.ts")).existingHosts(...args),
 };

@@ -1,35 +1,28 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, statfsSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { derive } from "../../node/derive.ts";
-import type { Machine, MachineTraits } from "../../node/machine.ts";
 import { machinesOf } from "../../settings/cluster.ts";
 import { nthAddress, parseAddress, parseCidr } from "../../settings/ipv4.ts";
 import type { MachineRecords } from "../../settings/unchanged.ts";
 import type { Machines, PlatformSettings } from "../platform.ts";
 import type { localGroup } from "./settings.ts";
+import { traitsOfThisComputer } from "./traits.ts";
 
 type LocalSettings = PlatformSettings<"local", typeof localGroup>;
 
 /** Makes the machines on this computer: containers in a network of their own, reached through ports on 127.0.0.1. */
 export function localMachines(settings: LocalSettings, records: MachineRecords): Machines {
-  const { machines } = new LocalMachines("machines", settings, records);
-  return {
-    machines,
-    endpoint: {
-      fromMachines: { host: settings.loadBalancers[0]!.address, port: 6443 },
-      fromOperator: { host: "127.0.0.1", port: settings.local.apiPort },
-    },
-  };
+  return new LocalMachines("machines", settings, records).machines;
 }
 
 // Paths of scripts are relative to the project's folder, where Pulumi runs commands: a clone may be moved without a difference.
 const scripts = "stacks/local";
 
 class LocalMachines extends pulumi.ComponentResource {
-  readonly machines: ReadonlyMap<string, Machine>;
+  readonly machines: Machines;
 
   constructor(
     name: string,
@@ -169,17 +162,4 @@ function runs(file: string, word: string): boolean {
 
 function inodeOf(file: string): number | undefined {
   return statSync(file, { throwIfNoEntry: false })?.ino;
-}
-
-const cgroup2Magic = 0x63677270;
-const capSysResource = 24n;
-
-/** What machines on this computer are like. */
-export function traitsOfThisComputer(): MachineTraits {
-  const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"));
-  return {
-    cgroupVersion: statfsSync("/sys/fs/cgroup").type === cgroup2Magic ? 2 : 1,
-    container: true,
-    restrictOomScoreAdj: ((BigInt(`0x${capabilities![1]}`) >> capSysResource) & 1n) === 0n,
-  };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile, rm } from "node:fs/promises";
 import { onMachine } from "../../operations/access/shell.ts";
 import type { StackMachine } from "../../operations/access/stack.ts";
-import { traitsOfThisComputer } from "../../stacks/local/machines.ts";
+import { traitsOfThisComputer } from "../../stacks/local/traits.ts";
 import { architecture, importTestImage, readyNodes, startPod } from "./support/cluster.ts";
 import {
   apiPort,

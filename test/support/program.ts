@@ -5,6 +5,7 @@ import path from "node:path";
 import type { runtime } from "@pulumi/pulumi";
 import { parse } from "yaml";
 import { mirrorFiles } from "../../components/downloads.ts";
+import { type Description, readDescription } from "../../node/description.ts";
 import { type Registration, record } from "./record.ts";
 
 /** A machine in the settings file. */
@@ -155,6 +156,12 @@ export function stdinOf({ inputs }: Registration): string {
   return typeof stdin === "string" ? stdin : stdin.secret;
 }
 
+/** What a command places on its machine; nothing for one that places no service or bundle. */
+export function describedBy(command: Registration): Description | undefined {
+  const places = /^(sudo -n )?kthw-node apply( --wait)?$/m.test(String(command.inputs.create));
+  return places ? readDescription(stdinOf(command)) : undefined;
+}
+
 let runs = 0;
 let first: ReturnType<typeof runProgram> | undefined;
 
@@ -166,7 +173,7 @@ export function firstUpdate(): ReturnType<typeof runProgram> {
 
 /** Runs index.ts over mocks with the settings of the local stack. */
 export async function runProgram(change: Change = {}) {
-  const file = readFileSync(new URL("../../stacks/Pulumi.local.yaml", import.meta.url), "utf8");
+  const file = readFileSync(new URL("../../Pulumi.local.yaml", import.meta.url), "utf8");
   const { config } = parse(file) as { config: Record<string, unknown> };
   const settings = Object.fromEntries(
     Object.entries(config).map(([key, value]) => [key.replace(/^kthw:/, ""), value]),

@@ -20,9 +20,9 @@ export const context = {
   isSecret: () => true,
 };
 
-/** What the command line hands on of stacks/Pulumi.local.yaml. */
+/** What the command line hands on of Pulumi.local.yaml. */
 export function written(): Record<string, unknown> {
-  const { config } = parse(read("stacks/Pulumi.local.yaml")) as { config: Record<string, unknown> };
+  const { config } = parse(read("Pulumi.local.yaml")) as { config: Record<string, unknown> };
   const texts = Object.entries(config).map(([key, value]) => [
     key,
     typeof value === "object" ? JSON.stringify(value) : String(value),

@@ -6,29 +6,24 @@ import {
   kubernetesVersions,
   testImages,
 } from "../../../components/versions.ts";
+import { dial } from "../../../operations/smoke/network.ts";
 import type { LiveStack } from "./live-stack.ts";
 import { eventually } from "./run.ts";
 
+export { etcdctl } from "../../../operations/smoke/control-plane.ts";
+
 /** The version of Kubernetes that is tested. */
 export const version = Object.keys(kubernetesVersions)[0] as KubernetesVersion;
-/** This computer's, in Go's words. */
+/** The architecture of this computer, as Go names it. */
 export const architecture: Architecture = process.arch === "arm64" ? "arm64" : "amd64";
 
 /** Kubernetes' own test image. */
 export const { agnhost } = testImages(version, architecture);
 
-/** Namespace in Kubernetes of all that the tests make. */
+/** The namespace of all objects that the tests make. */
 export const namespace = "live-test";
 
-const pki = "/etc/kubernetes/pki";
-
-/** Command line of etcdctl on a controller, which asks its own member. */
-export const etcdctl = [
-  `/opt/kthw/etcd/*/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=${pki}/etcd/ca.crt`,
-  `--cert=${pki}/apiserver-etcd-client.crt --key=${pki}/apiserver-etcd-client.key`,
-].join(" ");
-
-/** What the tests read of a Kubernetes object. */
+/** The part of a Kubernetes object that the tests read. */
 export interface KubernetesObject {
   readonly metadata: { readonly name: string; readonly labels?: Record<string, string> };
   readonly spec: {
@@ -43,12 +38,12 @@ export interface KubernetesObject {
   };
 }
 
-/** Objects of the cluster. */
+/** Lists objects of the cluster; `args` are arguments of `kubectl get`. */
 export async function list(stack: LiveStack, ...args: string[]): Promise<KubernetesObject[]> {
   return JSON.parse(await stack.kubectl(["get", ...args, "--output=json"])).items;
 }
 
-/** Names of the nodes that are Ready. */
+/** Names of the Nodes that are Ready. */
 export async function readyNodes(stack: LiveStack): Promise<string[]> {
   const nodes = await list(stack, "nodes");
   return nodes
@@ -59,7 +54,7 @@ export async function readyNodes(stack: LiveStack): Promise<string[]> {
     .sort();
 }
 
-/** Gives the test image to the containerd of machines, as the program gives them its own images. */
+/** Imports the test image into containerd on machines, as the program does with its own images. */
 export async function importTestImage(
   stack: LiveStack,
   machines: readonly string[],
@@ -76,10 +71,10 @@ export async function place(stack: LiveStack, ...objects: object[]): Promise<voi
   await stack.kubectl(["--namespace", namespace, "apply", "--filename=-"], items);
 }
 
-/** Starts a pod of the test image that serves HTTP, and waits until it does. */
+/** Starts a Pod of the test image, and waits until the Pod serves HTTP. */
 export async function startPod(stack: LiveStack, name: string, node?: string): Promise<void> {
   await stack.kubectl(["apply", "--filename=-"], namespaceManifest);
-  // Without the namespace's default account no pod is taken.
+  // The API refuses Pods until the namespace has its default service account.
   await eventually(() =>
     stack.kubectl(["--namespace", namespace, "get", "serviceaccount", "default"]),
   );
@@ -98,7 +93,7 @@ export async function startPod(stack: LiveStack, name: string, node?: string): P
   ]);
 }
 
-/** What runs in a pod of the tests. */
+/** The specification of a Pod of the tests. */
 export const podSpec = {
   terminationGracePeriodSeconds: 0,
   containers: [
@@ -112,24 +107,14 @@ export const podSpec = {
   ],
 };
 
-/** Lets a pod ask an address over HTTP for its host name. */
+/** Lets a Pod request a host name over HTTP; returns the answer. */
 export async function ask(
   stack: LiveStack,
   pod: string,
   host: string,
   port: number,
 ): Promise<string> {
-  const query = new URLSearchParams({
-    host,
-    port: `${port}`,
-    protocol: "http",
-    request: "hostname",
-    tries: "1",
-  });
-  const path = `/api/v1/namespaces/${namespace}/pods/${pod}:8080/proxy/dial?${query}`;
-  const { responses = [], errors } = JSON.parse(await stack.kubectl(["get", "--raw", path]));
-  if (responses.length === 0) throw new Error(`${pod} asked ${host}:${port}: ${errors}`);
-  return responses[0];
+  return dial((args) => stack.kubectl(args), { namespace, pod, host, port });
 }
 
 const namespaceManifest = JSON.stringify({

@@ -2,10 +2,10 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "./run.ts";
 
-/** What a stack may leave behind on the computer that it runs on: sorted lines, each with the kind of thing first. */
+/** The things that a stack may leave behind on its computer: a line each, which begins with the kind of thing. */
 export type Computer = ReadonlySet<string>;
 
-/** All that a stack makes on this computer: mounts, namespaces, control groups, interfaces, packet filters, kernel settings and processes. */
+/** Lists the mounts, namespaces, control groups, interfaces, packet filters, kernel settings and processes of this computer. */
 export async function lookAtComputer(stack: string): Promise<Computer> {
   const listings: Record<string, string[]> = {
     mount: mountsOf(await lines("cat", "/proc/mounts"), stack),
@@ -33,7 +33,7 @@ export async function lookAtComputer(stack: string): Promise<Computer> {
   );
 }
 
-/** What differs between two looks, each line with - (gone) or + (new) in front. */
+/** The lines that are gone (-) or new (+). */
 export function differences(before: Computer, after: Computer): string[] {
   return [
     ...[...before].filter((line) => !after.has(line)).map((line) => `- ${line}`),
@@ -41,22 +41,22 @@ export function differences(before: Computer, after: Computer): string[] {
   ];
 }
 
-/** Settings that the kernel changes by itself all the time. */
+/** Kernel settings that change all the time. */
 const moving =
   /^(fs\.(dentry-state|file-nr|inode-|quota\.)|kernel\.(ns_last_pid|random\.|pty\.nr|perf_event_max|sched_domain)|net\.netfilter\.nf_conntrack_count|net\.ipv4\.tcp_fastopen_key|.*\.(cnt|count) )/;
 
-/** Groups of the computer's own services come and go. */
+/** Whether a control group belongs to a stack: those of the computer's own services come and go. */
 function isOwnGroup(path: string): boolean {
   return path.includes("kthw") || path.includes("machine.slice");
 }
 
-/** Other stacks may come and go while this one is tested. */
+/** Whether a line is about another stack, which may come or go during the tests. */
 function isOfAnotherStack(line: string, stack: string): boolean {
   const [, other] = /kthw[-/]([a-z0-9-]+)/.exec(line) ?? [];
   return other !== undefined && other !== stack;
 }
 
-/** The folder of network namespaces is a mount of its own as long as any stack has one. */
+/** Leaves out the mount of the folder of network namespaces while another stack needs that mount. */
 function mountsOf(mounts: string[], stack: string): string[] {
   const isShared = mounts.some(
     (line) => line.includes(" /run/netns/") && isOfAnotherStack(line, stack),
@@ -64,7 +64,7 @@ function mountsOf(mounts: string[], stack: string): string[] {
   return isShared ? mounts.filter((line) => !line.includes(" /run/netns ")) : mounts;
 }
 
-/** While there is another stack, the limit that all raise counts as what it will be after the last. */
+/** Lists kernel settings; while there is another stack, with the former value of the limit that every stack raises. */
 async function kernelSettings(stack: string): Promise<string[]> {
   const settings = await lines("sysctl", "--all");
   const entries = await readdir("/var/lib/kthw", { withFileTypes: true }).catch(() => []);
@@ -82,7 +82,7 @@ async function lines(program: string, ...args: string[]): Promise<string[]> {
   }
 }
 
-/** Command lines of the processes that the stack's environment or its names give away. */
+/** Command lines of the stack's processes, known by their environment, arguments or control group. */
 async function processes(stack: string): Promise<string[]> {
   const found: string[] = [];
   for (const id of await readdir("/proc")) {

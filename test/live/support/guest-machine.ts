@@ -1,10 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { artifacts, guestImages, images } from "../../../components/versions.ts";
 import { agnhost, architecture, version } from "./cluster.ts";
+import { makeKeyPair } from "./key-pair.ts";
 import type { LiveStack } from "./live-stack.ts";
 import { ownPorts } from "./own.ts";
 import { output } from "./run.ts";
@@ -12,7 +10,7 @@ import { output } from "./run.ts";
 const machineScript = fileURLToPath(new URL("../../../stacks/local/machine.sh", import.meta.url));
 const mirror = "/opt/kthw-mirror";
 
-/** A machine in a stack's network that Pulumi does not know. */
+/** A machine in a stack's network that is no resource of the stack. */
 export class GuestMachine {
   readonly name = "guest1";
   readonly address = "10.240.0.50";
@@ -22,35 +20,28 @@ export class GuestMachine {
     this.#stack = stack;
   }
 
-  /** A machine just booted, with nothing on it; it goes with the stack. */
+  /** Boots an empty machine, which is removed with the stack. */
   static async create(stack: LiveStack): Promise<GuestMachine> {
     const guest = new GuestMachine(stack);
-    const keys = await mkdtemp(join(tmpdir(), "kthw-guest-"));
-    try {
-      for (const name of ["operator", "host"])
-        await output("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(keys, name)]);
-      const key = (name: string) => readFile(join(keys, name), "utf8");
-      await output(machineScript, ["create"], {
-        input: (await key("operator.pub")) + (await key("host")),
-        env: {
-          ...process.env,
-          KTHW_STACK: stack.name,
-          KTHW_NAME: guest.name,
-          KTHW_ADDRESS: `${guest.address}/24`,
-          KTHW_GATEWAY: "10.240.0.1/24",
-          KTHW_SSH_PORT: `${ownPorts + 50}`,
-          KTHW_MIRROR: stack.mirror,
-          KTHW_DISK: randomUUID().replaceAll("-", ""),
-          KTHW_BOOT: randomUUID(),
-        },
-      });
-    } finally {
-      await rm(keys, { recursive: true });
-    }
+    const [operator, host] = [await makeKeyPair(), await makeKeyPair()];
+    await output(machineScript, ["create"], {
+      input: operator.publicKey + host.privateKey,
+      env: {
+        ...process.env,
+        KTHW_STACK: stack.name,
+        KTHW_NAME: guest.name,
+        KTHW_ADDRESS: `${guest.address}/24`,
+        KTHW_GATEWAY: "10.240.0.1/24",
+        KTHW_SSH_PORT: `${ownPorts + 50}`,
+        KTHW_MIRROR: stack.mirror,
+        KTHW_DISK: randomUUID().replaceAll("-", ""),
+        KTHW_BOOT: randomUUID(),
+      },
+    });
     return guest;
   }
 
-  /** Puts on it what kubernetes.io's instructions for kubeadm ask for, and the images that it cannot pull here. */
+  /** Installs what the instructions for kubeadm on kubernetes.io ask for, and imports images that cannot be pulled here. */
   async prepare(): Promise<void> {
     const all = artifacts(version, architecture);
     const { pause, coredns } = images(version, architecture);
@@ -64,7 +55,7 @@ export class GuestMachine {
       install -m 0755 ${at("runc")} /usr/local/sbin/runc
       install -m 0755 ${at("kubelet")} ${at("kubeadm")} ${at("kubectl")} /usr/bin/
       sysctl --quiet --write net.ipv4.ip_forward=1`);
-    // What the kernel allows, which all machines share with this computer, is the same.
+    // All machines share the kernel of this computer, so that the same configuration fits.
     const config = await this.#stack.machines.inside("worker1", "cat /etc/containerd/config.toml");
     await this.#place("/etc/containerd/config.toml", config);
     await this.#place("/etc/systemd/system/containerd.service", containerdUnit);
@@ -75,7 +66,7 @@ export class GuestMachine {
       await this.inside(`ctr --namespace k8s.io images import --local ${mirror}/${file}`);
   }
 
-  /** Runs a shell script on it; its standard output. */
+  /** Runs a shell script on the machine; returns the standard output. */
   inside(script: string, input = ""): Promise<string> {
     return this.#stack.machines.inside(this.name, script, input);
   }

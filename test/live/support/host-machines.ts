@@ -1,21 +1,21 @@
 import { randomUUID } from "node:crypto";
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { makeKeyPair } from "./key-pair.ts";
 import type { LiveStack } from "./live-stack.ts";
 import { ownPorts } from "./own.ts";
 import { output } from "./run.ts";
 
 const scripts = fileURLToPath(new URL("../../../stacks/local", import.meta.url));
 
-/** Who logs in to hosts. */
+/** The user of SSH on hosts. */
 export const user = "ada";
 
 /** Port on 127.0.0.1 of the API. */
 export const apiPort = ownPorts + 643;
 
-/** Machines of this computer that no stack has made, by name and address; each lets the user in, who may become root. */
+/** Makes machines that are no resources of a stack, by name and address; the user may log in and become root. */
 export async function makeHosts(
   stack: LiveStack,
   addresses: Readonly<Record<string, string>>,
@@ -33,38 +33,29 @@ export async function makeHosts(
       },
       timeoutSeconds: 300,
     });
-  const keys = await mkdtemp(join(tmpdir(), "kthw-hosts-test-"));
-  const key = async (name: string) => {
-    await output("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(keys, name)]);
-    return readFile(join(keys, name), "utf8");
-  };
-  try {
-    const operator = await key("operator");
-    const publicKey = await readFile(join(keys, "operator.pub"), "utf8");
-    const network = { KTHW_API_PORT: `${apiPort}`, KTHW_API_TARGET: apiTarget };
-    await local("network.sh", network, operator);
-    for (const [name, address] of Object.entries(addresses)) {
-      const machine = {
-        KTHW_NAME: name,
-        KTHW_ADDRESS: `${address}/24`,
-        KTHW_SSH_PORT: `${sshPort(address)}`,
-        KTHW_MIRROR: stack.mirror,
-        KTHW_DISK: randomUUID().replaceAll("-", ""),
-      };
-      await local("machine.sh", machine, publicKey + (await key(name)));
-      await chmod(join(stack.machines.folder, name, "ssh/authorized_keys"), 0o644);
-      // The folder of artifacts has the same path everywhere, which root alone needs to reach.
-      await stack.machines.inside(
-        name,
-        `set -e
-         useradd --create-home --shell /bin/bash ${user}
-         echo '${user} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/${user}
-         install -d -m 0700 ${join(stack.mirror, "..")}
-         ln -s /opt/kthw-mirror ${stack.mirror}`,
-      );
-    }
-  } finally {
-    await rm(keys, { recursive: true });
+  const operator = await makeKeyPair();
+  const network = { KTHW_API_PORT: `${apiPort}`, KTHW_API_TARGET: apiTarget };
+  await local("network.sh", network, operator.privateKey);
+  for (const [name, address] of Object.entries(addresses)) {
+    const machine = {
+      KTHW_NAME: name,
+      KTHW_ADDRESS: `${address}/24`,
+      KTHW_SSH_PORT: `${sshPort(address)}`,
+      KTHW_MIRROR: stack.mirror,
+      KTHW_DISK: randomUUID().replaceAll("-", ""),
+    };
+    const host = await makeKeyPair();
+    await local("machine.sh", machine, operator.publicKey + host.privateKey);
+    await chmod(join(stack.machines.folder, name, "ssh/authorized_keys"), 0o644);
+    // The mirror has the same path on every machine; only root has to reach the mirror.
+    await stack.machines.inside(
+      name,
+      `set -e
+       useradd --create-home --shell /bin/bash ${user}
+       echo '${user} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/${user}
+       install -d -m 0700 ${join(stack.mirror, "..")}
+       ln -s /opt/kthw-mirror ${stack.mirror}`,
+    );
   }
 }
 
@@ -73,7 +64,7 @@ export function sshPort(address: string): number {
   return ownPorts + Number(address.split(".")[3]);
 }
 
-/** The public key by which a host is known. */
+/** The public host key of a host. */
 export async function hostKey(stack: LiveStack, name: string): Promise<string> {
   return (
     await output("ssh-keygen", ["-y", "-f", join(stack.machines.folder, name, "ssh/host_key")])
@@ -85,13 +76,13 @@ export function keyFile(stack: LiveStack): string {
   return join(stack.machines.folder, "../operator-key");
 }
 
-/** All of a host that somebody could have changed: files, mounts, processes, interfaces, routes and packet filters, each a line. */
+/** Lists the files, mounts, processes, interfaces, routes and packet filters of a host, each as a line. */
 export async function lookAtHost(stack: LiveStack, name: string): Promise<ReadonlySet<string>> {
   const said = await stack.machines.inside(name, lookScript);
   return new Set(said.split("\n").filter((line) => line !== ""));
 }
 
-// Three folders of each machine are mounts, there whatever is in them. Of the users' files all is told but when they were written.
+// Mounts are folders that exist on every machine, full or empty. Files with users are compared by content, not by time.
 const lookScript = `
 find / /var/lib/containerd /var/lib/kubelet -xdev \\( -path /tmp -o -path /var/log/journal -o -path /var/lib/etcd \\
   -o -path /var/lib/systemd -o -path /var/tmp \\) -prune -o \\

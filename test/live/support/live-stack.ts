@@ -10,10 +10,10 @@ import { Machines } from "./machines.ts";
 import { liveStack, ownPorts } from "./own.ts";
 import { output, type Result, run, succeeded } from "./run.ts";
 
-/** Settings as they are written, without their namespace. */
+/** Settings in the form of the settings file, without their namespace. */
 export type WrittenSettings = z.input<typeof schema>;
 
-/** What `pulumi stack export` shows, its secrets in plain text. */
+/** The output of `pulumi stack export`, with secrets in plain text. */
 export interface Exported {
   readonly deployment: { readonly resources: readonly ResourceState[] };
 }
@@ -24,27 +24,17 @@ const settingsFile = join(root, `Pulumi.${stack}.yaml`);
 const state = join(root, ".state", stack);
 const backend = join(state, "backend");
 
-const machinesOnly = `
-import { loadSettings } from "./settings/load.ts";
-import { refuseChanges } from "./settings/unchanged.ts";
-import { platforms } from "./stacks/platforms.ts";
-
-const settings = await loadSettings();
-const { claims, machines } = platforms[settings.platform];
-await machines(settings, await refuseChanges(settings, claims(settings)));
-`;
-
-/** A stack of the tests' own, beside the user's: the program of this project, driven by the real Pulumi CLI on machines of this computer. */
+/** A stack of the tests, beside the user's: this program, run by the real Pulumi CLI with machines on this computer. */
 export class LiveStack {
   readonly name = stack;
   readonly machines = new Machines(stack);
-  /** Network namespace in which the machines' addresses can be reached. */
+  /** The network namespace in which the addresses of the machines can be reached. */
   readonly namespace = `kthw-${stack}`;
-  /** A copy of the mirror of artifacts, in which a test may change what it likes. */
+  /** A copy of the mirror, in which a test may change files. */
   readonly mirror = join(state, "mirror");
-  /** Folder of what every command said. */
+  /** The folder with the output of every command. */
   readonly logs = join(root, ".state", `${stack}-logs`);
-  /** All that the Pulumi CLI and kubectl said, with the command, except where secrets were asked for. */
+  /** The output of the Pulumi CLI and kubectl by command, without commands that show secrets. */
   readonly said: { readonly command: string; readonly text: string }[] = [];
   readonly #environment: NodeJS.ProcessEnv;
   #settings: WrittenSettings = {};
@@ -53,7 +43,7 @@ export class LiveStack {
     this.#environment = environment;
   }
 
-  /** A stack that does not exist yet, whatever an interrupted run left of an earlier one. */
+  /** Makes a new stack, after removing what an interrupted run left. */
   static async create(): Promise<LiveStack> {
     await removeAll();
     await mkdir(backend, { recursive: true });
@@ -69,7 +59,7 @@ export class LiveStack {
       cache,
       live.mirror,
     ]);
-    const original = parse(await readFile(join(root, "stacks/Pulumi.local.yaml"), "utf8"));
+    const original = parse(await readFile(join(root, "Pulumi.local.yaml"), "utf8"));
     const written = Object.entries(original.config).map(([name, value]) => [
       name.replace(/^kthw:/, ""),
       value,
@@ -83,12 +73,12 @@ export class LiveStack {
     return live;
   }
 
-  /** Removes all of it, without asking Pulumi. */
+  /** Removes the stack with its machines and state, without Pulumi. */
   async remove(): Promise<void> {
     await removeAll();
   }
 
-  /** The settings as they were written last. */
+  /** The settings written last. */
   get settings(): WrittenSettings {
     return this.#settings;
   }
@@ -110,7 +100,7 @@ export class LiveStack {
     await writeFile(settingsFile, stringify({ ...kept, config }));
   }
 
-  /** Adds a secret to the settings that were written, by its place in them. */
+  /** Adds a secret to the settings file, at a path such as `certificates.authority`. */
   async setSecret(place: string, value: string): Promise<void> {
     const args = ["config", "set", "--secret", "--path", `kthw:${place}`, "--stack", stack];
     const options = { cwd: root, env: this.#environment, input: value };
@@ -122,7 +112,7 @@ export class LiveStack {
     );
   }
 
-  /** Runs a command of the Pulumi CLI on the stack, however it ends. */
+  /** Runs a command of the Pulumi CLI on the stack, successful or not. */
   async pulumi(...args: string[]): Promise<Result> {
     const result = await this.#pulumi(args);
     await this.#record(`pulumi ${args.join(" ")}`, result);
@@ -139,42 +129,43 @@ export class LiveStack {
     return this.succeeding("up", "--yes", "--skip-preview", ...args);
   }
 
-  /** Updates the stack with a program that makes the machines as ours does, and nothing else. */
+  /** Updates the stack with a program that makes the machines and nothing else. */
   async upMachinesOnly(): Promise<Result> {
     const folder = join(state, "machines-only");
     await mkdir(folder);
-    for (const name of ["Pulumi.yaml", "package.json", "node_modules", "components", "stacks"])
+    // The program runs scripts of stacks/ by paths relative to its folder.
+    for (const name of ["Pulumi.yaml", "package.json", "node_modules", "stacks"])
       await symlink(join(root, name), join(folder, name));
-    await writeFile(join(folder, "index.ts"), machinesOnly);
+    await symlink(join(root, "test/live/support/machines-only.ts"), join(folder, "index.ts"));
     return this.up("--cwd", folder, "--config-file", settingsFile);
   }
 
-  /** The steps of a preview, those of resources that stay the same included. */
+  /** The steps of a preview, including those of unchanged resources. */
   async preview(): Promise<PreviewStep[]> {
     const { stdout } = await this.succeeding("preview", "--json", "--show-sames");
     return JSON.parse(stdout).steps;
   }
 
-  /** The stack's state, its secrets in plain text. */
+  /** The state of the stack, with secrets in plain text. */
   async export(): Promise<Exported> {
     const result = succeeded(await this.#pulumi(["stack", "export", "--show-secrets"]));
     return JSON.parse(result.stdout);
   }
 
-  /** An output of the program, in plain text where it is a secret. */
+  /** An output of the program, a secret in plain text. */
   async output<T>(name: string): Promise<T> {
     const args = ["stack", "output", name, "--json", "--show-secrets"];
     return JSON.parse(succeeded(await this.#pulumi(args)).stdout);
   }
 
-  /** Writes the kubeconfig to where `kubectl` finds it; its text. */
+  /** Writes the kubeconfig to the file that `kubectl` reads; returns the text. */
   async takeKubeconfig(): Promise<string> {
     const text = await this.output<string>("kubeconfig");
     await writeFile(this.#environment.KUBECONFIG!, text, { mode: 0o600 });
     return text;
   }
 
-  /** Asks the API through the load balancer by kubectl, which must succeed; its standard output. */
+  /** Runs kubectl, which must succeed; returns the standard output. */
   async kubectl(args: readonly string[], input?: string): Promise<string> {
     const options = { env: this.#environment, ...(input !== undefined && { input }) };
     const result = await run("kubectl", args, options);
@@ -182,7 +173,7 @@ export class LiveStack {
     return succeeded(result).stdout;
   }
 
-  /** Runs a script of this project on the stack, however it ends; it is interrupted once what it said is so. */
+  /** Runs a script of this project on the stack, successful or not; the script is interrupted once its output is `enough`. */
   async script(file: string, enough: (said: string) => boolean = () => false): Promise<Result> {
     const args = ["--import", "tsx", file, stack];
     const result = await run(process.execPath, args, {
@@ -195,12 +186,12 @@ export class LiveStack {
     return result;
   }
 
-  /** The environment of its commands. */
+  /** The environment of the stack's commands. */
   get environment(): NodeJS.ProcessEnv {
     return this.#environment;
   }
 
-  /** Does something while another text, or nothing, is in the place of a file of the mirror. */
+  /** Runs `work` while a file of the mirror holds another text, or is missing. */
   async whileMirrored(
     file: string,
     text: string | undefined,
@@ -216,7 +207,7 @@ export class LiveStack {
     }
   }
 
-  /** Every file of the state, by path. */
+  /** The files of the state, by path. */
   async stateFiles(): Promise<Map<string, string>> {
     const entries = await readdir(backend, { recursive: true, withFileTypes: true });
     const files = entries.filter((entry) => entry.isFile());
@@ -226,7 +217,7 @@ export class LiveStack {
     );
   }
 
-  /** Keeps what explains a failure beside the commands' logs. */
+  /** Writes journals, consoles and Pods to the folder of logs, to explain a failure. */
   async keepLogs(title: string): Promise<void> {
     const folder = join(this.logs, title.replaceAll(/[^a-zA-Z0-9]+/g, "-").slice(0, 60));
     await mkdir(folder, { recursive: true });
@@ -258,7 +249,7 @@ export class LiveStack {
   }
 }
 
-/** The environment that a user of this stack has, from the same script. */
+/** The environment of a user of this stack, from install/env.sh. */
 async function environment(passphraseFile: string): Promise<NodeJS.ProcessEnv> {
   const env: NodeJS.ProcessEnv = {
     ...process.env,
@@ -285,7 +276,7 @@ async function removeAll(): Promise<void> {
   await rm(settingsFile, { force: true });
 }
 
-/** Ends commands on this state that a run which was killed has left. */
+/** Kills commands of an earlier run that still use this state. */
 async function killCommands(): Promise<void> {
   for (const id of await readdir("/proc")) {
     if (!/^\d+$/.test(id) || Number(id) === process.pid) continue;
@@ -294,7 +285,7 @@ async function killCommands(): Promise<void> {
     try {
       process.kill(Number(id), "SIGKILL");
     } catch {
-      // It has ended meanwhile.
+      // The process has ended meanwhile.
     }
   }
 }

@@ -2,21 +2,21 @@ import { rm } from "node:fs/promises";
 import { LiveStack, type WrittenSettings } from "./live-stack.ts";
 import { step } from "./run.ts";
 
-/** What the tests of one live stack share. */
+/** The state that the tests of a live stack share. */
 export class LiveTests {
-  /** Whether there is a cluster; a test that makes or destroys it says so here. */
+  /** Whether there is a cluster; set by the tests that create and destroy the cluster. */
   isUp = false;
-  /** The stack, once the hooks that come first have run. */
+  /** The stack; set before the first test. */
   stack!: LiveStack;
-  /** Its settings when the test began. */
+  /** The settings of the stack before the current test. */
   settings: WrittenSettings = {};
 
-  /** Writes the settings with which the test began. */
+  /** Writes the settings from before the current test. */
   restoreSettings(): Promise<void> {
     return this.stack.write(this.settings);
   }
 
-  /** A test of a cluster, which is skipped where there is none. */
+  /** A test of the cluster; skipped where there is none. */
   readonly itOnceUp = (title: string, test: () => Promise<void>): void => {
     const live = this;
     it(title, function () {
@@ -27,8 +27,8 @@ export class LiveTests {
 }
 
 /**
- * Tests of a live stack that is made before them and removed after them. What fails leaves its logs, and the stack as the other
- * tests expect it.
+ * Tests of a live stack, which is made before the first test and removed after the last. After a failed test, logs are kept and the
+ * stack is restored for the next test.
  */
 export function describeLive(title: string, define: (live: LiveTests) => void): void {
   describe(title, function () {

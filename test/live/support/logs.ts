@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import type { LiveStack } from "./live-stack.ts";
 import { output, succeeded } from "./run.ts";
 
-/** Bundles the logs of a stack; what was said, and the texts of the bundle by path. */
+/** Runs write-logs.ts; returns its output, and the texts of the archive by path. */
 export async function writeLogs(
   stack: LiveStack,
 ): Promise<{ readonly said: string; readonly files: Map<string, string> }> {

@@ -3,20 +3,20 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually, output } from "./run.ts";
 
-/** What a machine is like at one moment, as far as the product may have changed it. */
+/** The state of a machine at one moment, as far as the program can change that state. */
 export interface Look {
-  /** Content, mode and owner of the files in the folders that services are made of, by path. */
+  /** Content, mode and owner by path, of the files in the folders of services. */
   readonly files: ReadonlyMap<string, string>;
-  /** What is another with each start of a service, by its unit. */
+  /** The invocation id by unit, which changes with each start of a service. */
   readonly invocations: ReadonlyMap<string, string>;
-  /** SSH logins since the machine was booted. */
+  /** How many SSH logins there were since the machine was booted. */
   readonly logins: number;
 }
 
-/** Looks at machines, by name. */
+/** Looks by the name of the machine. */
 export type Looks = ReadonlyMap<string, Look>;
 
-/** The machines of a stack on this computer, seen from it: looking leaves no trace on them, not even a login. */
+/** The machines of a stack, seen from this computer: a look leaves no trace on a machine, not even a login. */
 export class Machines {
   readonly folder: string;
 
@@ -24,17 +24,17 @@ export class Machines {
     this.folder = `/var/lib/kthw/${stack}/machines`;
   }
 
-  /** Names of those that there are, running or not. */
+  /** The names of the machines, running or not. */
   async names(): Promise<string[]> {
     return existsSync(this.folder) ? (await readdir(this.folder)).sort() : [];
   }
 
-  /** The process id of the container that a machine runs in. */
+  /** The process id of a machine's container. */
   async container(name: string): Promise<number> {
     return Number(await readFile(join(this.folder, name, "machine.pid"), "utf8"));
   }
 
-  /** Runs a shell script on a machine; its standard output. */
+  /** Runs a shell script on a machine; returns the standard output. */
   async inside(name: string, script: string, input = ""): Promise<string> {
     const init = await this.#init(name);
     const within = ["--all", "--root", "--wd", `--target=${init}`, "env", "-i", path, "bash", "-c"];
@@ -43,7 +43,7 @@ export class Machines {
 
   /** Kills a machine as a power failure would. */
   async kill(name: string): Promise<void> {
-    // All that runs on it goes with its first process, and does not go with its container's.
+    // Without its first process a machine has no processes; without that of its container, the machine goes on.
     process.kill(await this.#init(name), "SIGKILL");
     const container = await this.container(name);
     await eventually(async () => {
@@ -51,7 +51,7 @@ export class Machines {
     });
   }
 
-  /** The first of a machine's own processes. */
+  /** The id of a machine's first process. */
   async #init(name: string): Promise<number> {
     return Number(await output("pgrep", ["--parent", `${await this.container(name)}`]));
   }
@@ -68,7 +68,7 @@ export class Machines {
     }
     for (const line of rest("sum ")) {
       const [sum, file] = line.split("  ") as [string, string];
-      // A small file's content tells more than its size and time.
+      // A small file is known by a checksum instead of size and time.
       files.set(file, `${files.get(file)?.split(" ").slice(0, 2).join(" ")} ${sum}`);
     }
     const invocations = new Map<string, string>();
@@ -98,7 +98,7 @@ const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 /** Units that come and go by themselves. */
 const passing = /^(systemd-|user|session|getty|modprobe@|apt-|dpkg-|e2scrub|fstrim)/;
 
-// Binaries are told apart by size and time, the hosts file is a mount of the computer's, and mtab is the kernel's.
+// Binaries are known by size and time. /etc/hosts is a file of the computer, /etc/mtab one of the kernel.
 const lookScript = `
 roots="/etc /opt /usr/local"
 for root in /var/lib/kubelet/config.yaml /var/lib/kubelet/pki /var/lib/kube-proxy; do [ ! -e $root ] || roots="$roots $root"; done
@@ -112,7 +112,7 @@ systemctl show --property=Id,InvocationID '*.service' | awk -F= '
   END { print "unit", value["Id"], value["InvocationID"] }'
 `;
 
-/** Paths of files that are not what they were, with those that came and went. */
+/** Paths of the files that changed, came or went. */
 export function changedFiles(before: Look, after: Look): string[] {
   return differing(before.files, after.files);
 }
@@ -131,7 +131,7 @@ export function changed(before: Looks, after: Looks): string[] {
   );
 }
 
-/** Logins that there were meanwhile, by machine. */
+/** The numbers of logins between two looks, by machine. */
 export function logins(before: Looks, after: Looks): Record<string, number> {
   const counts = [...after].map(
     ([name, { logins }]) => [name, logins - (before.get(name)?.logins ?? 0)] as const,
@@ -150,7 +150,7 @@ function each(
   });
 }
 
-/** Keys that one map has otherwise than the other, sorted. */
+/** The keys with different values in two maps, sorted. */
 export function differing(
   one: ReadonlyMap<string, string>,
   other: ReadonlyMap<string, string>,

@@ -6,7 +6,7 @@ import { changed, logins, restarted } from "./machines.ts";
 import { changedLines, type LineChange } from "./preview.ts";
 import { eventually, step } from "./run.ts";
 
-/** What is promised of a cluster on a computer with two cores. */
+/** The promises for a cluster on a computer with two cores. */
 export const bars = {
   creationSeconds: 60,
   noChangeSeconds: 12,
@@ -17,12 +17,12 @@ export const bars = {
   destructionSeconds: 20,
 } as const;
 
-/** Boots the stack's machines and puts nothing on them; how long that took. */
+/** Boots the stack's machines and leaves them empty; returns the seconds. */
 export async function bootMachines(stack: LiveStack): Promise<number> {
   return (await step("boot the machines", () => stack.upMachinesOnly())).seconds;
 }
 
-/** Makes booted, empty machines a cluster; seconds until all nodes are Ready and DNS answers from a pod. */
+/** Makes a cluster of booted, empty machines; returns the seconds until all Nodes are Ready and DNS answers from a Pod. */
 export async function createCluster(stack: LiveStack): Promise<number> {
   const { seconds } = await step("pulumi up", () => stack.up());
   await stack.takeKubeconfig();
@@ -41,7 +41,7 @@ export async function createCluster(stack: LiveStack): Promise<number> {
   return seconds + (performance.now() - start) / 1000;
 }
 
-/** Updates a stack of which nothing changed. */
+/** Updates an unchanged stack. */
 export async function updateWithoutChange(
   stack: LiveStack,
 ): Promise<{ readonly seconds: number; readonly logins: number; readonly said: string }> {
@@ -52,7 +52,7 @@ export async function updateWithoutChange(
   return { seconds, logins: sum, said: stdout };
 }
 
-/** How many commands run on each machine at the first update. */
+/** The number of commands on each machine at the first update. */
 export async function commandsPerMachine(stack: LiveStack): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const { type, urn } of (await stack.export()).deployment.resources) {
@@ -63,22 +63,22 @@ export async function commandsPerMachine(stack: LiveStack): Promise<Record<strin
   return counts;
 }
 
-/** What a changed setting did. */
+/** The effects of a changed setting. */
 export interface Change {
-  /** Lines of files on machines that the preview shows. */
+  /** The changed lines of files in the preview. */
   readonly lines: readonly LineChange[];
   /** Logins by machine. */
   readonly logins: Readonly<Record<string, number>>;
   /** Services that were started, stopped or restarted. */
   readonly restarted: readonly string[];
-  /** What the preview says. */
+  /** The plan, read from the preview. */
   readonly plan: Plan;
   /** Files on machines that changed, as `machine path`. */
   readonly changed: readonly string[];
   readonly seconds: number;
 }
 
-/** Gives the kubelet of one worker another limit of pods. */
+/** Gives the kubelet of one worker another limit of Pods. */
 export async function changeKubelet(stack: LiveStack, maxPods: number): Promise<Change> {
   await stack.configure(({ workerPools }) => {
     workerPools![0]!.machines![0]!.kubelet = { maxPods };
@@ -100,14 +100,14 @@ export async function changeKubelet(stack: LiveStack, maxPods: number): Promise<
 /** Ways in which a worker joins. */
 export type Join = keyof typeof bars.joinSeconds;
 
-/** What it means to the others that a machine joins or leaves. */
+/** The effects of a machine that joins or leaves. */
 export interface Move {
   readonly seconds: number;
   /** Services of other machines that were started, stopped or restarted. */
   readonly restarted: readonly string[];
 }
 
-/** Lets a machine join in a pool of its own; how long that took, its boot included. */
+/** Adds a machine in a pool of its own; `seconds` includes the boot of the machine. */
 export async function joinWorker(stack: LiveStack, join: Join, number: number): Promise<Move> {
   const name = `worker${number}`;
   await stack.configure(({ workerPools }) => {
@@ -125,7 +125,7 @@ export async function joinWorker(stack: LiveStack, join: Join, number: number): 
   return { seconds, restarted: units.filter((unit) => !unit.startsWith(`${name} `)) };
 }
 
-/** Takes the last pool out of the settings; how long its Node's leaving took, with all that goes with it. */
+/** Takes the last pool out of the settings; `seconds` includes the draining and the removal of its machines. */
 export async function leaveWorkers(stack: LiveStack): Promise<Move> {
   await stack.configure(({ workerPools }) => {
     workerPools!.pop();
@@ -135,7 +135,7 @@ export async function leaveWorkers(stack: LiveStack): Promise<Move> {
   return { seconds, restarted: restarted(before, await stack.machines.lookAll()) };
 }
 
-/** Destroys the stack; how long that took. */
+/** Destroys the stack; returns the seconds. */
 export async function destroy(stack: LiveStack): Promise<number> {
   const result = await step("pulumi destroy", () =>
     stack.succeeding("destroy", "--yes", "--skip-preview"),

@@ -3,12 +3,12 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { agentScript } from "../../../node/agent.ts";
 import { Machines } from "./machines.ts";
 import { nodeStack, ownPorts } from "./own.ts";
 import { output, type Result, run } from "./run.ts";
 
 const scripts = fileURLToPath(new URL("../../../stacks/local", import.meta.url));
-const nodeScript = fileURLToPath(new URL("../../../node/node.sh", import.meta.url));
 const stack = nodeStack;
 const network = {
   KTHW_STACK: stack,
@@ -27,7 +27,7 @@ const machine = {
 const timeoutSeconds = 30;
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** A machine on this computer with node.sh on it as `kthw-node`, in a stack of its own. */
+/** A machine on this computer with kthw-node on it, in a stack of its own. */
 export class NodeMachine {
   readonly #within: readonly string[];
 
@@ -55,10 +55,7 @@ export class NodeMachine {
     const container = await new Machines(stack).container(machine.KTHW_NAME);
     const init = (await output("pgrep", ["--parent", `${container}`])).trim();
     const created = new NodeMachine(init);
-    await created.output(
-      "install -m 0755 /dev/stdin /usr/local/bin/kthw-node",
-      await readFile(nodeScript, "utf8"),
-    );
+    await created.output("install -m 0755 /dev/stdin /usr/local/bin/kthw-node", agentScript);
     // systemd runs these each time it reads its units, which is often here; nothing of what they find is on the machine.
     await created.output(`mkdir /etc/systemd/system-generators; cd /lib/systemd/system-generators
       for name in *; do ln -s /dev/null /etc/systemd/system-generators/$name; done`);

@@ -3,7 +3,7 @@ import type { PlacedFile } from "../../../operations/plan/placed.ts";
 import type { Plan } from "../../../operations/plan/plan.ts";
 import type { Machines } from "./machines.ts";
 
-/** Files that are not on the machines as a plan has them, as `machine path: what is there`; of secrets and binaries not the content. */
+/** Files that differ from a plan, as `machine path: the file found`; the content of secrets and binaries is not compared. */
 export async function differencesFromPlan(machines: Machines, plan: Plan): Promise<string[]> {
   const differing = [...plan]
     .filter(([, { fate }]) => fate !== "lost")
@@ -16,12 +16,12 @@ export async function differencesFromPlan(machines: Machines, plan: Plan): Promi
   return (await Promise.all(differing)).flat();
 }
 
-/** A file on a machine, seen through links. */
+/** A file on a machine, after following links. */
 interface Found {
   readonly mode: string;
   readonly owner: string;
   readonly sum: string;
-  /** Where the path itself leads, if it is a link. */
+  /** The target of the path, if the path is a link. */
   readonly target: string;
 }
 
@@ -47,7 +47,7 @@ async function look(
   return found;
 }
 
-// The sum of a large file, a binary's, is not asked for.
+// Large files are binaries, whose sum is not needed.
 const script = `
 while read -r path; do
   [ -e "$path" ] || continue

@@ -1,13 +1,13 @@
 import { effective, input, nameOf, type PreviewStep } from "../../../operations/plan/steps.ts";
 
-/** A line that a preview adds or takes away. */
+/** A line that a preview adds or removes. */
 export interface LineChange {
   readonly resource: string;
   readonly sign: "+" | "-";
   readonly line: string;
 }
 
-/** Lines of the commands' standard input that a preview changes. */
+/** The changed lines in the standard input of commands. */
 export function changedLines(steps: readonly PreviewStep[]): LineChange[] {
   return effective(steps).flatMap(({ urn, oldState, newState }) => {
     const before = input(oldState, "stdin").split("\n");

@@ -1,28 +1,15 @@
 import { Agent, request } from "node:https";
 import { parse } from "yaml";
+import { type Probing, Requests } from "./requests.ts";
 
-/** What a prober saw. */
-export interface Probing {
-  readonly requests: number;
-  /** What went wrong, each with the second it did. */
-  readonly failures: readonly string[];
-  readonly maxMs: number;
-  readonly p99Ms: number;
-}
-
-/** Asks the API twenty times a second, each time over a new connection, reading and writing in turn. */
+/** Sends twenty requests a second to the API, each over a new connection, reads and writes in turn. */
 export class Prober {
   readonly #server: URL;
   readonly #credentials: { ca: string; cert: string; key: string };
   readonly #path: string;
-  readonly #latencies: number[] = [];
-  readonly #failures: string[] = [];
-  readonly #pending = new Set<Promise<void>>();
-  readonly #start = performance.now();
-  readonly #timer: NodeJS.Timeout;
-  #count = 0;
+  readonly #requests: Requests;
 
-  /** Starts it; `path` is that of an object that can be patched. */
+  /** Starts the requests; `path` is that of an object that can be patched. */
   constructor(kubeconfig: string, path: string) {
     const { clusters, users } = parse(kubeconfig);
     const text = (base64: string) => Buffer.from(base64, "base64").toString();
@@ -33,40 +20,19 @@ export class Prober {
       key: text(users[0].user["client-key-data"]),
     };
     this.#path = path;
-    this.#timer = setInterval(() => this.#probe(), 50);
+    this.#requests = new Requests((number) =>
+      this.#send(number % 2 === 0 ? "GET" : "PATCH", number),
+    );
   }
 
-  /** Ends it; what it saw. */
-  async stop(): Promise<Probing> {
-    clearInterval(this.#timer);
-    await Promise.all(this.#pending);
-    const sorted = this.#latencies.toSorted((one, other) => one - other);
-    return {
-      requests: this.#count,
-      failures: this.#failures,
-      maxMs: Math.round(sorted.at(-1) ?? 0),
-      p99Ms: Math.round(sorted[Math.ceil(sorted.length * 0.99) - 1] ?? 0),
-    };
+  /** Ends the requests; returns the results. */
+  stop(): Promise<Probing> {
+    return this.#requests.stop();
   }
 
-  #probe() {
-    const number = this.#count++;
-    const started = performance.now();
-    const method = number % 2 === 0 ? "GET" : "PATCH";
-    const one = this.#ask(method, number)
-      .catch((error: Error) => {
-        const second = ((started - this.#start) / 1000).toFixed(1);
-        this.#failures.push(`${method} after ${second} s: ${error.message}`);
-      })
-      .finally(() => {
-        this.#latencies.push(performance.now() - started);
-        this.#pending.delete(one);
-      });
-    this.#pending.add(one);
-  }
-
-  #ask(method: "GET" | "PATCH", number: number): Promise<void> {
+  #send(method: "GET" | "PATCH", number: number): Promise<void> {
     return new Promise((resolve, reject) => {
+      const fail = (error: Error) => reject(new Error(`${method}: ${error.message}`));
       const asked = request(
         {
           host: this.#server.hostname,
@@ -79,16 +45,16 @@ export class Prober {
         },
         (response) => {
           response.resume();
-          response.on("error", reject);
+          response.on("error", fail);
           response.on("end", () =>
             response.statusCode === 200
               ? resolve()
-              : reject(new Error(`status ${response.statusCode}`)),
+              : fail(new Error(`status ${response.statusCode}`)),
           );
         },
       );
       asked.on("timeout", () => asked.destroy(new Error("no answer within 10 s")));
-      asked.on("error", reject);
+      asked.on("error", fail);
       asked.end(method === "PATCH" ? JSON.stringify({ data: { probe: `${number}` } }) : undefined);
     });
   }

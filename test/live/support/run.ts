@@ -8,7 +8,7 @@ export {
   succeeded,
 } from "../../../operations/access/command.ts";
 
-/** Does one step of a test and prints how long it took. */
+/** Runs a step of a test, and prints the seconds. */
 export async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
   const start = performance.now();
   let mark = "✗";

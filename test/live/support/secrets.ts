@@ -2,10 +2,10 @@ import { createPrivateKey } from "node:crypto";
 import { nameOf, type ResourceState } from "../../../operations/plan/steps.ts";
 import { aesKey } from "../../../services/kube-apiserver.ts";
 
-/** Texts that give a secret away, by the text, with the resource whose secret it is. */
+/** Texts that give a secret away, with the name of the secret's resource. */
 export type SecretTexts = Map<string, string>;
 
-/** Texts by which the private keys and random bytes of resources are known again, the secrets being shown in them. */
+/** Parts of the private keys and random bytes of resources; the resources must show their secrets. */
 export function secretTexts(resources: readonly ResourceState[]): SecretTexts {
   const parts: { text: string; secret: string }[] = [];
   const tokens: [string, string][] = [];
@@ -19,7 +19,7 @@ export function secretTexts(resources: readonly ResourceState[]): SecretTexts {
     const numbers = own.flatMap(secretNumbers);
     for (const [pem, body] of bodies) {
       const lines = secretLines(body!.trim(), numbers);
-      // Kubeconfigs hold a key in base64 once more, without line breaks.
+      // Kubeconfigs hold a key's PEM in base64, without line breaks.
       const again = (Buffer.from(pem).toString("base64").match(/.{64}/g) ?? []).filter((chunk) => {
         const within = Buffer.from(chunk, "base64").toString().slice(12, 36);
         return lines.some((line) => line.includes(within));
@@ -28,32 +28,32 @@ export function secretTexts(resources: readonly ResourceState[]): SecretTexts {
     }
     if (type === "random:index/randomPassword:RandomPassword") {
       for (const text of own) parts.push({ text, secret }, { text: aesKey(text), secret });
-      // What stands before the dot of a bootstrap token is public.
+      // The part of a bootstrap token before the dot is public.
       const token = own.find((text) => /^[a-z0-9]{22}$/.test(text))?.slice(6);
       if (token !== undefined) tokens.push([token, secret]);
     }
   }
-  // What the keys of one kind have in common gives none of them away, and neither does a short rest.
+  // A part that several keys share gives none of them away, and neither does a short part.
   const shared = new Map<string, number>();
   for (const { text } of parts) shared.set(text, (shared.get(text) ?? 0) + 1);
   const own = parts.filter(({ text }) => text.length >= 32 && shared.get(text) === 1);
   return new Map([...tokens, ...own.map(({ text, secret }) => [text, secret] as const)]);
 }
 
-/** The secrets that a text holds a part of, each as `where: secret`. */
+/** The secrets of which a text holds a part, each as `where: secret`. */
 export function leaks(secrets: SecretTexts, where: string, text: string): string[] {
   const found = [...secrets].filter(([part]) => text.includes(part));
   return [...new Set(found.map(([, secret]) => `${where}: ${secret}`))];
 }
 
-/** The numbers of a private key that are not in its public key; of what is no PEM, none. */
+/** The numbers of a private key that are not in its public key; none if the text is no PEM. */
 function secretNumbers(pem: string): Buffer[] {
   if (!/^-----BEGIN ((RSA|EC) )?PRIVATE KEY-----/.test(pem)) return [];
   const { d, p, q } = createPrivateKey(pem).export({ format: "jwk" });
   return [d, p, q].filter((number) => number !== undefined).map((n) => Buffer.from(n, "base64url"));
 }
 
-/** Those lines of a private key's body that hold a good part of its secret numbers. */
+/** The lines of a private key's body that hold at least 16 bytes of its secret numbers. */
 function secretLines(body: string, numbers: readonly Buffer[]): string[] {
   const bytes = Buffer.from(body, "base64");
   let end = 0;
@@ -71,7 +71,7 @@ function secretLines(body: string, numbers: readonly Buffer[]): string[] {
 const privateKey =
   /-----BEGIN [A-Z ]*PRIVATE KEY-----\n([^-]*)-----END [A-Z ]*PRIVATE KEY-----\n?/g;
 
-/** All texts in a value; a shown secret is JSON within JSON. */
+/** All texts in a value; the text of a shown secret is JSON. */
 function* strings(value: unknown): Generator<string> {
   if (typeof value === "string") yield value;
   else if (typeof value === "object" && value !== null) {

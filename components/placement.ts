@@ -1,0 +1,167 @@
+import { createHash } from "node:crypto";
+import * as pulumi from "@pulumi/pulumi";
+import { derive } from "../node/derive.ts";
+import type { BundleFile, Host } from "../node/host.ts";
+import {
+  type Credential,
+  placed,
+  restartingCredentials,
+  type Service,
+} from "../services/service.ts";
+import type { Certificate, Issuer } from "./certificate-authority.ts";
+import type { Authority, CertificateRequest } from "./pki.ts";
+
+/** What credentials are made of. */
+export interface Sources {
+  readonly authorities: Readonly<
+    Partial<Record<Authority, Issuer & { readonly keyPem?: pulumi.Output<string> }>>
+  >;
+  /** The key of service-account tokens, PEM; its private half is a secret. */
+  readonly serviceAccountKey?: {
+    readonly publicKeyPem: pulumi.Output<string>;
+    readonly privateKeyPem: pulumi.Output<string>;
+  };
+}
+
+/** Texts that a component makes for a machine, by the names under which services list them. */
+export type Texts = Readonly<Record<string, pulumi.Input<string>>>;
+
+/** Puts the services of one component on hosts, with the credentials that they list. */
+export class Placement {
+  readonly #parent: pulumi.Resource;
+  readonly #sources: Sources;
+  readonly #issued = new Map<string, Certificate>();
+
+  constructor(parent: pulumi.Resource, sources: Sources = { authorities: {} }) {
+    this.#parent = parent;
+    this.#sources = sources;
+  }
+
+  /** The certificate of a request, which is issued once however many machines have it. */
+  certificate(request: CertificateRequest): Certificate {
+    const issued =
+      this.#issued.get(request.name) ??
+      this.#authority(request.ca).issue(request, { parent: this.#parent });
+    this.#issued.set(request.name, issued);
+    return issued;
+  }
+
+  /** Puts the credentials of services on a host, all at the same instant. */
+  bundle(
+    host: Host,
+    name: string,
+    services: readonly Service[],
+    texts: Texts = {},
+  ): pulumi.Resource {
+    const files = new Map<string, BundleFile>();
+    for (const credential of services.flatMap(({ credentials = [] }) => credentials))
+      if (!credential.elsewhere)
+        for (const file of this.#files(credential, texts))
+          if (!files.has(file.path)) files.set(file.path, file);
+    const stores = services.flatMap(({ credentialStore }) => credentialStore ?? []);
+    return host.bundle(
+      {
+        name,
+        users: stores.flatMap(({ users = [] }) => users),
+        directories: stores.flatMap(({ directories = [] }) => directories),
+        data: stores.flatMap(({ data = [] }) => data),
+        files: [...files.values()],
+      },
+      { parent: this.#parent },
+    );
+  }
+
+  /** Puts a service on a host and starts it; it runs again once a credential for which it restarts is another one. */
+  service(
+    host: Host,
+    service: Service,
+    opts: {
+      readonly dependsOn?: readonly pulumi.Resource[];
+      readonly texts?: Texts;
+      readonly waits?: boolean;
+    },
+  ): pulumi.Resource {
+    return host.service(placed(service), {
+      parent: this.#parent,
+      dependsOn: [host.ready, ...(opts.dependsOn ?? [])],
+      certificates: restartingCredentials(service).map((credential) =>
+        this.#publicPart(credential, opts.texts ?? {}),
+      ),
+      ...(opts.waits && { waits: true }),
+    });
+  }
+
+  #files({ path, origin, owner, mode = "0600" }: Credential, texts: Texts): BundleFile[] {
+    const owned = owner === undefined ? {} : { owner };
+    switch (origin.kind) {
+      case "certificate": {
+        const { certPem, keyPem } = this.certificate(origin.request);
+        return [
+          { path: `${path}.crt`, text: certPem },
+          { path: `${path}.key`, text: keyPem, mode: "0600", ...owned },
+        ];
+      }
+      case "authority":
+        return [{ path, text: this.#authority(origin.authority).certPem }];
+      case "authorityKey":
+        return [{ path, text: this.#authorityKey(origin.authority), mode: "0600" }];
+      case "trust":
+        return [{ path, text: this.#authority(origin.authority).trustPem }];
+      case "serviceAccountKey": {
+        const { publicKeyPem, privateKeyPem } = this.#serviceAccountKey();
+        return origin.half === "public"
+          ? [{ path, text: publicKeyPem }]
+          : [{ path, text: privateKeyPem, mode: "0600" }];
+      }
+      case "text":
+        return [{ path, text: this.#text(origin.name, texts), mode, ...owned }];
+      default:
+        return origin satisfies never;
+    }
+  }
+
+  /** What changes with a credential and may be seen by everybody. */
+  #publicPart({ origin }: Credential, texts: Texts): pulumi.Output<string> {
+    switch (origin.kind) {
+      case "certificate":
+        return this.certificate(origin.request).certPem;
+      case "authority":
+      case "authorityKey":
+        return this.#authority(origin.authority).certPem;
+      case "trust":
+        return this.#authority(origin.authority).trustPem;
+      case "serviceAccountKey":
+        return this.#serviceAccountKey().publicKeyPem;
+      case "text":
+        // The text holds a random key, so that nobody finds the text by its hash.
+        return pulumi.unsecret(
+          derive([this.#text(origin.name, texts)], (text) =>
+            createHash("sha256").update(text).digest("hex"),
+          ),
+        );
+      default:
+        return origin satisfies never;
+    }
+  }
+
+  #authority(name: Authority) {
+    return present(this.#sources.authorities[name], name);
+  }
+
+  #authorityKey(name: Authority): pulumi.Output<string> {
+    return present(this.#authority(name).keyPem, `the key of ${name}`);
+  }
+
+  #serviceAccountKey() {
+    return present(this.#sources.serviceAccountKey, "the service-account key");
+  }
+
+  #text(name: string, texts: Texts): pulumi.Input<string> {
+    return present(texts[name], name);
+  }
+}
+
+function present<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new Error(`a service lists ${what}, which its component lacks`);
+  return value;
+}

@@ -1,0 +1,13 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+const folder = new URL("./agent/", import.meta.url);
+const [head, main] = ["head.sh", "main.sh"];
+const parts = readdirSync(folder)
+  .filter((name) => name.endsWith(".sh") && name !== head && name !== main)
+  .sort();
+
+/** The script that is placed on machines as `kthw-node`: the parts of it in agent/, each without its line for shellcheck. */
+export const agentScript = [head, ...parts, main]
+  .map((name) => readFileSync(new URL(name, folder), "utf8"))
+  .map((text) => text.replace("# shellcheck shell=bash\n", ""))
+  .join("");

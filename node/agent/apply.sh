@@ -1,0 +1,150 @@
+# shellcheck shell=bash
+
+apply() { # [--wait]
+  local before problem
+  read_description
+  lock_records
+  check_requirements
+  read_file before "$records/applied"
+  place
+  if [[ $kind == bundle ]] || start problem "${1-}"; then
+    record
+    return
+  fi
+  rm -f "$records/started"
+  echo "${problem:-$(explain_unhealthy 2>&1)}" >&2
+  [[ -n $before && $before != "$content" && $before != "$description" ]] || exit 1
+  read_description <"$records/applied"
+  place
+  start problem --wait || fail "The previous files are back, but the service is not healthy with them either."
+  record
+  fail "The previous files are back, and the service is healthy with them."
+}
+
+# Makes the machine's files as described, and forgets with what the service was started where that is not what it reads now.
+place() {
+  local former listed
+  make_prerequisites
+  units_changed=
+  list_placed listed
+  read_file former "$records/placed"
+  # Both, until this apply has succeeded.
+  [[ $former == "$listed" ]] || printf %s "$listed" >>"$records/placed"
+  "place_$kind"
+}
+
+# Records what an apply that succeeded has placed.
+record() {
+  local listed
+  list_placed listed
+  write_record "$records/placed" "$listed"
+  [[ $kind == bundle ]] || write_record "$records/applied" "$description"
+}
+
+# Sets a variable to the paths that the description lists, one a line.
+list_placed() { # VARIABLE
+  printf -v "$1" '%s\n' "${paths[@]}" "${directories[@]}"
+}
+
+place_service() {
+  place_files ''
+  remove_superfluous
+  [[ -z $unit ]] || ask_unit_state
+  if [[ -n $unit && ${unit_state[UnitFileState]-} =~ ^(disabled)?$ ]]; then
+    systemctl enable --quiet "$unit"
+  elif [[ -n $units_changed || ${unit_state[NeedDaemonReload]-} == yes ]]; then
+    systemctl daemon-reload
+  fi
+}
+
+# All of a bundle's paths are links through `current`, so that turning that one link changes them together.
+place_bundle() {
+  local path hash
+  local -A found
+  hash=$(printf %s "$content" | sha256sum) # a here-document may go through a file
+  hash=${hash%% *}
+  place_files "$records/$hash"
+  if [[ ! $records/current -ef $records/$hash ]]; then
+    ln -sfn "$hash" "$records/next"
+    mv -fT "$records/next" "$records/current"
+  fi
+  list_files found "${paths[@]}"
+  for path in "${paths[@]}"; do
+    ! is_link_to "$records/current$path" "${found[$path]-}" || continue
+    make_folder "${path%/*}"
+    ln -sfn "$records/current$path" "$path"
+  done
+  remove_superfluous
+  for path in "$records"/*; do
+    [[ ${path##*/} =~ ^(current|placed|$hash)$ ]] || rm -rf "$path"
+  done
+}
+
+place_files() { # FOLDER below which their paths are, or nothing
+  local index path draft difference
+  local -A found
+  list_files found "${paths[@]/#/$1}"
+  for index in "${!paths[@]}"; do
+    path=$1${paths[index]}
+    draft_of draft "$path"
+    [[ ! -e $draft ]] || rm -f "$draft"
+    compare_file difference "$index" "$path" "${found[$path]-}"
+    [[ -n $difference ]] || continue
+    [[ -n ${live[index]} || ! -e $records/started ]] || rm -f "$records/started"
+    if [[ -n $1 ]]; then (umask 066 && mkdir -p "${path%/*}"); else make_folder "${path%/*}"; fi
+    write_file "$index" "$path"
+    [[ $path != "$units"/* ]] || units_changed=yes
+  done
+}
+
+remove_superfluous() {
+  local path superfluous
+  find_superfluous superfluous
+  for path in "${superfluous[@]}"; do remove_file "$path"; done
+}
+
+# Brings the running service up to what is on the machine. Returns 1 if that does not succeed, and may then set a variable to the reason.
+start() { # VARIABLE [--wait]
+  local now former said reloaded='' started='' give_up=$((SECONDS + timeout))
+  printf -v "$1" ''
+  [[ -n $unit ]] || return 0
+  read -r now _ < <(digest)
+  read_file former "$records/started"
+  if is_running && [[ $former == "$now" ]]; then
+    :
+  elif [[ -n $reload && ${unit_state[ActiveState]-} =~ ^(active|reloading)$ ]]; then
+    if ! said=$(timeout -k 1 "$timeout" bash -c "$reload" 2>&1); then
+      printf -v "$1" %s "$unit on $(hostname) cannot use its new files: ${said:-$reload}"
+      return 1
+    fi
+    reloaded=reloaded
+    timeout "$timeout" systemctl reload "$unit" || return 1
+  else
+    systemctl reset-failed "$unit" 2>/dev/null || true
+    if [[ ${2-} == --wait ]]; then
+      ! timeout "$timeout" systemctl restart "$unit" 2>/dev/null || started=yes
+    else
+      systemctl restart --no-block "$unit" || return 1
+    fi
+  fi
+  write_record "$records/started" "$now"
+  [[ ${2-} == --wait ]] || return 0
+  if [[ -n $started ]]; then
+    ask_unit_state
+    # A condition in the unit itself holds it back.
+    [[ ${unit_state[ActiveState]-} != inactive || ${unit_state[ConditionResult]-} != no ]] || return 0
+  fi
+  wait_until_healthy "$give_up" "$reloaded"
+}
+
+# Prints the hash of all that the running service depends on.
+digest() {
+  local index
+  {
+    echo "$unit"
+    for index in "${!paths[@]}"; do
+      [[ -n ${live[index]} ]] || printf '%s\n%s' "${paths[index]} ${modes[index]} ${owners[index]}" "${texts[index]}"
+    done
+    ((${#reads[@]} == 0)) || find -L "${reads[@]}" -type f -exec sha256sum {} + 2>/dev/null | sort
+  } | sha256sum
+}

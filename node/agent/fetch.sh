@@ -1,0 +1,121 @@
+# shellcheck shell=bash
+
+# What fetch reads is framed as a description is, with these lines in it:
+#
+#   artifact NAME VERSION URL SUM   binaries for $binaries/NAME/VERSION, each in a line below it:
+#     MEMBER BINARY                 its path in the archive, or - for a download that is no archive, and its name
+#   image NAME URL SUM              an archive of an image for containerd
+#   link PATH TARGET
+#
+# SUM is `sha256:HEX`, or the address of a file that holds it. The writer is node/downloads.ts.
+
+# The folder of downloads that are not complete.
+work=
+
+# Fetches what stands on standard input: side by side, and each failure is told.
+fetch() {
+  local lines line words wanted=() links=() jobs=() job failed=
+  read_lines lines
+  for line in "${lines[@]}"; do
+    case $line in
+      'artifact '* | 'image '*) wanted+=("$line") ;;
+      '  '*) wanted[-1]+=$line ;;
+      'link '*) links+=("$line") ;;
+      '') ;;
+      *) fail "kthw-node: unknown line in the list of downloads: $line; nothing was changed" ;;
+    esac
+  done
+  for line in "$binaries"/.work.*; do # of a run that was cut off
+    [[ -d /proc/${line##*.} ]] || rm -rf "$line"
+  done
+  work=$binaries/.work.$$
+  trap 'rm -rf "$work"' EXIT
+  install -d -m 0755 "$binaries"
+  mkdir "$work"
+  for line in "${links[@]}"; do
+    read -ra words <<<"$line"
+    # A program of the host's own stays what it is.
+    [[ -e ${words[1]} && $(readlink "${words[1]}") != "$binaries"/* ]] || ln -sfn "${words[2]}" "${words[1]}"
+  done
+  for line in "${wanted[@]}"; do
+    read -ra words <<<"$line"
+    "fetch_${words[0]}" "${words[@]:1}" &
+    jobs+=($!)
+  done
+  for job in "${jobs[@]}"; do wait "$job" || failed=yes; done
+  [[ -z $failed ]]
+}
+
+fetch_artifact() { # NAME VERSION URL SUM MEMBER BINARY...
+  local folder=$binaries/$1/$2 url=$3 sum=$4 fetched said member former fresh=yes
+  local -A members=()
+  shift 4
+  while (($#)); do
+    members[$1]=$2
+    read_file former "$folder/.$2.sum"
+    [[ -x $folder/$2 && $former == "$sum" ]] || fresh=
+    shift 2
+  done
+  [[ -z $fresh ]] || return 0
+  fetched=$(mktemp -d "$work/XXXXXX")
+  download "$url" "$sum" "$fetched/-" # what is no archive has this one member
+  [[ -v members[-] ]] || said=$(tar -xf "$fetched/-" -C "$fetched" --no-same-owner -- "${!members[@]}" 2>&1) ||
+    fail "kthw-node: could not unpack $url: $said"
+  install -d -m 0755 "$binaries" "${folder%/*}" "$folder"
+  for member in "${!members[@]}"; do
+    chmod 0755 "$fetched/$member"
+    mv -fT "$fetched/$member" "$folder/${members[$member]}"
+    printf %s "$sum" >"$folder/.${members[$member]}.sum"
+  done
+}
+
+fetch_image() { # NAME URL SUM
+  local file=$images/${2##*/} fetched former
+  read_file former "$file.sum"
+  [[ $former != "$3" || ! -f $file ]] || return 0
+  fetched=$(mktemp "$work/XXXXXX")
+  download "$2" "$3" "$fetched"
+  install -d -m 0755 "$binaries" "$images"
+  mv -fT "$fetched" "$file"
+  echo "$1" >"$file.name"
+  printf %s "$3" >"$file.sum"
+  [[ ! -S /run/containerd/containerd.sock ]] || import_image "$file"
+}
+
+# Downloads a file and verifies it.
+download() { # URL SUM FILE
+  local expected=${2#sha256:} actual
+  case $1 in
+    file://*) cp --reflink=auto "${1#file://}" "$3" || fail "kthw-node: could not read $1" ;;
+    *) request "$1" "$3" ;;
+  esac
+  [[ $2 == sha256:* ]] || expected=$(request "$2" -)
+  # openssl is several times faster, but not everywhere
+  actual=$(openssl dgst -sha256 -r "$3" 2>/dev/null || sha256sum "$3")
+  [[ ${actual%% *} == "${expected%% *}" ]] ||
+    fail "kthw-node: $1: checksum differs, expected ${expected%% *}, got ${actual%% *}; nothing of it was installed"
+}
+
+request() { # URL FILE
+  curl --fail --silent --show-error --location --retry 3 --connect-timeout 20 --speed-limit 1 --speed-time 60 --output "$2" "$1" ||
+    fail "kthw-node: could not download $1"
+}
+
+# Gives containerd the images that were fetched and that it does not have.
+import_images() {
+  local file known
+  known=$("$(containerd_client)" --namespace k8s.io images ls --quiet)
+  for file in "$images"/*.name; do
+    [[ -f $file ]] || continue
+    grep -qxF "$(cat "$file")" <<<"$known" || import_image "${file%.name}"
+  done
+}
+
+import_image() { # FILE
+  "$(containerd_client)" --namespace k8s.io images import --local --no-unpack "$1" >/dev/null || fail "kthw-node: containerd did not take the image $1"
+}
+
+# Prints the path of the containerd client that was fetched last.
+containerd_client() {
+  find "$binaries/containerd" -name ctr -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2
+}

@@ -1,0 +1,45 @@
+import { networkServices } from "../networks/pod-network.ts";
+import { apiLoadBalancer } from "./api-load-balancer.ts";
+import type { ClusterFacts, MachineFacts, NodeFacts } from "./cluster-facts.ts";
+import { containerd } from "./containerd.ts";
+import { etcd } from "./etcd.ts";
+import { guestRoutes } from "./guest-nodes.ts";
+import { healthProxy } from "./health-proxy.ts";
+import { kubeApiserver } from "./kube-apiserver.ts";
+import { kubeControllerManager } from "./kube-controller-manager.ts";
+import { kubeProxy } from "./kube-proxy.ts";
+import { kubeScheduler } from "./kube-scheduler.ts";
+import { kubelet } from "./kubelet.ts";
+import type { Service } from "./service.ts";
+
+/** The services of the control plane on one controller. */
+export function controlPlaneServices(facts: ClusterFacts, controller: MachineFacts) {
+  return {
+    apiserver: kubeApiserver(facts, controller),
+    manager: kubeControllerManager(facts),
+    scheduler: kubeScheduler(facts),
+    ...(facts.healthProxy && { healthProxy: healthProxy(facts) }),
+  };
+}
+
+/** The services of one machine that runs pods, but for its pod network. */
+export function nodeServices(facts: ClusterFacts, node: NodeFacts) {
+  return {
+    containerd: containerd(facts, node),
+    kubelet: kubelet(facts, node),
+    kubeProxy: kubeProxy(facts, node),
+  };
+}
+
+/** Every service of a machine: of a node, or of a load balancer, which runs no pods. */
+export function servicesOf(facts: ClusterFacts, machine: MachineFacts | NodeFacts): Service[] {
+  if (!("role" in machine)) return [apiLoadBalancer(facts)];
+  return [
+    ...(machine.role === "controller"
+      ? [etcd(facts, machine), ...Object.values(controlPlaneServices(facts, machine))]
+      : []),
+    ...Object.values(nodeServices(facts, machine)),
+    ...networkServices(facts, machine),
+    ...(facts.admitsGuests ? [guestRoutes(facts)] : []),
+  ];
+}

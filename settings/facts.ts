@@ -1,0 +1,67 @@
+import { versionsOf } from "../components/versions.ts";
+import type { MachineTraits } from "../node/machine.ts";
+import {
+  type ClusterFacts,
+  type Endpoint,
+  type NodeFacts,
+  serverUrl,
+} from "../services/cluster-facts.ts";
+import { nthAddress, parseCidr } from "./ipv4.ts";
+import type { Settings } from "./settings.ts";
+
+/** Machines that share labels, taints and the pace of their updates: the controllers, or a pool of workers. */
+export interface NodeGroup extends Omit<Settings["workerPools"][number], "machines"> {
+  readonly nodes: readonly NodeFacts[];
+}
+
+/** What is true of the cluster that the settings describe, whose API is reached there; deeply frozen like the settings. */
+export function clusterFacts(settings: Settings, endpoint: Endpoint): ClusterFacts {
+  const { folders, images } = versionsOf(settings.kubernetesVersion);
+  const joinsByKubeadm = settings.workerPools.some(({ join }) => join === "kubeadm");
+  const admitsGuests = settings.joinTokens.length > 0;
+  return Object.freeze({
+    clusterName: settings.clusterName,
+    clusterDomain: settings.clusterDomain,
+    kubernetesVersion: settings.kubernetesVersion,
+    podCidr: settings.podCidr,
+    serviceCidr: settings.serviceCidr,
+    serviceAddress: nthAddress(parseCidr(settings.serviceCidr)!, 1),
+    dnsAddress: settings.dnsAddress,
+    endpoint,
+    server: serverUrl(endpoint.fromMachines),
+    loadBalancers: settings.loadBalancers,
+    controllers: settings.controllers,
+    nodes: [settings.controllers, ...settings.workerPools.map(({ machines }) => machines)].flat(),
+    trustFile: settings.certificates.authority?.issuerChainPem.length ? "ca-bundle.crt" : "ca.crt",
+    folders,
+    images,
+    etcdGeneration: settings.etcd.generation,
+    kubeProxyMode: settings.kubeProxy.mode,
+    admitsGuests,
+    publishesClusterInfo: joinsByKubeadm || admitsGuests,
+    healthProxy: settings.controllerHealthProxy,
+    apiServerFlags: settings.apiServer.extraFlags,
+    controllerManagerFlags: settings.controllerManager.extraFlags,
+    schedulerFlags: settings.scheduler.extraFlags,
+  });
+}
+
+/** The groups of machines that run pods, the controllers first. */
+export function nodeGroups(settings: Settings, traits: MachineTraits): NodeGroup[] {
+  const controllers = {
+    name: "controllers",
+    role: "controller",
+    machines: settings.controllers,
+    labels: settings.controllerLabels,
+    taints: settings.controllerTaints,
+    staticPods: settings.controllerStaticPods,
+    maxUnavailable: 1,
+    join: "certificates",
+    discovery: "token",
+  } as const;
+  const workers = settings.workerPools.map((pool) => ({ ...pool, role: "worker" }) as const);
+  return [controllers, ...workers].map(({ machines, ...group }) => ({
+    ...group,
+    nodes: machines.map((machine) => ({ ...group, ...machine, traits })),
+  }));
+}

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import fc from "fast-check";
+import { quoted } from "../node/shell.ts";
+import { joinConfiguration } from "../services/kubeadm.ts";
+import { facts, worker } from "./support/facts.ts";
+import { firstUpdate } from "./support/program.ts";
+
+/** The one number in a text that a pattern finds. */
+const number = (pattern: RegExp, text: string) => Number(pattern.exec(text)?.[1]);
+
+describe("a gate's command", () => {
+  let commands: string[];
+  let limit: number;
+
+  before(async () => {
+    const { graph } = await firstUpdate();
+    commands = graph
+      .commands()
+      .map(({ inputs }) => String(inputs.create))
+      .filter((create) => create.startsWith("kthw-node wait "));
+    limit = number(/ --within (\d+) /, commands.find((one) => one.includes(" --until "))!);
+  });
+
+  it("has the limit of all gates where it runs a command of its own, else none", () => {
+    assert.ok(commands.length > 0);
+    for (const command of commands) {
+      const options = command.includes("--until") ? ` --within ${limit} --until '.*'` : "";
+      assert.match(command, new RegExp(`^kthw-node wait [a-z -]*[a-z]${options}$`));
+    }
+  });
+
+  it("lets kubectl say what it waited for before it is cut off", () => {
+    const waits = commands.filter((command) => command.includes("kubectl"));
+    const timeouts = waits.flatMap((command) => number(/--timeout=(\d+)s /, command) || []);
+    assert.ok(timeouts.length > 0);
+    for (const timeout of timeouts) assert.ok(timeout < limit, `${timeout} s of ${limit} s`);
+  });
+
+  it("lets two phases of a join take all their time", () => {
+    const configuration = joinConfiguration(facts, worker(), { token: "", caCertHashes: [] });
+    const phases = [...configuration.matchAll(/^ {2}\w+: (\d+)s$/gm)].map(([, seconds]) =>
+      Number(seconds),
+    );
+    assert.equal(phases.length, 3);
+    assert.ok(2 * Math.max(...phases) < limit, `${phases} s of ${limit} s`);
+  });
+});
+
+describe("a quoted text", () => {
+  it("is one word to a shell, whatever stands in it", () => {
+    const fragment = fc.constantFrom("'", "''", '"', "\\", "$HOME", "`id`", "\n", " ", "!", "a;b");
+    fc.assert(
+      fc.property(fc.array(fragment), (fragments) => {
+        const text = fragments.join("");
+        const { stdout } = spawnSync("sh", ["-c", `printf '<%s>' ${quoted(text)}`]);
+        assert.equal(stdout.toString(), `<${text}>`);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("stands between single quotes as it is, if it has none", () => {
+    assert.equal(quoted('test -e "$HOME"'), `'test -e "$HOME"'`);
+  });
+});
