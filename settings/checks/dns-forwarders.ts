@@ -40,6 +40,11 @@ function faultOf(address: number, draft: Draft): { wrong: string; todo: string }
           todo: outside,
         };
   }
+  const pods = parseCidr(draft.podCidr ?? "");
+  if (pods && holds(pods, address)) {
+    const wrong = `the address of a pod, which comes and goes, in podCidr ${formatCidr(pods)}`;
+    return { wrong, todo: outside };
+  }
   const machines = parseCidr(draft.machineCidr ?? "");
   if (machines && (address === machines.first || address === lastOf(machines))) {
     const wrong = `the first or last address of machineCidr ${formatCidr(machines)}, which no host has`;

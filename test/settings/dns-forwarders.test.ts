@@ -31,6 +31,10 @@ describe("DNS servers for names outside the cluster", () => {
       { ...first("10.32.0.10"), dnsAddress: "10.32.0.53" },
       `dnsForwarders[0]: the address of a service, in serviceCidr 10.32.0.0/24, got 10.32.0.10; ${todo}`,
     ],
+    [
+      first("10.200.21.2"),
+      `dnsForwarders[0]: the address of a pod, which comes and goes, in podCidr 10.200.0.0/16, got 10.200.21.2; ${todo}`,
+    ],
     [first("0.0.0.0"), `dnsForwarders[0]: the address of no host, got 0.0.0.0; ${todo}`],
     [first("224.0.0.251"), `dnsForwarders[0]: a multicast address, got 224.0.0.251; ${todo}`],
     [

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { mirrorFiles } from "../../components/downloads.ts";
 import { readMirror } from "../../settings/mirror.ts";
+import { itRefuses } from "../support/settings.ts";
 
 describe("a mirror", () => {
   const files = mirrorFiles("1.36.4", "amd64");
@@ -86,4 +87,13 @@ describe("a mirror", () => {
       ],
     });
   });
+});
+
+describe("a mirror's address", () => {
+  itRefuses([
+    [
+      { "artifacts.mirror": "https://mirror.example.com/a b", platform: "local" },
+      "artifacts.mirror: neither an absolute folder nor an http(s) address, got https://mirror.example.com/a b; write it like /srv/kthw or https://mirror.example.com/kthw",
+    ],
+  ]);
 });

@@ -182,7 +182,7 @@ export async function runProgram(change: Change = {}) {
   const { resources, exports } = await record(
     () => import(`../../index.ts?run=${runs++}`) as Promise<typeof import("../../index.ts")>,
     {
-      config: { ...settings, architecture: "amd64", artifacts: { mirror } },
+      config: { artifacts: { mirror }, ...settings, architecture: "amd64" },
       preview: change.preview ?? false,
       outputs: (resource) => ({ ...computed(resource), ...change.outputs?.(resource) }),
     },
