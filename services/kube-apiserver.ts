@@ -11,7 +11,7 @@ import {
 } from "../components/pki.ts";
 import type { ClusterFacts, MachineFacts } from "./cluster-facts.ts";
 import { etcdClientUrl } from "./etcd.ts";
-import { laidOver } from "./extra-flags.ts";
+import { laidOver, leaveOut, type Reserved, serving } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { type Credential, pki, type Service } from "./service.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
@@ -26,6 +26,52 @@ export const authenticationPath = "/etc/kubernetes/authentication.yaml";
 
 const iptables = "/usr/sbin/iptables --wait";
 const refusal = "INPUT ! -i lo -p tcp --dport 6443 --syn -j REJECT --reject-with tcp-reset";
+
+const besideAuthentication =
+  "leave it out, since a file for authentication-config is the program's already";
+
+/** Flags of the API server that the program decides. */
+export const reservedApiServerFlags: Reserved = {
+  ...serving,
+  ...leaveOut(
+    "advertise-address",
+    "anonymous-auth",
+    "audit-log-path",
+    "audit-policy-file",
+    "authentication-config",
+    "client-ca-file",
+    "encryption-provider-config",
+    "etcd-cafile",
+    "etcd-certfile",
+    "etcd-keyfile",
+    "endpoint-reconciler-type",
+    "etcd-prefix",
+    "etcd-servers",
+    "etcd-servers-overrides",
+    "kubelet-certificate-authority",
+    "kubelet-client-certificate",
+    "kubelet-client-key",
+    "proxy-client-cert-file",
+    "proxy-client-key-file",
+    "requestheader-client-ca-file",
+    "service-account-key-file",
+    "service-account-signing-endpoint",
+    "service-account-signing-key-file",
+  ),
+  "admission-control": "use enable-admission-plugins instead",
+  "authorization-config": "use authorization-mode instead",
+  "oidc-ca-file": besideAuthentication,
+  "oidc-client-id": besideAuthentication,
+  "oidc-groups-claim": besideAuthentication,
+  "oidc-groups-prefix": besideAuthentication,
+  "oidc-issuer-url": besideAuthentication,
+  "oidc-required-claim": besideAuthentication,
+  "oidc-signing-algs": besideAuthentication,
+  "oidc-username-claim": besideAuthentication,
+  "oidc-username-prefix": besideAuthentication,
+  "token-auth-file": "use tokens of service accounts or client certificates instead",
+  "service-cluster-ip-range": "set serviceCidr instead",
+};
 
 /** The API server of one controller. */
 export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Service {

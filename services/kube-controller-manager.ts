@@ -1,11 +1,35 @@
 import { controllerManager } from "../components/pki.ts";
 import type { ClusterFacts } from "./cluster-facts.ts";
-import { laidOver } from "./extra-flags.ts";
+import { delegating, electing, laidOver, leaveOut, type Reserved, serving } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { pki, type Service } from "./service.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
 
 const kubeconfigPath = "/etc/kubernetes/controller-manager.conf";
+
+const signers = ["kube-apiserver-client", "kubelet-client", "kubelet-serving", "legacy-unknown"];
+
+/** Flags of the controller manager that the program decides. */
+export const reservedControllerManagerFlags: Reserved = {
+  ...serving,
+  ...delegating,
+  ...electing,
+  ...leaveOut(
+    "allocate-node-cidrs",
+    "cidr-allocator-type",
+    "cluster-signing-cert-file",
+    "cluster-signing-key-file",
+    ...signers.flatMap((signer) => [
+      `cluster-signing-${signer}-cert-file`,
+      `cluster-signing-${signer}-key-file`,
+    ]),
+    "root-ca-file",
+    "service-account-private-key-file",
+  ),
+  "cluster-cidr": "set podCidr instead",
+  "cluster-name": "set clusterName instead",
+  "service-cluster-ip-range": "set serviceCidr instead",
+};
 
 /** The controller manager of one controller; it asks the API server on its own machine. */
 export function kubeControllerManager(facts: ClusterFacts): Service {

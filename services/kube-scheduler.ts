@@ -1,6 +1,6 @@
 import { scheduler } from "../components/pki.ts";
 import type { ClusterFacts } from "./cluster-facts.ts";
-import { laidOver } from "./extra-flags.ts";
+import { delegating, electing, laidOver, leaveOut, type Reserved, serving } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { pki, type Service } from "./service.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
@@ -8,6 +8,23 @@ import { yaml } from "./yaml.ts";
 
 const configPath = "/etc/kubernetes/scheduler.yaml";
 const kubeconfigPath = "/etc/kubernetes/scheduler.conf";
+
+/** Flags of the scheduler that the program decides. */
+export const reservedSchedulerFlags: Reserved = {
+  ...serving,
+  ...delegating,
+  ...electing,
+  ...leaveOut(
+    "config",
+    // The program's own configuration makes the scheduler ignore these.
+    "contention-profiling",
+    "kube-api-burst",
+    "kube-api-content-type",
+    "kube-api-qps",
+    "profiling",
+    "write-config-to",
+  ),
+};
 
 /** The scheduler of one controller; it asks the API server on its own machine. */
 export function kubeScheduler(facts: ClusterFacts): Service {

@@ -2,6 +2,7 @@ import { kubeletClient, kubeletServer } from "../components/pki.ts";
 import type { File } from "../node/description.ts";
 import type { MachineTraits } from "../node/machine.ts";
 import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
+import { leaveOut, type Reserved } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { type Credential, pki, type Service } from "./service.ts";
 import { commandLine, unit } from "./systemd.ts";
@@ -26,6 +27,34 @@ const dropIns = "/etc/kubernetes/kubelet.conf.d";
 
 /** What ways to join leave beside the files that are placed; a kubelet may have gone from one to another. */
 const joinLeavings = [kubeletKubeconfigPath, bootstrapKubeconfigPath, "/etc/kubernetes/pki/ca.crt"];
+
+/** Fields of KubeletConfiguration that follow from other settings or from how a node is run. */
+export const reservedKubeletFields: Reserved = {
+  ...leaveOut(
+    "apiVersion",
+    "authentication",
+    "authorization",
+    "cgroupDriver",
+    "containerRuntimeEndpoint",
+    "enableServer",
+    "failCgroupV1",
+    "failSwapOn",
+    "healthzBindAddress",
+    "healthzPort",
+    "kind",
+    "podCIDR",
+    "readOnlyPort",
+    "registerNode",
+    "rotateCertificates",
+    "runOnce",
+    "serverTLSBootstrap",
+    "staticPodPath",
+    "tlsCertFile",
+    "tlsPrivateKeyFile",
+  ),
+  clusterDNS: "set dnsAddress instead",
+  clusterDomain: "set the cluster's clusterDomain instead",
+};
 
 /** The kubelet of one node. */
 export function kubelet(facts: ClusterFacts, node: NodeFacts): Service {

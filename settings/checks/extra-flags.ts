@@ -1,6 +1,8 @@
 import { isIP } from "node:net";
-import { itemsOf } from "../../services/extra-flags.ts";
-import { decidedFlags } from "../decided.ts";
+import { itemsOf, type Reserved } from "../../services/extra-flags.ts";
+import { reservedApiServerFlags } from "../../services/kube-apiserver.ts";
+import { reservedControllerManagerFlags } from "../../services/kube-controller-manager.ts";
+import { reservedSchedulerFlags } from "../../services/kube-scheduler.ts";
 import { isFalse, isGoDuration, isTrue } from "../go-values.ts";
 import { type Known, knownTo, type Program } from "../kubernetes.ts";
 import { mistakeAt, nearest, place } from "../mistake.ts";
@@ -27,17 +29,17 @@ type Rule = (given: Given) => Fault | undefined;
 interface Service {
   readonly program: Program;
   readonly example: string;
-  readonly decided: Readonly<Record<string, string>>;
+  readonly reserved: Reserved;
   readonly rules: Readonly<Record<string, Rule>>;
 }
 
 const leaveOut = "leave it out";
 
-const services: Readonly<Record<keyof typeof decidedFlags, Service>> = {
+const services: Readonly<Record<"apiServer" | "controllerManager" | "scheduler", Service>> = {
   apiServer: {
     program: "kube-apiserver",
     example: "event-ttl: 2h",
-    decided: decidedFlags.apiServer,
+    reserved: reservedApiServerFlags,
     rules: {
       "allow-privileged": keepsOn(
         "takes away the right to privileged pods, which kube-proxy has on guests",
@@ -57,7 +59,7 @@ const services: Readonly<Record<keyof typeof decidedFlags, Service>> = {
   controllerManager: {
     program: "kube-controller-manager",
     example: "node-monitor-period: 5s",
-    decided: decidedFlags.controllerManager,
+    reserved: reservedControllerManagerFlags,
     rules: {
       controllers,
       "feature-gates": featureGates,
@@ -69,7 +71,7 @@ const services: Readonly<Record<keyof typeof decidedFlags, Service>> = {
   scheduler: {
     program: "kube-scheduler",
     example: 'v: "2"',
-    decided: decidedFlags.scheduler,
+    reserved: reservedSchedulerFlags,
     rules: {
       "feature-gates": featureGates,
       "leader-elect": keepsOn("lets the schedulers of all controllers act at once"),
@@ -96,7 +98,7 @@ export function extraFlags({ draft }: Subject): string[] {
 function faultOf(
   flag: string,
   value: unknown,
-  { program, example, decided, rules }: Service,
+  { program, example, reserved, rules }: Service,
   known: Known,
   others: Readonly<Record<string, unknown>>,
 ): Fault | undefined {
@@ -107,7 +109,7 @@ function faultOf(
   if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(flag)) {
     return { wrong: "not the name of a flag", got: flag, todo: `write lines like ${example}` };
   }
-  const instead = Object.hasOwn(decided, flag) ? decided[flag] : undefined;
+  const instead = Object.hasOwn(reserved, flag) ? reserved[flag] : undefined;
   if (instead !== undefined) return { wrong: "decided by the program", todo: instead };
   const kind = known.flags[program].get(flag);
   if (kind === undefined) {

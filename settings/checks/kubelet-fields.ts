@@ -1,4 +1,4 @@
-import { decidedKubeletFields } from "../decided.ts";
+import { reservedKubeletFields } from "../../services/kubelet.ts";
 import { isGoDuration } from "../go-values.ts";
 import { type Known, knownTo } from "../kubernetes.ts";
 import { mistakeAt, nearest, place, quoteIt } from "../mistake.ts";
@@ -24,8 +24,8 @@ export function kubeletFields({ draft }: Subject): string[] {
   return tables.flatMap(([fields, path]) =>
     Object.entries(fields ?? {}).flatMap(([field, value]) => {
       const where: Path = [...path, field];
-      if (Object.hasOwn(decidedKubeletFields, field)) {
-        return [at(where, "decided by the program", value, decidedKubeletFields[field]!)];
+      if (Object.hasOwn(reservedKubeletFields, field)) {
+        return [at(where, "decided by the program", value, reservedKubeletFields[field]!)];
       }
       if (field === "maxPods" && !(Number.isInteger(value) && Number(value) > 0)) {
         return [at(where, "not a positive whole number", value, "use 1 or more")];

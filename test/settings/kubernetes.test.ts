@@ -8,7 +8,10 @@ import {
   type KubernetesVersion,
   kubernetesVersions,
 } from "../../components/versions.ts";
-import { decidedFlags, decidedKubeletFields } from "../../settings/decided.ts";
+import { reservedApiServerFlags } from "../../services/kube-apiserver.ts";
+import { reservedControllerManagerFlags } from "../../services/kube-controller-manager.ts";
+import { reservedSchedulerFlags } from "../../services/kube-scheduler.ts";
+import { reservedKubeletFields } from "../../services/kubelet.ts";
 import { knownTo, type Program } from "../../settings/kubernetes.ts";
 
 const cache = process.env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache");
@@ -21,6 +24,11 @@ const inHelp: Readonly<Record<string, string>> = {
   int64: "int",
   stringSlice: "strings",
 };
+const reserved = {
+  "kube-apiserver": reservedApiServerFlags,
+  "kube-controller-manager": reservedControllerManagerFlags,
+  "kube-scheduler": reservedSchedulerFlags,
+} as const;
 const programs = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"] as const;
 
 for (const version of Object.keys(kubernetesVersions) as KubernetesVersion[])
@@ -87,15 +95,10 @@ for (const version of Object.keys(kubernetesVersions) as KubernetesVersion[])
     }
 
     it("holds every flag and field that the program decides", () => {
-      const services = {
-        apiServer: "kube-apiserver",
-        controllerManager: "kube-controller-manager",
-        scheduler: "kube-scheduler",
-      } as const;
-      for (const [service, program] of Object.entries(services))
-        for (const flag of Object.keys(decidedFlags[service as keyof typeof services]))
+      for (const program of programs)
+        for (const flag of Object.keys(reserved[program]))
           assert.ok(known.flags[program].has(flag), `${program} --${flag}`);
-      for (const field of Object.keys(decidedKubeletFields))
+      for (const field of Object.keys(reservedKubeletFields))
         assert.ok(known.fields.get("KubeletConfiguration")!.has(field), field);
     });
 

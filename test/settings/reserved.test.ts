@@ -1,4 +1,28 @@
+import assert from "node:assert/strict";
+import { kubeApiserver, reservedApiServerFlags } from "../../services/kube-apiserver.ts";
+import {
+  kubeControllerManager,
+  reservedControllerManagerFlags,
+} from "../../services/kube-controller-manager.ts";
+import { kubeScheduler, reservedSchedulerFlags } from "../../services/kube-scheduler.ts";
+import { controllers, facts } from "../support/facts.ts";
 import { itRefuses, worker2 } from "../support/settings.ts";
+
+describe("a flag that names a file of the program", () => {
+  for (const [service, reserved] of [
+    [kubeApiserver(facts, controllers[0]!), reservedApiServerFlags],
+    [kubeControllerManager(facts), reservedControllerManagerFlags],
+    [kubeScheduler(facts), reservedSchedulerFlags],
+  ] as const)
+    it(`is reserved by ${service.name}`, () => {
+      const flags = [...service.files[0]!.text.matchAll(/--([\w-]+)=\//g)].map(([, flag]) => flag!);
+      assert.ok(flags.length > 0);
+      assert.deepEqual(
+        flags.filter((flag) => !Object.hasOwn(reserved, flag)),
+        [],
+      );
+    });
+});
 
 describe("settings beside the program's own:", () => {
   describe("what the program decides", () =>
