@@ -367,6 +367,39 @@ describeLive("a cluster on this computer", (live) => {
     assert.deepEqual(differingResources(state, await stack.export()), []);
   });
 
+  itOnceUp(
+    "refuses what the living cluster would not survive, before anything changes",
+    async () => {
+      const before = await stack.machines.lookAll();
+      let address: string | undefined;
+      await stack.configure((written) => {
+        ({ address } = written.workerPools![0]!.machines![1]!);
+        written.serviceCidr = "10.96.0.0/16";
+        written.clusterDomain = "example.internal";
+        // Its address passes to a machine of another name.
+        Object.assign(written.workerPools![0]!.machines![1]!, { name: "worker9" });
+      });
+      for (const command of [["preview"], ["up", "--yes", "--skip-preview"]]) {
+        const { code, stdout, stderr } = await step(`pulumi ${command[0]}`, () =>
+          stack.pulumi(...command),
+        );
+        assert.notEqual(code, 0);
+        for (const said of [
+          "serviceCidr: cannot be changed on a living cluster, got 10.96.0.0/16; put 10.32.0.0/24 back",
+          "clusterDomain: cannot be changed on a living cluster, got example.internal; put cluster.local back",
+          `workerPools[0].machines[1].address: belongs to worker2, which leaves in this update, got ${address}; take worker2 out`,
+        ])
+          assert.ok((stdout + stderr).includes(said), `${said}\n${stdout}`);
+      }
+      await live.restoreSettings();
+      const after = await stack.machines.lookAll();
+      assert.deepEqual([changed(before, after), logins(before, after)], [[], {}]);
+      await step("pulumi up without a change", () => stack.up());
+      const unchanged = await stack.machines.lookAll();
+      assert.deepEqual([changed(before, unchanged), restarted(before, unchanged)], [[], []]);
+    },
+  );
+
   itOnceUp("heals a worker that was killed", async () => {
     await stack.machines.kill("worker2");
     const steps = await step("pulumi preview", () => stack.preview());
