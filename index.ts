@@ -13,7 +13,7 @@ import { once } from "./node/gate.ts";
 import { Host } from "./node/host.ts";
 import { serverUrl } from "./services/cluster-facts.ts";
 import { retireOthers } from "./services/etcd.ts";
-import { servicesOf } from "./services/roles.ts";
+import { servicesByMachine } from "./services/roles.ts";
 import { clusterFacts, nodeGroups } from "./settings/facts.ts";
 import { loadArtifactSource, loadSettings } from "./settings/load.ts";
 import { refuseChanges } from "./settings/unchanged.ts";
@@ -23,24 +23,23 @@ const settings = await loadSettings();
 const artifacts = await loadArtifactSource(settings);
 const platform = platforms[settings.platform];
 const facts = clusterFacts(settings, platform.endpoint(settings));
-const nodeGroupsOf = nodeGroups(settings, platform.traits(settings));
-const services = new Map(
-  [...settings.loadBalancers, ...nodeGroupsOf.flatMap(({ nodes }) => nodes)].map((machine) => [
-    machine.name,
-    servicesOf(facts, machine),
-  ]),
-);
+const traits = platform.traits(settings);
+const nodes = nodeGroups(settings, traits);
+const services = servicesByMachine(facts, [
+  ...facts.loadBalancers,
+  ...nodes.flatMap((group) => group.nodes),
+]);
 const records = await refuseChanges(settings, platform.claims(settings));
-const made = await platform.machines(settings, records, services);
+const machinesByName = await platform.machines(settings, records, services);
 
 const place = ({ name }: { readonly name: string }) =>
   new Host(name, {
-    machine: made.get(name)!,
+    machine: machinesByName.get(name)!,
     downloads: downloadsFor(services.get(name)!, settings, artifacts),
     reassert: settings.reassert,
   });
-const loadBalancers = settings.loadBalancers.map(place);
-const groups = nodeGroupsOf.map((group) => ({
+const loadBalancers = facts.loadBalancers.map(place);
+const groups = nodes.map((group) => ({
   ...group,
   workers: group.nodes.map((node) => ({ node, host: place(node) })),
 }));
@@ -74,7 +73,6 @@ const network = new BridgeNetwork("pod-network", {
   nodes: groups.flatMap(({ workers }) => workers),
   dependsOn: membership.ready,
 });
-const traits = platform.traits(settings);
 const bootstrap =
   facts.publishesClusterInfo || groups.some(({ join }) => join === "bootstrapToken")
     ? new NodeBootstrap("node-bootstrap", { facts, traits, certPem: ca.certPem, provider })
@@ -88,7 +86,7 @@ const workerPools = groups.map(
       ca,
       controlPlane,
       network,
-      // No API server names a former member any more, and what ran on its machine has been drained.
+      // By then no API server names a former member, and the Node of its machine has been drained.
       ...(name === "controllers" && { finally: retireOthers(facts) }),
     }),
 );

@@ -32,7 +32,7 @@ export function nodeServices(facts: ClusterFacts, node: NodeFacts) {
 }
 
 /** Every service of a machine: of a node, or of a load balancer, which runs no pods. */
-export function servicesOf(facts: ClusterFacts, machine: MachineFacts | NodeFacts): Service[] {
+function servicesOf(facts: ClusterFacts, machine: MachineFacts | NodeFacts): Service[] {
   if (!("role" in machine)) return [apiLoadBalancer(facts)];
   return [
     ...(machine.role === "controller"
@@ -42,4 +42,12 @@ export function servicesOf(facts: ClusterFacts, machine: MachineFacts | NodeFact
     ...networkServices(facts, machine),
     ...(facts.admitsGuests ? [guestRoutes(facts)] : []),
   ];
+}
+
+/** The services of each machine, by the machine's name. */
+export function servicesByMachine(
+  facts: ClusterFacts,
+  machines: readonly (MachineFacts | NodeFacts)[],
+): ReadonlyMap<string, readonly Service[]> {
+  return new Map(machines.map((machine) => [machine.name, servicesOf(facts, machine)]));
 }
