@@ -28,7 +28,7 @@ export interface Image {
   readonly file: string;
 }
 
-/** The versions that are installed together with each supported version of Kubernetes. */
+/** The versions that are installed together with each supported version of Kubernetes, the newest first. */
 export const kubernetesVersions = {
   "1.36.4": {
     etcd: "3.6.14",
@@ -44,6 +44,12 @@ export const kubernetesVersions = {
 
 /** A supported version of Kubernetes. */
 export type KubernetesVersion = keyof typeof kubernetesVersions;
+
+/** The version of Kubernetes that new clusters get by default. */
+export const [newestKubernetesVersion] = Object.keys(kubernetesVersions) as [
+  KubernetesVersion,
+  ...KubernetesVersion[],
+];
 
 /**
  * What upstream published, by name and version. The sums of kube-apiserver, kube-controller-manager,

@@ -5,7 +5,7 @@ import {
   guestImages,
   images,
   type KubernetesVersion,
-  kubernetesVersions,
+  newestKubernetesVersion,
   testImages,
 } from "../components/versions.ts";
 
@@ -26,7 +26,6 @@ export function mirrored(kubernetesVersion: KubernetesVersion, architecture: Arc
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [newest] = Object.keys(kubernetesVersions) as KubernetesVersion[];
   const architecture = process.arch === "arm64" ? "arm64" : "amd64";
-  console.log(JSON.stringify(mirrored(newest!, architecture)));
+  console.log(JSON.stringify(mirrored(newestKubernetesVersion, architecture)));
 }

@@ -1,6 +1,10 @@
 import path from "node:path";
 import { z } from "zod";
-import { type KubernetesVersion, kubernetesVersions } from "../components/versions.ts";
+import {
+  type KubernetesVersion,
+  kubernetesVersions,
+  newestKubernetesVersion,
+} from "../components/versions.ts";
 import type { StaticPod } from "../services/cluster-facts.ts";
 import { kubeProxyModes } from "../services/cluster-facts.ts";
 import { isPath, isPem } from "./authority.ts";
@@ -97,7 +101,9 @@ export const common = {
     "not a DNS name",
     "use small letters, digits, inner dashes and dots, like cluster.local",
   ).default("cluster.local"),
-  kubernetesVersion: oneOf(supportedVersions, "not a supported version").default("1.36.4"),
+  kubernetesVersion: oneOf(supportedVersions, "not a supported version").default(
+    newestKubernetesVersion,
+  ),
   architecture: oneOf(["amd64", "arm64"], "not a supported architecture").optional(),
   machineCidr: cidr("10.240.0.0/24").default("10.240.0.0/24"),
   podCidr: cidr("10.200.0.0/16").default("10.200.0.0/16"),

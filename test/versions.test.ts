@@ -7,12 +7,20 @@ import {
   images,
   type KubernetesVersion,
   kubernetesVersions,
+  newestKubernetesVersion,
   testImages,
 } from "../components/versions.ts";
 
 const hex = /^[0-9a-f]{64}$/;
 
 describe("table of versions", () => {
+  it("has the newest version first, which is the default", () => {
+    const versions = Object.keys(kubernetesVersions);
+    const newestFirst = new Intl.Collator("en", { numeric: true });
+    assert.deepEqual(versions, versions.toSorted(newestFirst.compare).reverse());
+    assert.equal(newestKubernetesVersion, versions[0]);
+  });
+
   for (const version of Object.keys(kubernetesVersions) as KubernetesVersion[]) {
     for (const architecture of ["amd64", "arm64"] satisfies Architecture[]) {
       const all: Artifact[] = Object.values(artifacts(version, architecture));

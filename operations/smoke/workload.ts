@@ -3,6 +3,7 @@ import {
   type Architecture,
   type KubernetesVersion,
   kubernetesVersions,
+  newestKubernetesVersion,
   testImages,
 } from "../../components/versions.ts";
 import { eventually } from "../access/command.ts";
@@ -47,7 +48,7 @@ export const imageThere: Check<Cluster> = {
 async function serverVersion(cluster: Cluster): Promise<KubernetesVersion> {
   const { serverVersion } = JSON.parse(await cluster.kubectl(["version", "--output=json"]));
   const known = Object.keys(kubernetesVersions) as KubernetesVersion[];
-  return known.find((one) => serverVersion.gitVersion === `v${one}`) ?? known.at(-1)!;
+  return known.find((one) => serverVersion.gitVersion === `v${one}`) ?? newestKubernetesVersion;
 }
 
 const controlPlane = "node-role.kubernetes.io/control-plane";
