@@ -3,19 +3,19 @@ import type { versionsOf } from "../components/versions.ts";
 import type { MachineTraits } from "../node/machine.ts";
 import type { Flags } from "./systemd.ts";
 
-/** How a kube-proxy programs the kernel. */
+/** The modes of kube-proxy: how kube-proxy programs the kernel. */
 export const kubeProxyModes = ["iptables", "nftables", "ipvs"] as const;
 
-/** One of them. */
+/** A mode of kube-proxy. */
 export type KubeProxyMode = (typeof kubeProxyModes)[number];
 
 /**
- * How a machine becomes a node: its kubelet is given a client certificate, or asks the cluster for one with a
- * bootstrap token, by itself or set up by `kubeadm join`.
+ * How a machine becomes a node. `certificates`: the program issues the kubelet's client certificate.
+ * `bootstrapToken`: the kubelet requests one with a bootstrap token. `kubeadm`: `kubeadm join` sets up such a kubelet.
  */
 export type JoinMode = "certificates" | "bootstrapToken" | "kubeadm";
 
-/** The manifest of a pod that a kubelet runs without being told by the API. */
+/** The manifest of a static pod, which a kubelet runs without the API. */
 export interface StaticPod {
   readonly metadata: { readonly name: string };
   readonly [field: string]: unknown;
@@ -33,7 +33,7 @@ export interface Endpoint {
   readonly fromOperator: HostPort;
 }
 
-/** What a machine is used for; a controller runs pods, too. */
+/** The role of a machine; controllers run pods, too. */
 export type Role = "loadBalancer" | "controller" | "worker";
 
 /** The name of a machine, and the IPv4 address at which the other machines reach it. */
@@ -48,17 +48,17 @@ export interface NodeFacts extends MachineFacts {
   /** Range of its pods, for example 10.200.1.0/24. */
   readonly podCidr: string;
   readonly traits: MachineTraits;
-  /** How it becomes a node. */
+  /** How the machine becomes a node. */
   readonly join: JoinMode;
-  /** How `kubeadm join` gets to know the cluster. */
+  /** How `kubeadm join` discovers the cluster. */
   readonly discovery: "token" | "file";
-  /** Fields of KubeletConfiguration laid over ours. */
+  /** Fields of KubeletConfiguration that override the program's. */
   readonly kubelet: Readonly<Record<string, unknown>>;
-  /** Pods that its kubelet runs without being told by the API. */
+  /** The static pods of the machine. */
   readonly staticPods: readonly StaticPod[];
 }
 
-/** What is true of the whole cluster: plain, and known before the first update. */
+/** Facts about the whole cluster: plain values that are known before the first update. */
 export interface ClusterFacts {
   readonly clusterName: string;
   readonly clusterDomain: string;
@@ -66,36 +66,36 @@ export interface ClusterFacts {
   /** Range of all pods. */
   readonly podCidr: string;
   readonly serviceCidr: string;
-  /** The first address of `serviceCidr`: the API within the cluster. */
+  /** The first address of `serviceCidr`, at which pods reach the API. */
   readonly serviceAddress: string;
   readonly dnsAddress: string;
   readonly endpoint: Endpoint;
-  /** The address of the API as machines reach it, for example https://10.240.0.10:6443. */
+  /** The URL at which machines reach the API, for example https://10.240.0.10:6443. */
   readonly server: string;
   readonly loadBalancers: readonly MachineFacts[];
   /** Each is a member of etcd. */
   readonly controllers: readonly MachineFacts[];
   /** Every machine that runs pods, with the range of its pods. */
   readonly nodes: readonly (MachineFacts & { readonly podCidr: string })[];
-  /** File name of the certificates by which API servers and kubelets are recognized. */
+  /** File name of the certificates by which API servers and kubelets are verified. */
   readonly trustFile: TrustFile;
   /** Folders of the binaries on the machines. */
   readonly folders: ReturnType<typeof versionsOf>["folders"];
   readonly images: ReturnType<typeof versionsOf>["images"];
   readonly etcdGeneration: number;
   readonly kubeProxyMode: KubeProxyMode;
-  /** Machines that are not in the settings may join: their Nodes get ranges for their pods from the cluster. */
+  /** Whether machines outside the settings may join; the controller manager then allocates the pod ranges of their Nodes. */
   readonly admitsGuests: boolean;
-  /** Anybody may ask for the cluster's address and authority, as `kubeadm join` does. */
+  /** Whether the API serves the cluster's address and CA certificate without credentials, for `kubeadm join`. */
   readonly publishesClusterInfo: boolean;
-  /** Each controller tells over plain HTTP, on port 80, if its API server is healthy. */
+  /** Whether each controller reports the health of its API server over plain HTTP, on port 80. */
   readonly healthProxy: boolean;
   readonly apiServerFlags: Flags;
   readonly controllerManagerFlags: Flags;
   readonly schedulerFlags: Flags;
 }
 
-/** The address of an API server. */
+/** The URL of an API server. */
 export function serverUrl({ host, port }: HostPort): string {
   return `https://${host}:${port}`;
 }

@@ -4,7 +4,7 @@ import type { Service } from "./service.ts";
 import { unit } from "./systemd.ts";
 
 const socket = "/run/containerd/containerd.sock";
-/** Its members may use the runtime, by which they may do on the machine whatever root may. */
+/** The group whose members may use the socket; that amounts to root's rights. */
 const group = "kubernetes";
 
 /** The container runtime of a node. */
@@ -12,7 +12,7 @@ export function containerd(
   { folders, images }: ClusterFacts,
   { traits }: Pick<NodeFacts, "traits">,
 ): Service {
-  // Modules, and kernel settings but those of its network, belong to the computer around a container.
+  // A container shares modules with the computer around it, and all kernel settings except those of its network.
   const { container } = traits;
   return {
     name: "containerd",
@@ -46,7 +46,7 @@ export function containerd(
             ],
             ExecStart: `${folders.containerd}/containerd`,
             ExecStartPost: [
-              // containerd makes it anew at each start, and wants a number for the group.
+              // containerd creates the socket at each start, and its configuration takes the group only as a number.
               `-/bin/chgrp ${group} ${socket}`,
               "/usr/local/bin/kthw-node import-images",
             ],

@@ -1,6 +1,6 @@
 /**
- * CoreDNS's configuration: https://coredns.io/plugins/kubernetes/ Without forwarders there is nobody to ask for names outside
- * the cluster, so that none exists; the plugin `template`, which says so, would come before `kubernetes` in one server.
+ * CoreDNS's configuration: https://coredns.io/plugins/kubernetes/ Without forwarders, every name outside the cluster is answered with
+ * NXDOMAIN by the plugin `template`. The plugin has a server block of its own, since in one block it would run before `kubernetes`.
  */
 export function corefile(clusterDomain: string, forwarders: readonly string[]): string {
   return forwarders.length === 0
@@ -20,7 +20,12 @@ export function corefile(clusterDomain: string, forwarders: readonly string[]): 
       );
 }
 
-function server(zones: string, clusterDomain: string, elsewhere: string, outside: string): string {
+function server(
+  zones: string,
+  clusterDomain: string,
+  fallthrough: string,
+  forward: string,
+): string {
   return `${zones} {
     errors
     health {
@@ -29,17 +34,17 @@ function server(zones: string, clusterDomain: string, elsewhere: string, outside
     ready
     kubernetes ${clusterDomain} in-addr.arpa ip6.arpa {
         pods insecure
-${elsewhere}        ttl 30
+${fallthrough}        ttl 30
     }
     prometheus :9153
-${outside}    cache 30
+${forward}    cache 30
     reload
     loadbalance
 }
 `;
 }
 
-/** The pods of CoreDNS, spread over nodes, on the control plane too where there is no other. */
+/** The pods of CoreDNS: spread over nodes, and allowed on the control plane. */
 export function dnsPodSpec(image: string, labels: Record<string, string>) {
   return {
     serviceAccountName: "coredns",

@@ -3,12 +3,12 @@ import type { ClusterFacts, MachineFacts } from "./cluster-facts.ts";
 import type { Service } from "./service.ts";
 import { commandLine, unit } from "./systemd.ts";
 
-/** Where clients reach a member. */
+/** The URL at which clients reach a member. */
 export function etcdClientUrl({ address }: { readonly address: string }): string {
   return `https://${address}:2379`;
 }
 
-/** Where the other members reach a member. */
+/** The URL at which other members reach a member. */
 export function etcdPeerUrl({ address }: { readonly address: string }): string {
   return `https://${address}:2380`;
 }
@@ -18,24 +18,24 @@ export function initialCluster(members: readonly MachineFacts[]): string {
   return members.map((member) => `${member.name}=${etcdPeerUrl(member)}`).join(",");
 }
 
-/** The file that tells a member whether it founds the cluster: `--initial-cluster`'s value, or empty where it joins. */
+/** The file with the value of `--initial-cluster` on a founder of the cluster; empty on a member that joins. */
 export const foundersPath = "/etc/etcd/founders";
 
 const pki = "/etc/kubernetes/pki/etcd";
 const membersPath = "/etc/etcd/members";
 const scriptPath = "/usr/local/libexec/kthw/etcd-member";
 
-/** Shell command on a member: whether all members are healthy. */
+/** Shell command for a member's machine that succeeds when all members are healthy. */
 export function membersHealthy({ controllers, folders }: ClusterFacts): string {
   return `ETCD_BINARIES=${folders.etcd} ${scriptPath} healthy ${controllers.map(etcdClientUrl).join(",")}`;
 }
 
-/** Shell command on a member: members that are no controllers any more leave the cluster. */
+/** Shell command for a member's machine that removes members whose machines are no longer controllers. */
 export function retireOthers({ controllers, folders }: ClusterFacts): string {
   return `ETCD_BINARIES=${folders.etcd} ${scriptPath} retire-others ${controllers.map(etcdPeerUrl).join(" ")}`;
 }
 
-/** The etcd service of one member; which others there are is asked by one that joins, and restarts nothing when it changes. */
+/** The etcd service of one member. Only a member that joins reads the list of members, so that a change of the list restarts nothing. */
 export function etcd(
   { controllers: members, folders, etcdGeneration }: ClusterFacts,
   member: MachineFacts,
@@ -56,7 +56,7 @@ export function etcd(
         path: foundersPath,
         origin: { kind: "text", name: "founders" },
         mode: "0644",
-        // Of use only before the member has data.
+        // A member that has data does not read the file.
         live: true,
       },
     ],
@@ -69,7 +69,7 @@ export function etcd(
     unit: "etcd.service",
     ports: [2379, 2380, 2381],
     health: "curl --fail --silent --max-time 5 http://127.0.0.1:2381/health",
-    // What it stores is no such data: it stays.
+    // /var/lib/etcd is not listed: what etcd stores outlives the service.
     data: ["/etc/etcd"],
     ownFolders: ["/var/lib/etcd"],
     timeoutSeconds: 180,

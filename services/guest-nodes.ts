@@ -3,17 +3,16 @@ import type { ClusterFacts } from "./cluster-facts.ts";
 import { kubeProxyConfiguration } from "./kube-proxy.ts";
 import { kubeconfigWithTokenFile } from "./kubeconfig.ts";
 import { bridgeConflist } from "./pod-network.ts";
-
 import type { Service } from "./service.ts";
 import { unit } from "./systemd.ts";
 
-/** The label of every Node whose machine is in the settings, which no kubelet can give itself. */
+/** The label of Nodes whose machine is in the settings; NodeRestriction keeps kubelets from setting the label. */
 export const managedLabel = { "app.kubernetes.io/managed-by": "pulumi" } as const;
 
 const [managedKey, managedValue] = Object.entries(managedLabel)[0]!;
 const scriptPath = "/usr/local/libexec/kthw/guest-routes";
 
-/** On a machine of the settings: routes to the pods of guests, which come and go without it. */
+/** Routes on a machine of the settings to the pods of guests, which join and leave without an update. */
 export function guestRoutes({ folders }: ClusterFacts): Service {
   return {
     name: "guest-routes",
@@ -50,7 +49,7 @@ const accountPath = "/var/run/secrets/kubernetes.io/serviceaccount";
 const kubeProxyPath = "/var/lib/kube-proxy";
 const podNetworkPath = "/etc/pod-network";
 
-/** What the kube-proxies of guests read, by file. */
+/** The configuration of kube-proxy on guests: texts by file name. */
 export function guestKubeProxyFiles(
   facts: ClusterFacts,
   { container }: Pick<MachineTraits, "container">,
@@ -69,12 +68,12 @@ export function guestKubeProxyFiles(
   };
 }
 
-/** What the pod network's agents on guests read, by file. */
+/** The files of the pod network on guests: texts by file name. */
 export function guestNetworkFiles(): Record<string, string> {
   return { "node-routes": nodeRoutesScript, "10-bridge.conflist": bridgeConflist("POD_RANGE") };
 }
 
-/** The kube-proxy of a guest, as kubeadm has it. */
+/** The kube-proxy pod of a guest, like kubeadm's. */
 export function guestKubeProxyPodSpec({ images }: ClusterFacts) {
   return {
     ...onGuests,
@@ -106,8 +105,8 @@ export function guestKubeProxyPodSpec({ images }: ClusterFacts) {
 }
 
 /**
- * The pod network of a guest. There is no image of bash, ip, iptables and kubectl, and every machine on which kubeadm runs has
- * them: so it is given the guest's own.
+ * The pod network's pod on a guest. No image has bash, ip, iptables and kubectl, so that the pod runs the programs of the guest: every
+ * machine that runs kubeadm has them.
  */
 export function guestNetworkPodSpec({ images, podCidr }: ClusterFacts) {
   const programs = ["/usr", "/lib", "/lib64", "/etc/alternatives"].map((path) => ({

@@ -2,7 +2,7 @@ import type { ClusterFacts } from "./cluster-facts.ts";
 import { nginxService } from "./nginx.ts";
 import type { Service } from "./service.ts";
 
-/** nginx that tells over plain HTTP whether the API server of its controller is healthy. */
+/** nginx that reports over plain HTTP whether the API server of its controller is healthy. */
 export function healthProxy({ clusterDomain }: ClusterFacts): Service {
   return nginxService({
     name: "health-proxy",
@@ -13,7 +13,7 @@ export function healthProxy({ clusterDomain }: ClusterFacts): Service {
   });
 }
 
-/** The API server is the one of this machine and its answer no secret, so its certificate is not looked at. */
+/** nginx does not verify the API server's certificate: the API server is on the same machine, and the answer is no secret. */
 function config(clusterDomain: string): string {
   return `daemon off;
 user www-data;

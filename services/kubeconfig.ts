@@ -1,6 +1,6 @@
 import { yaml } from "./yaml.ts";
 
-/** Who connects to which API server. */
+/** The cluster, the API server and the user that a kubeconfig names. */
 export interface Kubeconfig {
   readonly cluster: string;
   readonly server: string;

@@ -1,18 +1,18 @@
 import type { Service } from "./service.ts";
 import { type Unit, unit } from "./systemd.ts";
 
-/** An nginx of its own. */
+/** An nginx process with a unit and a configuration of its own. */
 export interface Nginx {
   readonly name: string;
   readonly description: string;
-  /** Address of the manual of what it does. */
+  /** URL of the manual of the nginx module in use. */
   readonly documentation: string;
-  /** Debian packages of what it needs beyond nginx. */
+  /** Debian packages of further nginx modules. */
   readonly modules?: readonly string[];
   /** TCP ports on which nginx listens; it is healthy once it takes connections on the first. */
   readonly ports: readonly [number, ...number[]];
   readonly Service?: Unit["Service"];
-  /** Its configuration, all of it. */
+  /** The whole configuration. */
   readonly config: string;
 }
 
@@ -22,7 +22,7 @@ export function nginxService({ name, modules = [], ports, config, ...about }: Ng
   return {
     name,
     packages: ["nginx", ...modules],
-    // Debian's own site, on port 80.
+    // The unit of Debian's package serves a site on port 80.
     masks: ["nginx.service"],
     unit: `${name}.service`,
     ports,

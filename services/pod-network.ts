@@ -5,7 +5,7 @@ import { unit } from "./systemd.ts";
 const routesPath = "/etc/kthw/pod-routes";
 const scriptPath = "/usr/local/libexec/kthw/pod-routes";
 
-/** The bridge of one node's pods, and routes to the pods of the others. */
+/** The bridge of one node's pods, and the routes to the pods of other nodes. */
 export function podNetwork({ nodes, podCidr }: ClusterFacts, node: NodeFacts): Service {
   const others = nodes.filter(({ name }) => name !== node.name);
   return {
@@ -15,7 +15,7 @@ export function podNetwork({ nodes, podCidr }: ClusterFacts, node: NodeFacts): S
     reload: `test -r ${routesPath}`,
     teardown: [
       "! ip link show cni0 || ip link delete cni0",
-      // Those of the plugin portmap.
+      // The chains of the CNI plugin portmap.
       "kthw-node drop-chains CNI-",
     ],
     data: ["/var/lib/cni"],
@@ -52,7 +52,7 @@ export function podNetwork({ nodes, podCidr }: ClusterFacts, node: NodeFacts): S
   };
 }
 
-/** https://www.cni.dev/plugins/current/main/bridge/; what leaves the pods' range is masqueraded by pod-network.service. */
+/** https://www.cni.dev/plugins/current/main/bridge/; pod-network.service masquerades the traffic that leaves the range of all pods. */
 export function bridgeConflist(podCidr: string): string {
   const list = {
     cniVersion: "1.0.0",

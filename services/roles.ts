@@ -22,7 +22,7 @@ export function controlPlaneServices(facts: ClusterFacts, controller: MachineFac
   };
 }
 
-/** The services of one machine that runs pods, but for its pod network. */
+/** The services of one machine that runs pods, without those of the pod network. */
 export function nodeServices(facts: ClusterFacts, node: NodeFacts) {
   return {
     containerd: containerd(facts, node),
@@ -31,7 +31,7 @@ export function nodeServices(facts: ClusterFacts, node: NodeFacts) {
   };
 }
 
-/** Every service of a machine: of a node, or of a load balancer, which runs no pods. */
+/** All services of a machine, which is either a node or a load balancer. */
 function servicesOf(facts: ClusterFacts, machine: MachineFacts | NodeFacts): Service[] {
   if (!("role" in machine)) return [apiLoadBalancer(facts)];
   return [

@@ -2,52 +2,52 @@ import type { Authority, CertificateRequest } from "../components/pki.ts";
 import type { ArtifactName } from "../components/versions.ts";
 import type { Directory, Service as PlacedService } from "../node/description.ts";
 
-/** How the content of a credential's file comes to be. */
+/** Where the content of a credential's file comes from. */
 export type Origin =
   /** A certificate and its key: `PATH.crt` and `PATH.key`. */
   | { readonly kind: "certificate"; readonly request: CertificateRequest }
-  /** An authority's own certificate: whoever has a certificate that it signed is a client. */
+  /** The certificate of an authority alone, by which clients are verified. */
   | { readonly kind: "authority"; readonly authority: Authority }
   /** The key with which an authority signs. */
   | { readonly kind: "authorityKey"; readonly authority: Authority }
-  /** The certificates by which servers are recognized: the authority's own, and its issuers'. */
+  /** The certificates by which servers are verified: the authority's own, and those of its issuers. */
   | { readonly kind: "trust"; readonly authority: Authority }
   /** The public or the private half of the key that signs service-account tokens. */
   | { readonly kind: "serviceAccountKey"; readonly half: "public" | "private" }
-  /** A text that the component makes, known by this name. */
+  /** A text of this name that the component makes. */
   | { readonly kind: "text"; readonly name: string };
 
-/** A file that a service reads, and that is a secret or does not exist before the first update. */
+/** A file that a service reads, and whose content is a secret or unknown before the first update. */
 export interface Credential {
-  /** Absolute path on the machine; of a certificate without `.crt` and `.key`. */
+  /** Absolute path on the machine; for a certificate, without `.crt` and `.key`. */
   readonly path: string;
   readonly origin: Origin;
-  /** User and group of the key, or of a text. @default "root:root" */
+  /** User and group of the key or the text. @default "root:root" */
   readonly owner?: string;
-  /** Mode of a text. @default "0600" */
+  /** Mode of the text. @default "0600" */
   readonly mode?: string;
-  /** The service reads it anew at each use, so that a change restarts nothing. */
+  /** The service reads the file at each use, so that a change restarts nothing. */
   readonly live?: boolean;
-  /** Another component puts it on the machine; this service only reads it. */
+  /** Another component puts the file on the machine; this service only reads the file. */
   readonly elsewhere?: boolean;
 }
 
-/** Everything there is to say of a service: what stands here stands nowhere else. */
+/** All facts about a service. No other file repeats any of them. */
 export interface Service extends Omit<PlacedService, "reads"> {
-  /** What the machine downloads for it, by the upstream names. */
+  /** The artifacts that the machine downloads for the service, by their upstream names. */
   readonly binaries?: readonly ArtifactName[];
-  /** Binaries that the operator finds on the PATH. */
+  /** Binaries that are linked into the operator's PATH. */
   readonly commands?: readonly string[];
   readonly credentials?: readonly Credential[];
-  /** What must be on the machine before its credentials are, and goes with them. */
+  /** Users and folders that must be there before the credentials, and data that is removed with the credentials. */
   readonly credentialStore?: {
     readonly users?: readonly string[];
     readonly directories?: readonly Directory[];
     readonly data?: readonly string[];
   };
-  /** TCP ports that it listens on. */
+  /** TCP ports that the service listens on. */
   readonly ports?: readonly number[];
-  /** Folders of its own: on a host that has not been ours they have to be empty. */
+  /** Folders of this service alone: before the first update of an existing host, the folders must be empty. */
   readonly ownFolders?: readonly string[];
 }
 
@@ -56,7 +56,7 @@ export function pathsOf({ path, origin }: Credential): string[] {
   return origin.kind === "certificate" ? [`${path}.crt`, `${path}.key`] : [path];
 }
 
-/** The credentials of a service for which it is restarted when they change, each path once. */
+/** The credentials whose change restarts the service, each path once. */
 export function restartingCredentials({ credentials = [] }: Service): Credential[] {
   const paths = new Set<string>();
   return credentials.filter(({ path, live }) => {
@@ -66,12 +66,12 @@ export function restartingCredentials({ credentials = [] }: Service): Credential
   });
 }
 
-/** The part of a service that the machine's agent is told. */
+/** The part of a service that the agent on the machine gets. */
 export function placed(service: Service): PlacedService {
   const { binaries, commands, credentials, credentialStore, ports, ownFolders, ...rest } = service;
   const reads = restartingCredentials(service).flatMap(pathsOf);
   return { ...rest, ...(reads.length > 0 && { reads }) };
 }
 
-/** The folder of a cluster's credentials on every machine, as kubeadm has it. */
+/** The folder of credentials on every machine, at kubeadm's path. */
 export const pki = "/etc/kubernetes/pki";

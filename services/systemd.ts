@@ -20,17 +20,17 @@ export function unit(sections: Unit): string {
     .concat("\n");
 }
 
-/** Command line flags by name, without their dashes. */
+/** Command line flags by name, without the leading dashes. */
 export type Flags = Record<string, string | number | boolean>;
 
-/** A command for `ExecStart=` with one `--flag=value` a line, each of them one argument whatever its value. */
+/** A command for `ExecStart=` with one `--flag=value` a line; each is one argument, whatever the value. */
 export function commandLine(program: string, flags: Flags): string {
   const words = Object.entries(flags).map(([flag, value]) => word(`--${flag}=${value}`));
   return [program, ...words].join(" \\\n  ");
 }
 
 /**
- * In quotes where it needs them, and with neither a specifier (%) nor a variable ($):
+ * Quotes a word where necessary, and escapes specifiers (%) and variables ($):
  * https://www.freedesktop.org/software/systemd/man/systemd.service.html#Command%20lines
  */
 function word(text: string): string {
