@@ -7,13 +7,13 @@ import { Placement } from "./placement.ts";
 export interface ApiLoadBalancerArgs {
   readonly facts: ClusterFacts;
   readonly host: Host;
-  /** The API servers, as they are after a change: connections are never spread over those alone that have just been restarted. */
+  /** The API servers: the load balancer changes only after them, so that it never names only API servers that still restart. */
   readonly dependsOn: readonly pulumi.Resource[];
 }
 
 /** The load balancer of the Kubernetes API, on 6443 and 443. */
 export class ApiLoadBalancer extends pulumi.ComponentResource {
-  /** The gates after which it takes connections. */
+  /** The gates after which the load balancer takes connections. */
   readonly ready: readonly pulumi.Resource[];
 
   constructor(name: string, args: ApiLoadBalancerArgs, opts?: pulumi.ComponentResourceOptions) {

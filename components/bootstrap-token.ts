@@ -3,31 +3,31 @@ import * as pulumi from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random";
 import { derive } from "../node/derive.ts";
 
-/** The group of those who come with a bootstrap token, as kubeadm calls it. */
+/** The group of clients with a bootstrap token, by kubeadm's name. */
 export const bootstrappers = "system:bootstrappers:kubeadm:default-node-token";
 
 export interface BootstrapTokenArgs {
-  /** What it is for, as `kubeadm token list` shows it. */
+  /** The purpose of the token, for `kubeadm token list`. */
   readonly description: string;
-  /** How long it can be used, from when it is made. */
+  /** How long the token is valid, from its creation on. */
   readonly validityHours: number;
-  /** Another value makes another token. */
+  /** A change of this value replaces the token. */
   readonly for?: pulumi.Input<string>;
-  /** The token itself, a secret. @default made of random letters */
+  /** The token itself, a secret. @default random letters */
   readonly value?: string | undefined;
 }
 
-/** A bootstrap token, by which a machine that has no certificate yet may ask the cluster for one. */
+/** A bootstrap token, with which a machine without a certificate requests one from the cluster. */
 export interface BootstrapToken {
-  /** Secret. */
+  /** The token, a secret. */
   readonly value: pulumi.Output<string>;
-  /** When it ends (ISO 8601). */
+  /** When the token expires (ISO 8601). */
   readonly expires: pulumi.Output<string>;
-  /** The gate after which the cluster knows it. */
+  /** The gate after which the cluster accepts the token. */
   readonly ready: pulumi.Resource;
 }
 
-/** Makes a bootstrap token in the cluster: https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/ */
+/** Creates a bootstrap token in the cluster: https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/ */
 export function bootstrapToken(
   name: string,
   args: BootstrapTokenArgs,
@@ -47,7 +47,7 @@ export function bootstrapToken(
     },
     {
       parent: opts.parent,
-      // The end stays what it was when the token was made. Of a field within keepers the former value would outlast the token.
+      // The token keeps its first expiry. Ignoring only the field `keepers.expires` would give a new token the expiry of the former one.
       ignoreChanges: ["keepers"],
       replacementTrigger: {
         for: args.for ?? "",
@@ -61,7 +61,7 @@ export function bootstrapToken(
       ? derive([random.result], (letters) => `${letters.slice(0, 6)}.${letters.slice(6)}`)
       : pulumi.secret(args.value);
   const expires = derive([random.keepers], (keepers) => String(keepers?.expires));
-  // What stands before the dot is public: it is in the name of the Secret and in what the cluster signs.
+  // The id, which stands before the dot, is public: the name of the Secret and the signed ConfigMap cluster-info hold the id.
   const id = pulumi.unsecret(derive([value], (token) => token.slice(0, 6)));
   const ready = new Secret(
     name,

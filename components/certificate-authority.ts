@@ -11,11 +11,11 @@ export interface Certificate {
   readonly keyPem: pulumi.Output<string>;
 }
 
-/** What signs certificates, and what those who trust it are given. */
+/** A signer of certificates, with the certificates by which others verify what it signed. */
 export interface Issuer {
-  /** Its own certificate, PEM: whoever has one that is signed by it is a client. */
+  /** The authority's own certificate, PEM, by which clients are verified. */
   readonly certPem: pulumi.Output<string>;
-  /** The certificates by which servers are recognized, PEM, one after another: its own, and those above it up to the root. */
+  /** The certificates by which servers are verified, PEM, one after another: the authority's own, and its issuers' up to the root. */
   readonly trustPem: pulumi.Output<string>;
   issue(request: CertificateRequest, opts: { readonly parent: pulumi.Resource }): Certificate;
 }
@@ -24,20 +24,20 @@ export interface Issuer {
 export interface Validity {
   readonly validityHours: number;
   readonly caValidityHours: number;
-  /** A certificate is made anew so long before it ends. */
+  /** How long before its expiry a certificate is renewed. */
   readonly earlyRenewalHours: number;
 }
 
-/** An authority that was there before, with its key, all PEM. */
+/** An authority that exists outside the program, with its key, all PEM. */
 export interface ExternalAuthority {
   readonly certificatePem: string;
-  /** Who signed it, and who signed that, up to the root as far as servers are to be recognized by them. */
+  /** The certificates of the authority's issuer, of the issuer's issuer, and so on, as far as servers are verified by them. */
   readonly issuerChainPem: readonly string[];
   readonly privateKeyPem: string;
 }
 
 export interface CertificateAuthorityArgs extends Validity {
-  /** Signs instead of a certificate and key of our own. */
+  /** Signs in place of a self-signed authority. */
   readonly external?: ExternalAuthority | undefined;
 }
 
@@ -45,13 +45,13 @@ export interface CertificateAuthorityArgs extends Validity {
 export class CertificateAuthority extends pulumi.ComponentResource implements Issuer {
   readonly certPem: pulumi.Output<string>;
   readonly trustPem: pulumi.Output<string>;
-  /** The signing key, PEM, a secret: for the controller manager, which signs kubelets' requests. */
+  /** The signing key, PEM, a secret; the controller manager signs kubelets' requests with the key. */
   readonly keyPem: pulumi.Output<string>;
   /** SHA-256 of its public key, in the form of kubeadm's `--discovery-token-ca-cert-hash`. */
   readonly certHashes: pulumi.Output<string[]>;
   readonly #name: Authority;
   readonly #validity: Validity;
-  /** Stands behind each certificate that it signs, so that the root is enough to recognize them by. */
+  /** Follows each issued certificate in its file, so that clients need only the root to verify the certificate. */
   readonly #chainPem: string;
 
   constructor(
@@ -66,13 +66,13 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
     const { certPem, keyPem } = external
       ? { certPem: external.certificatePem, keyPem: pulumi.secret(external.privateKeyPem) }
       : this.#own(name, args);
-    const above = external?.issuerChainPem ?? [];
+    const issuers = external?.issuerChainPem ?? [];
     this.certPem = pulumi.output(certPem);
     this.keyPem = keyPem;
-    this.trustPem = derive([this.certPem], (pem) => [pem, ...above].join(""));
+    this.trustPem = derive([this.certPem], (pem) => [pem, ...issuers].join(""));
     this.certHashes = derive([this.certPem], (pem) => [publicKeyHash(pem)]);
     this.#chainPem = external
-      ? [external.certificatePem, ...above].filter((pem) => !isSelfSigned(pem)).join("")
+      ? [external.certificatePem, ...issuers].filter((pem) => !isSelfSigned(pem)).join("")
       : "";
     this.registerOutputs({ trustPem: this.trustPem });
   }

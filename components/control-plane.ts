@@ -21,7 +21,7 @@ export interface ControlPlaneArgs {
   readonly facts: ClusterFacts;
   /** The controllers. */
   readonly hosts: readonly Host[];
-  /** What becomes the load balancer of the API. */
+  /** The host of the API's load balancer. */
   readonly loadBalancer: Host;
   readonly ca: CertificateAuthority;
   readonly frontProxyCa: Issuer;
@@ -31,13 +31,13 @@ export interface ControlPlaneArgs {
 
 /** API servers, controller managers and schedulers, one of each on every controller. */
 export class ControlPlane extends pulumi.ComponentResource {
-  /** The gates after which the API answers through the load balancer, and everything behind it is healthy. */
+  /** The gates after which the API answers through the load balancer, and all services of the control plane are healthy. */
   readonly ready: readonly pulumi.Resource[];
   /** The operator's kubeconfig, a secret, once the API answers. */
   readonly kubeconfig: pulumi.Output<string>;
-  /** The same before the API answers, for those who wait for the API themselves. */
+  /** The operator's kubeconfig before the API answers, for commands that wait for the API themselves. */
   readonly kubeconfigBeforeReady: pulumi.Output<string>;
-  /** Makes Kubernetes resources in the cluster, once the API answers. */
+  /** The provider of Kubernetes resources in the cluster, once the API answers. */
   readonly provider: pulumi.ProviderResource;
 
   constructor(name: string, args: ControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -49,7 +49,7 @@ export class ControlPlane extends pulumi.ComponentResource {
       { algorithm: "RSA", rsaBits: 2048 },
       { parent: this },
     );
-    // RandomBytes has its value in plain state, as its id.
+    // The state holds the value of a RandomBytes in plain text, as the id.
     const encryptionKey = new RandomPassword(
       "encryption-key1",
       { length: 64, special: false },
@@ -128,7 +128,7 @@ export class ControlPlane extends pulumi.ComponentResource {
       name,
       {
         kubeconfig: this.kubeconfig,
-        // Another kubeconfig of the same cluster, with a renewed certificate say, makes nothing anew.
+        // Another kubeconfig of the same cluster, such as one with a renewed certificate, replaces no resource.
         clusterIdentifier: derive(
           [args.ca.certHashes],
           (hashes) => `${facts.clusterName} ${hashes[0]}`,

@@ -11,16 +11,16 @@ import { corefile, dnsPodSpec } from "../services/core-dns.ts";
 
 export interface CoreDNSArgs {
   readonly facts: ClusterFacts;
-  /** Who resolves names outside the cluster; nobody when empty. */
+  /** Addresses of the DNS servers for names outside the cluster; without any, such names do not resolve. */
   readonly forwarders: readonly string[];
   readonly provider: pulumi.ProviderResource;
-  /** The gates of the nodes that its pods may run on. */
+  /** The gates of the nodes on which the pods of CoreDNS may run. */
   readonly dependsOn: readonly pulumi.Resource[];
 }
 
 /** The cluster's DNS: https://github.com/coredns/deployment/tree/master/kubernetes */
 export class CoreDNS extends pulumi.ComponentResource {
-  /** The gates after which it answers. */
+  /** The gates after which the DNS answers. */
   readonly ready: readonly pulumi.Resource[];
 
   constructor(name: string, args: CoreDNSArgs, opts?: pulumi.ComponentResourceOptions) {

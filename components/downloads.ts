@@ -25,7 +25,7 @@ export function mirrorFiles(version: KubernetesVersion, architecture: Architectu
   );
 }
 
-/** What a machine with these services downloads; images come from their registry unless a mirror holds them. */
+/** The downloads of a machine with these services; without a mirror, containerd pulls the images from their registry. */
 export function downloadsFor(
   services: readonly Pick<Service, "binaries" | "commands">[],
   settings: { readonly kubernetesVersion: KubernetesVersion; readonly architecture: Architecture },

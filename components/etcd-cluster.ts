@@ -9,13 +9,13 @@ import { Placement } from "./placement.ts";
 
 export interface EtcdClusterArgs {
   readonly facts: ClusterFacts;
-  /** One member on each. */
+  /** The hosts of the members, one member on each. */
   readonly hosts: readonly Host[];
   /** Signs the members' certificates. */
   readonly ca: Issuer;
 }
 
-/** An etcd cluster over TLS: the members of the first update found it together, each later one joins it. */
+/** An etcd cluster over TLS: the members of the first update found the cluster together, and each later member joins. */
 export class EtcdCluster extends pulumi.ComponentResource {
   /** The gates after which every member is healthy. */
   readonly ready: readonly pulumi.Resource[];
@@ -25,7 +25,7 @@ export class EtcdCluster extends pulumi.ComponentResource {
     const { facts, hosts } = args;
     const placement = new Placement(this, { authorities: { "etcd-ca": args.ca } });
 
-    // Remembers its first value for good: which machines, not which names, founded the cluster.
+    // The stash keeps its first value: the machines, not the names, that founded the cluster.
     const founders = new pulumi.Stash(
       `${name}:founders-${facts.etcdGeneration}`,
       {
@@ -51,7 +51,7 @@ export class EtcdCluster extends pulumi.ComponentResource {
       hosts[index]!.healthy("etcd-healthy", ["etcd"], {
         parent: this,
         dependsOn: [member],
-        // Asked anew when a member comes or goes: without all of those that stay, none may leave.
+        // The command changes with the members, so that it runs again: no member may leave unless all that stay are healthy.
         ...(index === hosts.length - 1 && { until: membersHealthy(facts) }),
       }),
     );

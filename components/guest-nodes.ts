@@ -20,16 +20,16 @@ export interface GuestNodesArgs {
   readonly facts: ClusterFacts;
   /** The machines of the settings that run pods. */
   readonly hosts: readonly Host[];
-  /** Of the machines that join. */
+  /** The traits of the machines that join. */
   readonly traits: MachineTraits;
   readonly provider: pulumi.ProviderResource;
   /** The gates after which the machines of the settings are nodes. */
   readonly dependsOn: readonly pulumi.Resource[];
 }
 
-/** What guests, nodes that joined by themselves, need of the cluster, so that their pods and all others reach each other. */
+/** Workloads and routes for guests, which are nodes that joined by themselves: their pods and all other pods reach each other. */
 export class GuestNodes extends pulumi.ComponentResource {
-  /** The gates after which a machine that joins gets Ready. */
+  /** The gates after which a machine that joins becomes Ready. */
   readonly ready: readonly pulumi.Resource[];
 
   constructor(name: string, args: GuestNodesArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -63,7 +63,7 @@ export class GuestNodes extends pulumi.ComponentResource {
       return new DaemonSet(
         name,
         {
-          // What runs on machines that are not ours holds no update up.
+          // No update waits for pods on machines outside the settings.
           metadata: { name, namespace, labels, annotations: { "pulumi.com/skipAwait": "true" } },
           spec: {
             selector: { matchLabels: labels },

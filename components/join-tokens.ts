@@ -8,23 +8,23 @@ import { bootstrapToken } from "./bootstrap-token.ts";
 export interface JoinTokensArgs {
   readonly tokens: readonly {
     readonly name: string;
-    /** How long it can be used, from when it is made. */
+    /** How long the token is valid, from its creation on. */
     readonly validityHours: number;
-    /** The token itself, a secret. @default made of random letters */
+    /** The token itself, a secret. @default random letters */
     readonly token?: string | undefined;
   }[];
   readonly facts: ClusterFacts;
   readonly caCertHashes: pulumi.Input<string[]>;
-  /** Of the machines that join. */
+  /** The traits of the machines that join. */
   readonly traits: { readonly container: boolean };
   readonly provider: pulumi.ProviderResource;
   /** The gates after which a machine can join. */
   readonly dependsOn: readonly pulumi.Resource[];
 }
 
-/** Bootstrap tokens for machines that are not in the settings. */
+/** Bootstrap tokens for machines outside the settings. */
 export class JoinTokens extends pulumi.ComponentResource {
-  /** The command line that joins a machine, once it does so, by the token's name: secrets. */
+  /** The command lines that join a machine, by the token's name, once a machine can join; secrets. */
   readonly commands: Readonly<Record<string, pulumi.Output<string>>>;
 
   constructor(name: string, args: JoinTokensArgs, opts?: pulumi.ComponentResourceOptions) {

@@ -9,17 +9,17 @@ import { bootstrapToken } from "./bootstrap-token.ts";
 import type { Issuer } from "./certificate-authority.ts";
 import type { Texts } from "./placement.ts";
 
-/** How long a machine of the settings has time to join. */
+/** How long a machine of the settings may take to join. */
 const validityHours = 24;
 
-/** By what a kubelet without a certificate gets into the cluster. */
+/** The texts with which a kubelet without a client certificate joins the cluster. */
 export interface KubeletTexts {
   readonly texts: Texts;
-  /** The gates after which the cluster knows them. */
+  /** The gates after which the cluster accepts the token in the texts. */
   readonly ready: readonly pulumi.Resource[];
 }
 
-/** Makes the texts among a kubelet's credentials: a bootstrap token to ask for a certificate with, for kubelets that are not given one. */
+/** Makes the texts among a kubelet's credentials, with a bootstrap token; a kubelet with a client certificate needs none. */
 export function kubeletTexts(
   host: Host,
   node: NodeFacts,
@@ -38,7 +38,7 @@ export function kubeletTexts(
     {
       description: `lets ${node.name} join`,
       validityHours,
-      // A machine that was made anew joins again.
+      // A rebuilt machine joins again.
       for: pulumi.interpolate`machine ${host.machine.id}, reassert ${host.reassert}`,
     },
     { parent, provider },
@@ -54,7 +54,7 @@ export function kubeletTexts(
       joinConfiguration: derive([token.value, ca.certHashes], (token, caCertHashes) =>
         joinConfiguration(facts, node, { token, caCertHashes }),
       ),
-      // kubeadm makes of it the authority of the kubelet's clients.
+      // kubeadm makes this certificate the authority of the kubelet's clients.
       discovery: derive([ca.certPem], (pem) => clusterInfo({ server: facts.server, ca: pem })),
     },
     ready: [...args.bootstrap.ready, token.ready],

@@ -14,9 +14,9 @@ import { bootstrappers } from "./bootstrap-token.ts";
 export interface NodeBootstrapArgs {
   readonly provider: pulumi.ProviderResource;
   readonly facts: ClusterFacts;
-  /** Of the machines that join by kubeadm. */
+  /** The traits of the machines that join by kubeadm. */
   readonly traits: MachineTraits;
-  /** The authority's certificate, PEM; kubeadm makes of it the authority of the kubelets' clients, too. */
+  /** The authority's certificate, PEM; kubeadm also makes it the authority of the kubelets' clients. */
   readonly certPem: pulumi.Input<string>;
 }
 
@@ -29,8 +29,8 @@ const tokenHolders = group(bootstrappers);
 const nodes = group("system:nodes");
 
 /**
- * What the cluster offers to machines that join with a bootstrap token: a client certificate, and what `kubeadm join`
- * asks for. Names are kubeadm's: https://kubernetes.io/docs/reference/setup-tools/kubeadm/implementation-details/
+ * The objects that machines with a bootstrap token need to join: the right to a client certificate, and the ConfigMaps that
+ * `kubeadm join` reads. Names are kubeadm's: https://kubernetes.io/docs/reference/setup-tools/kubeadm/implementation-details/
  */
 export class NodeBootstrap extends pulumi.ComponentResource {
   /** The gates after which a machine can join. */

@@ -9,9 +9,9 @@ export type Authority = "kubernetes-ca" | "etcd-ca" | "kubernetes-front-proxy-ca
 /** File names on machines: `ca.crt` holds the authority's own certificate, `ca-bundle.crt` also its issuers'. */
 export type TrustFile = "ca.crt" | "ca-bundle.crt";
 
-/** What a certificate says and who signs it. */
+/** The content of a certificate, and the authority that signs it. */
 export interface CertificateRequest {
-  /** Names its resources: unique within the authority. */
+  /** The name of the certificate's resources, unique within the authority. */
   readonly name: string;
   readonly ca: Authority;
   readonly commonName: string;
@@ -22,7 +22,7 @@ export interface CertificateRequest {
   readonly ipAddresses?: readonly string[];
 }
 
-/** A certificate's subject stands for a machine. */
+/** The machine that a certificate is issued to. */
 interface Named {
   readonly name: string;
   readonly address: string;
@@ -30,7 +30,7 @@ interface Named {
 
 const localNames = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };
 
-/** An etcd member as its clients see it; it is its own gateway's client too. */
+/** The certificate of an etcd member towards clients; the member's own gateway is such a client, with the same certificate. */
 export function etcdServer({ name, address }: Named): CertificateRequest {
   return {
     name: `${name}:etcd-server`,
@@ -42,12 +42,12 @@ export function etcdServer({ name, address }: Named): CertificateRequest {
   };
 }
 
-/** An etcd member as the other members see it. */
+/** The certificate of an etcd member towards other members. */
 export function etcdPeer(member: Named): CertificateRequest {
   return { ...etcdServer(member), name: `${member.name}:etcd-peer` };
 }
 
-/** API servers as etcd sees them. */
+/** The client certificate of API servers towards etcd. */
 export const apiserverEtcdClient: CertificateRequest = {
   name: "apiserver-etcd-client",
   ca: "etcd-ca",
@@ -55,7 +55,7 @@ export const apiserverEtcdClient: CertificateRequest = {
   usages: ["client_auth"],
 };
 
-/** An API server, under every name and address by which anybody reaches it. */
+/** The serving certificate of an API server, for all names and addresses at which clients reach the API server. */
 export function apiserver(
   controller: Named,
   names: { readonly dnsNames: readonly string[]; readonly ipAddresses: readonly string[] },
@@ -70,7 +70,7 @@ export function apiserver(
   };
 }
 
-/** API servers as kubelets see them; RBAC gives this user the kubelets' API. */
+/** The client certificate of API servers towards kubelets; RBAC gives its user the kubelets' API. */
 export const apiserverKubeletClient: CertificateRequest = {
   name: "apiserver-kubelet-client",
   ca: "kubernetes-ca",
@@ -78,7 +78,7 @@ export const apiserverKubeletClient: CertificateRequest = {
   usages: ["client_auth"],
 };
 
-/** API servers as extension API servers see them. */
+/** The client certificate of API servers towards extension API servers. */
 export const frontProxyClient: CertificateRequest = {
   name: "front-proxy-client",
   ca: "kubernetes-front-proxy-ca",
@@ -86,7 +86,7 @@ export const frontProxyClient: CertificateRequest = {
   usages: ["client_auth"],
 };
 
-/** The operator. */
+/** The client certificate of the operator. */
 export const admin: CertificateRequest = {
   name: "admin",
   ca: "kubernetes-ca",
@@ -95,7 +95,7 @@ export const admin: CertificateRequest = {
   usages: ["client_auth"],
 };
 
-/** Controller managers. */
+/** The client certificate of controller managers. */
 export const controllerManager: CertificateRequest = {
   name: "controller-manager",
   ca: "kubernetes-ca",
@@ -104,7 +104,7 @@ export const controllerManager: CertificateRequest = {
   usages: ["client_auth"],
 };
 
-/** Schedulers. */
+/** The client certificate of schedulers. */
 export const scheduler: CertificateRequest = {
   name: "scheduler",
   ca: "kubernetes-ca",
@@ -113,7 +113,7 @@ export const scheduler: CertificateRequest = {
   usages: ["client_auth"],
 };
 
-/** A node's kube-proxy; all of them are the same user. */
+/** The client certificate of a node's kube-proxy; all kube-proxies are the same user. */
 export function kubeProxy({ name }: Pick<Named, "name">): CertificateRequest {
   return {
     name: `${name}:kube-proxy-client`,
@@ -124,7 +124,7 @@ export function kubeProxy({ name }: Pick<Named, "name">): CertificateRequest {
   };
 }
 
-/** A kubelet as the API server's client. */
+/** The client certificate of a kubelet towards API servers. */
 export function kubeletClient({ name, address }: Named): CertificateRequest {
   return {
     name: `${name}:kubelet-client`,
@@ -137,7 +137,7 @@ export function kubeletClient({ name, address }: Named): CertificateRequest {
   };
 }
 
-/** A kubelet as the API server reaches it for logs, exec and port-forward. */
+/** The serving certificate of a kubelet, for logs, exec and port-forward. */
 export function kubeletServer({ name, address }: Named): CertificateRequest {
   return {
     name: `${name}:kubelet-server`,

@@ -11,7 +11,7 @@ import {
 import type { Certificate, Issuer } from "./certificate-authority.ts";
 import type { Authority, CertificateRequest } from "./pki.ts";
 
-/** What credentials are made of. */
+/** The authorities and keys that credentials are made of. */
 export interface Sources {
   readonly authorities: Readonly<
     Partial<Record<Authority, Issuer & { readonly keyPem?: pulumi.Output<string> }>>
@@ -37,7 +37,7 @@ export class Placement {
     this.#sources = sources;
   }
 
-  /** The certificate of a request, which is issued once however many machines have it. */
+  /** The certificate of a request, issued once for all machines that hold it. */
   certificate(request: CertificateRequest): Certificate {
     const issued =
       this.#issued.get(request.name) ??
@@ -71,7 +71,7 @@ export class Placement {
     );
   }
 
-  /** Puts a service on a host and starts it; it runs again once a credential for which it restarts is another one. */
+  /** Puts a service on a host and starts the service; a change of a restarting credential restarts the service. */
   service(
     host: Host,
     service: Service,
@@ -120,7 +120,7 @@ export class Placement {
     }
   }
 
-  /** What changes with a credential and may be seen by everybody. */
+  /** A public value that changes together with a credential. */
   #publicPart({ origin }: Credential, texts: Texts): pulumi.Output<string> {
     switch (origin.kind) {
       case "certificate":
@@ -133,7 +133,7 @@ export class Placement {
       case "serviceAccountKey":
         return this.#serviceAccountKey().publicKeyPem;
       case "text":
-        // The text holds a random key, so that nobody finds the text by its hash.
+        // The text holds a random key, so that its hash does not give the text away.
         return pulumi.unsecret(
           derive([this.#text(origin.name, texts)], (text) =>
             createHash("sha256").update(text).digest("hex"),

@@ -6,17 +6,17 @@ export interface Artifact {
   /** Folder of its binaries on a machine: /opt/kthw/<name>/<version>/. */
   readonly name: string;
   readonly version: string;
-  /** Where upstream publishes it. */
+  /** The URL at which upstream publishes the file. */
   readonly url: string;
-  /** Its path in a mirror: <name>/<version>/<architecture>/<file name of upstream>. */
+  /** The path in a mirror: <name>/<version>/<architecture>/<file name of upstream>. */
   readonly file: string;
-  /** Upstream's checksum, in hex; undefined where `sha256Url` has to be asked. */
+  /** Upstream's checksum, in hex; undefined if only `sha256Url` has the checksum. */
   readonly sha256: string | undefined;
   /** Upstream's checksum file (the bare sum, in hex), given where `sha256` is not known. */
   readonly sha256Url?: string;
   /** An archive's binaries: path in the archive (tar.gz) to file name on the machine. */
   readonly members?: Readonly<Record<string, string>>;
-  /** The file name on the machine of what is no archive. */
+  /** The file name on the machine of a download that is no archive. */
   readonly binary?: string;
 }
 
@@ -24,7 +24,7 @@ export interface Artifact {
 export interface Image {
   /** The full reference, such as registry.k8s.io/pause:3.10.2. */
   readonly name: string;
-  /** Path in a mirror of its archive (OCI layout in a tar), as `ctr images import` takes it. */
+  /** The path in a mirror of the image's archive (OCI layout in a tar), for `ctr images import`. */
   readonly file: string;
 }
 
@@ -52,7 +52,7 @@ export const [newestKubernetesVersion] = Object.keys(kubernetesVersions) as [
 ];
 
 /**
- * What upstream published, by name and version. The sums of kube-apiserver, kube-controller-manager,
+ * Upstream's checksums, by name and version. The sums of kube-apiserver, kube-controller-manager,
  * kube-scheduler and kube-proxy are in no list that could be read when this table was made, so those
  * four are verified against the `.sha256` file that lies beside each of them.
  */
@@ -91,7 +91,7 @@ const checksums: Readonly<Record<string, Readonly<Record<Architecture, string>>>
   },
 };
 
-/** Everything that a machine may install for a version of Kubernetes, by the upstream name. */
+/** All artifacts that a machine may install for a version of Kubernetes, by their upstream names. */
 export function artifacts(kubernetesVersion: KubernetesVersion, architecture: Architecture) {
   const versions = kubernetesVersions[kubernetesVersion];
   const linux = `linux-${architecture}`;
@@ -181,14 +181,14 @@ export function images(kubernetesVersion: KubernetesVersion, architecture: Archi
   } satisfies Record<string, Image>;
 }
 
-/** The container images that only machines run which are not in the settings; these pull them themselves. */
+/** The container images that only machines outside the settings run; such machines pull the images themselves. */
 export function guestImages(kubernetesVersion: KubernetesVersion, architecture: Architecture) {
   return {
     kubeProxy: image("kube-proxy", `v${kubernetesVersion}`, architecture),
   } satisfies Record<string, Image>;
 }
 
-/** Kubernetes' own test image, which only our tests run. */
+/** Kubernetes' own test image, for the smoke test and the live tests. */
 export function testImages(kubernetesVersion: KubernetesVersion, architecture: Architecture) {
   const { agnhost } = kubernetesVersions[kubernetesVersion];
   return {
@@ -219,7 +219,7 @@ export function folder({
   return `/opt/kthw/${name}/${version}`;
 }
 
-/** Paths and images that units and pods name, for one version of Kubernetes. */
+/** The folders and images that units and pods name, for one version of Kubernetes. */
 export function versionsOf(version: KubernetesVersion) {
   const versions = kubernetesVersions[version];
   const { coredns, pause } = images(version, "amd64");

@@ -13,7 +13,7 @@ import type { Issuer } from "./certificate-authority.ts";
 import { kubeletTexts } from "./kubelet-texts.ts";
 import { Placement } from "./placement.ts";
 
-/** How long a Node may take to be ready. kubectl gives up before the gate cuts it off, for only then it says what it waited for. */
+/** How long a Node may take to become Ready. kubectl must give up before the gate's limit, to say what kubectl waited for. */
 const nodeReadySeconds = gateLimitSeconds - 20;
 
 /** A taint of a Node. */
@@ -26,13 +26,13 @@ export interface Taint {
 export interface WorkerPoolArgs {
   readonly facts: ClusterFacts;
   readonly workers: readonly { readonly host: Host; readonly node: NodeFacts }[];
-  /** Labels of its Nodes. */
+  /** Labels of the pool's Nodes. */
   readonly labels: Readonly<Record<string, string>>;
-  /** All taints of its Nodes; undefined where they are not looked after. */
+  /** All taints of the pool's Nodes; undefined if the program does not manage the taints. */
   readonly taints: readonly Taint[] | undefined;
   /** How many workers may change at the same time. */
   readonly maxUnavailable: number;
-  /** What the cluster offers to those who join with a bootstrap token. */
+  /** The objects in the cluster that machines with a bootstrap token need to join. */
   readonly bootstrap: { readonly ready: readonly pulumi.Resource[] };
   readonly ca: Issuer & { readonly certHashes: pulumi.Output<string[]> };
   readonly controlPlane: {
@@ -40,7 +40,7 @@ export interface WorkerPoolArgs {
     readonly provider: pulumi.ProviderResource;
   };
   readonly network: PodNetwork;
-  /** Shell command for the last machine, once its Node is Ready. */
+  /** Shell command for the last machine, run once that machine's Node is Ready. */
   readonly finally?: string;
 }
 
@@ -101,7 +101,7 @@ export class WorkerPool extends pulumi.ComponentResource {
               }),
             ]
           : [];
-      // A cache would stay on the machine.
+      // kubectl would leave its cache on the machine.
       const isReady = `${kubernetes}/kubectl --cache-dir=/dev/null --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=${nodeReadySeconds}s node/${node.name}`;
       const last = index === workers.length - 1 && args.finally !== undefined;
       return host.healthy(
@@ -118,8 +118,9 @@ export class WorkerPool extends pulumi.ComponentResource {
   }
 
   /**
-   * Makes the Node before its kubelet does: nobody allocates it another range, and no pod comes before its taints. It stays
-   * when this goes, since given back a Node that is gone would be made anew, and a range cannot be given back.
+   * Makes the Node before its kubelet does, so that no controller allocates another pod range and no pod comes before the taints.
+   * The resource is deleted without a change to the Node: releasing its fields would create a deleted Node again, and a pod range
+   * cannot be released.
    */
   #registered({ name, podCidr }: NodeFacts, args: WorkerPoolArgs): pulumi.Resource {
     const { provider } = args.controlPlane;
@@ -134,7 +135,7 @@ export class WorkerPool extends pulumi.ComponentResource {
         spec: {
           podCIDR: podCidr,
           podCIDRs: [podCidr],
-          // What is merely left out stays where a controller has written to the list meanwhile.
+          // All taints are written, even none: a taint that is only left out stays once a controller has written to the list.
           ...(args.taints && {
             taints: args.taints.map(({ value, ...taint }) => ({
               ...taint,
