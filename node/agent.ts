@@ -6,7 +6,7 @@ const parts = readdirSync(folder)
   .filter((name) => name.endsWith(".sh") && name !== head && name !== main)
   .sort();
 
-/** The script that is placed on machines as `kthw-node`: the parts of it in agent/, each without its line for shellcheck. */
+/** The script that is placed on machines as `kthw-node`, joined from its parts in agent/ without their lines for shellcheck. */
 export const agentScript = [head, ...parts, main]
   .map((name) => readFileSync(new URL(name, folder), "utf8"))
   .map((text) => text.replace("# shellcheck shell=bash\n", ""))

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 
 /**
- * What is computed of values that resources have, and nothing where one has none: `pulumi up --target` gives the program the
- * outputs of a resource that it leaves unmade as undefined.
+ * A value computed from outputs of resources; undefined if one of them is undefined. `pulumi up --target` gives the program
+ * undefined outputs of resources that the update does not create.
  */
 export function derive<const T extends readonly unknown[], R>(
   values: T,

@@ -8,7 +8,7 @@ export interface File {
   readonly mode?: string;
   /** User and group. @default "root:root" */
   readonly owner?: string;
-  /** Its readers read it anew each time, so that a change restarts nothing. */
+  /** The file is read at each use, so that a change restarts nothing. */
   readonly live?: boolean;
 }
 
@@ -20,48 +20,48 @@ export interface Directory {
   readonly owner: string;
 }
 
-/** What must be on a machine before the files are placed, and is made where it is missing. */
+/** Packages, users and folders that must be on a machine before the files; the agent makes those that are missing. */
 export interface Prerequisites {
   /** Debian packages. */
   readonly packages?: readonly string[];
-  /** Units that come with the packages and are not wanted: masked, unless they were there before. */
+  /** Unwanted units of the packages: masked, unless they were there before. */
   readonly masks?: readonly string[];
   /** System users, each with a group of its name. */
   readonly users?: readonly string[];
   readonly directories?: readonly Directory[];
 }
 
-/** Files of a service, and how the service that uses them is run. */
+/** A service: its files, and how its unit is run. */
 export interface Service extends Prerequisites {
   readonly name: string;
   readonly files: readonly File[];
   /** The systemd unit, one of `files`, that is enabled and started. */
   readonly unit: string;
-  /** Files and folders of others whose content it reads when it starts. */
+  /** Files and folders, placed by others, that the service reads when it starts. */
   readonly reads?: readonly string[];
-  /** Shell command that succeeds when it is healthy. */
+  /** Shell command that succeeds when the service is healthy. */
   readonly health?: string;
-  /** Shell command that checks new files; they are then reloaded, never restarted for. */
+  /** Shell command that checks changed files; the service then reloads them and is never restarted for them. */
   readonly reload?: string;
-  /** How long it may take to get healthy. @default 60 */
+  /** How long the service may take to become healthy. @default 60 */
   readonly timeoutSeconds?: number;
-  /** Shell commands that succeed on a machine that can run it, and else say why not; they are asked before anything is placed. */
+  /** Shell commands that succeed on a machine that can run the service, and else say why not; run before anything is placed. */
   readonly requires?: readonly string[];
-  /** Shell commands that are run when it is removed, once its unit has stopped. */
+  /** Shell commands that are run when the service is removed, once its unit has stopped. */
   readonly teardown?: readonly string[];
-  /** Files and folders that it makes itself when it runs, and that nobody needs once it is removed. */
+  /** Files and folders that the running service makes, and that are useless once the service is removed. */
   readonly data?: readonly string[];
 }
 
-/** Keys, certificates and other secrets that change at the same instant. */
+/** Keys, certificates and other secrets, all of which change at the same instant. */
 export interface Bundle extends Pick<Prerequisites, "users" | "directories"> {
   readonly name: string;
   readonly files: readonly File[];
-  /** Files and folders that go with it, whoever has made them. */
+  /** Files and folders that are removed with the bundle, whoever made them. */
   readonly data?: readonly string[];
 }
 
-/** What a description says: with every list, be it empty, and every file whole. */
+/** A description that was read: each list is present, even if empty, and each file has all its fields. */
 export type Description =
   | ({ readonly kind: "service" } & Described<Service>)
   | ({ readonly kind: "bundle" } & Described<Bundle>);
@@ -73,7 +73,7 @@ type Lists<T> = {
   [K in keyof T as NonNullable<T[K]> extends readonly unknown[] ? K : never]-?: NonNullable<T[K]>;
 };
 
-/** How a field is written in header lines: the word that they begin with, and the rest of each. */
+/** How a field is written as header lines: the first word of each line, and the rest of each line. */
 interface Field<T> {
   readonly word: string;
   write(value: T): readonly string[];
@@ -97,7 +97,7 @@ const prerequisiteFields: Fields<Prerequisites> = {
   },
 };
 
-/** In the order in which they are written, as in `bundleFields`. */
+/** The header fields of a service, in the order in which they are written. */
 const serviceFields: Fields<Omit<Service, "name" | "files">> = {
   requires: list("requires"),
   ...prerequisiteFields,
@@ -114,28 +114,29 @@ const serviceFields: Fields<Omit<Service, "name" | "files">> = {
   data: list("data"),
 };
 
+/** The header fields of a bundle, in the order in which they are written. */
 const bundleFields: Fields<Omit<Bundle, "name" | "files">> = {
   users: prerequisiteFields.users,
   directories: prerequisiteFields.directories,
   data: list("data"),
 };
 
-/** What `kthw-node apply` reads to put a service on a machine: the format is described in agent/description.sh. */
+/** The text from which `kthw-node apply` puts a service on a machine, in the format that agent/description.sh describes. */
 export function describeService(service: Service): string {
   return describe("service", service, headers(serviceFields, service));
 }
 
-/** What `kthw-node apply` reads to put a bundle on a machine. */
+/** The text from which `kthw-node apply` puts a bundle on a machine. */
 export function describeBundle(bundle: Bundle): string {
   return describe("bundle", bundle, headers(bundleFields, bundle));
 }
 
-/** The header lines of what must be on a machine before the files. */
+/** The header lines of prerequisites. */
 export function describePrerequisites(prerequisites: Prerequisites): string[] {
   return headers(prerequisiteFields, prerequisites);
 }
 
-/** Reads what `describeService` or `describeBundle` wrote, in this version of the format or an earlier one. */
+/** Reads a text of `describeService` or `describeBundle`, in this version of the format or an earlier one. */
 export function readDescription(description: string): Description {
   const [first = "", ...lines] = unframed(description);
   const [kind, name = ""] = first.split(" ");

@@ -14,24 +14,24 @@ export type Download =
     }
   | {
       readonly kind: "image";
-      /** What pods name it. */
+      /** The image's name in pods. */
       readonly name: string;
       readonly url: string;
       readonly sum: string;
     }
   | {
       readonly kind: "link";
-      /** A path on everybody's PATH. */
+      /** A path in a folder of the PATH. */
       readonly path: string;
       readonly target: string;
     };
 
-/** What `kthw-node fetch` reads. */
+/** The text from which `kthw-node fetch` downloads. */
 export function describeDownloads(downloads: readonly Download[]): string {
   return framed(downloads.map(describeDownload).join(""));
 }
 
-/** Reads what `describeDownloads` wrote, in this version of the format or an earlier one. */
+/** Reads a text of `describeDownloads`, in this version of the format or an earlier one. */
 export function readDownloads(description: string): Download[] {
   const downloads: Download[] = [];
   let members: Record<string, string> = {};

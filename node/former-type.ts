@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 
-/** Options of a component whose type had another name (`kthw:index:FORMER`) in clusters that exist, so that nothing of it is made anew. */
+/** Options of a component whose type was `kthw:index:FORMER` in existing clusters, so that none of its resources is replaced. */
 export function formerly(
   former: string,
   opts: pulumi.ComponentResourceOptions | undefined,

@@ -1,7 +1,7 @@
 /**
  * The frame of every text that `kthw-node` reads: its first line names the version of the format, its last line is `end`, so that a
- * text that is cut off on its way is not taken for a whole one. Texts of version 1 have no frame; they stand in states and on machines
- * of clusters that exist, and are understood for good.
+ * text that is cut off on its way is not taken for a whole one. Texts of version 1 have no frame. Such texts are in the states and on
+ * the machines of existing clusters, and must always be understood.
  */
 const version = 2;
 
@@ -10,7 +10,7 @@ export function framed(body: string): string {
   return `kthw ${version}\n${body}end\n`;
 }
 
-/** The lines within the frame of a text, or of a text of version 1. */
+/** The lines within the frame of a text; all lines of a text of version 1. */
 export function unframed(text: string): string[] {
   const lines = text.replace(/\n$/, "").split("\n");
   const [first = ""] = lines;

@@ -1,2 +1,2 @@
-/** How long the command of a gate may take to succeed, once its services are healthy. What a gate's command waits for itself must end before. */
+/** How long a gate's command may take to succeed, once the gate's services are healthy. A timeout within the command is shorter. */
 export const gateLimitSeconds = 120;

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-/** A value that is known once the gates are passed. */
+/** A value that resolves once all gates are passed. */
 export function once<T>(
   gates: readonly pulumi.Resource[],
   value: pulumi.Input<T>,

@@ -20,26 +20,26 @@ export interface HostArgs {
   readonly machine: Machine;
   /** Binaries and images that the machine needs. */
   readonly downloads: readonly Download[];
-  /** Raised by the operator to put every service right again. */
+  /** A number that the operator raises to have every service checked and mended. */
   readonly reassert: number;
 }
 
-/** A file whose text is a secret or not known before it exists. */
+/** A file whose text is a secret or unknown before the first update. */
 export type BundleFile = Omit<File, "text" | "live"> & { readonly text: pulumi.Input<string> };
 
-/** Options of what is put on a host. */
+/** Options of a resource that changes a host. */
 export interface PlaceOptions {
   readonly parent: pulumi.Resource;
-  /** Resources that come first. */
+  /** Resources that must be done first. */
   readonly dependsOn?: readonly pulumi.Resource[];
 }
 
-/** A machine with the agent and its binaries on it, ready to be given services: the one door through which machines are changed. */
+/** A machine with the agent and the binaries for its services. Machines are changed through this class alone. */
 export class Host extends pulumi.ComponentResource {
   readonly machine: Machine;
   /** The resource after which the machine has all its binaries and images. */
   readonly ready: pulumi.Resource;
-  /** Raised by the operator to put every service right again. */
+  /** A number that the operator raises to have every service checked and mended. */
   readonly reassert: number;
   readonly #placed: pulumi.Resource;
 
@@ -71,11 +71,11 @@ export class Host extends pulumi.ComponentResource {
             },
             { parent: this, dependsOn: [this.#placed] },
           );
-    // Registered at once, so that the state has it even after an update that fails: finding out why takes a shell.
+    // Registered at once, so that the state has the outputs even after a failed update: the operator needs a shell to find the cause.
     this.registerOutputs({ name: args.machine.name, ssh: args.machine.ssh });
   }
 
-  /** Puts keys and certificates on the machine, all at the same instant; a comment of the command has the description without the texts. */
+  /** Puts keys and certificates on the machine at the same instant. A comment of the command holds the description without texts. */
   bundle(
     bundle: Omit<Bundle, "files"> & { readonly files: readonly BundleFile[] },
     opts: PlaceOptions,
@@ -104,13 +104,13 @@ export class Host extends pulumi.ComponentResource {
     );
   }
 
-  /** Puts a service on the machine and starts it; a later change waits until the service is healthy again, else it is undone. */
+  /** Puts a service on the machine and starts the service; a later change is undone unless the service becomes healthy again. */
   service(
     service: Service,
     opts: PlaceOptions & {
-      /** Public certificates that the service uses: it is restarted for others. */
+      /** Public certificates that the service uses: a change restarts the service. */
       readonly certificates?: readonly pulumi.Input<string>[];
-      /** Its first start, too, waits until it is healthy; else a gate does. */
+      /** Whether the first start, too, waits until the service is healthy; by default a gate waits. */
       readonly waits?: boolean;
     },
   ): pulumi.Resource {
@@ -132,7 +132,7 @@ export class Host extends pulumi.ComponentResource {
     services: readonly string[],
     opts: PlaceOptions & {
       readonly until?: string;
-      /** The command changes the machine, so that it runs again on a machine made anew. */
+      /** Whether the command changes the machine, and so must run again on a rebuilt machine. */
       readonly again?: boolean;
     },
   ): pulumi.Resource {
@@ -146,7 +146,7 @@ export class Host extends pulumi.ComponentResource {
     );
   }
 
-  /** A command for updates, which runs again when one of the reasons changes that stand in its comment. */
+  /** A command for updates. Its comment lists the reasons to run the command again: a change of the comment does so. */
   #rerun(
     command: string,
     certificates: readonly pulumi.Input<string>[] = [],
@@ -160,7 +160,10 @@ export class Host extends pulumi.ComponentResource {
     );
   }
 
-  /** A machine of the user's may have been installed anew, without the agent: there is nothing to remove then, and standard input is read to its end. */
+  /**
+   * A command for deletes. A host that outlives the stack may have been reinstalled and lack the agent: then there is nothing to
+   * remove, and standard input is still read to its end.
+   */
   #unlessGone(command: string): string {
     if (this.machine.resource !== undefined) return command;
     return `if [ -e /usr/local/bin/kthw-node ]; then ${command}; else cat >/dev/null; fi`;

@@ -1,33 +1,33 @@
 import type { types } from "@pulumi/command";
 import type * as pulumi from "@pulumi/pulumi";
 
-/** What a machine's kernel and container allow, which decides a few lines of its configuration. */
+/** Properties of a machine's kernel and container that a few lines of its configuration depend on. */
 export interface MachineTraits {
   /** The cgroup hierarchy that systemd runs on: 2 on every current distribution. */
   readonly cgroupVersion: 1 | 2;
-  /** It is a container itself: kernel settings and swap belong to the computer around it. */
+  /** Whether the machine is itself a container: kernel settings and swap then belong to the computer around it. */
   readonly container: boolean;
-  /** Processes may not lower their out-of-memory score, so that containerd must not try. */
+  /** Whether processes may not lower their out-of-memory score, so that containerd must not try. */
   readonly restrictOomScoreAdj: boolean;
 }
 
-/** A machine that can be reached over SSH, as root or by sudo: the one seam between where machines come from and what runs on them. */
+/** A machine that is reached over SSH, as root or by sudo: the interface between platforms and the services on machines. */
 export interface Machine {
-  /** Host name, a DNS label; names every resource of the machine. */
+  /** Host name, a DNS label; all resources of the machine are named after it. */
   readonly name: string;
-  /** IPv4 address at which the other machines reach it. */
+  /** IPv4 address at which other machines reach this machine. */
   readonly address: string;
-  /** How Pulumi reaches it. */
+  /** How Pulumi connects to the machine. */
   readonly connection: pulumi.Input<types.input.remote.ConnectionArgs>;
-  /** The connection's user is not root, and may become root by sudo without a password. */
+  /** Whether the connection's user is not root, and becomes root by sudo without a password. */
   readonly sudo: boolean;
-  /** Another one once the machine has been made anew, with nothing left on its disk. */
+  /** An id that changes when the machine is rebuilt, with nothing left on its disk. */
   readonly id: pulumi.Input<string>;
-  /** The resource that owns its life; undefined for a machine that outlives the stack. */
+  /** The resource that creates and deletes the machine; undefined for a machine that outlives the stack. */
   readonly resource: pulumi.Resource | undefined;
-  /** What must have happened before anything is put on it. */
+  /** Resources that must be done before anything is put on the machine. */
   readonly ready: readonly pulumi.Resource[];
-  /** The command line with which the operator opens a shell on it. */
+  /** The command line with which the operator opens a shell on the machine. */
   readonly ssh: pulumi.Input<string>;
   readonly traits: MachineTraits;
 }
