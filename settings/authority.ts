@@ -2,10 +2,10 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import type { ExternalAuthority } from "../components/certificate-authority.ts";
 import { mistakeAt } from "./mistake.ts";
 
-/** Reads a file as text; throws where it cannot. */
+/** Reads a file as text; throws if the file cannot be read. */
 export type ReadFile = (path: string) => string;
 
-/** The authority as it is written: PEM, or the path of a file of it. */
+/** An authority as it is written in the settings: each part is PEM, or the path of a PEM file. */
 export interface WrittenAuthority {
   readonly certificate: string;
   readonly privateKey: string;
@@ -20,12 +20,12 @@ export function isPem(text: string): boolean {
   return text.includes("-----BEGIN ");
 }
 
-/** Whether the text is the path of a file, to be read from the project's folder on. */
+/** Whether the text is the path of a file, absolute or relative to the project's folder. */
 export function isPath(text: string): boolean {
   return /^\.{0,2}\//.test(text) && !/[\r\n]/.test(text);
 }
 
-/** The authority that the settings bring along, or each thing that is wrong with it. */
+/** The external authority of the settings, or all mistakes in it. */
 export function readAuthority(
   written: WrittenAuthority,
   read: ReadFile,
@@ -70,11 +70,11 @@ export function readAuthority(
       : []),
   ];
   if (mistakes.length > 0 || !certificates || typeof key !== "object") return { mistakes };
-  const [own, ...above] = certificates;
+  const [own, ...issuers] = certificates;
   return {
     authority: {
       certificatePem: own!.toString(),
-      issuerChainPem: above.map((one) => one.toString()),
+      issuerChainPem: issuers.map((one) => one.toString()),
       privateKeyPem: key.export({ type: "pkcs8", format: "pem" }).toString(),
     },
   };
@@ -90,7 +90,7 @@ function textOf(written: string, read: ReadFile): { text: string } | { reason: s
   }
 }
 
-/** The certificates of a text; undefined where there are none, or something that is none. */
+/** The certificates in a text; undefined if there is none, or if one of them does not parse. */
 function certificatesIn(text: string): X509Certificate[] | undefined {
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   try {
@@ -100,7 +100,7 @@ function certificatesIn(text: string): X509Certificate[] | undefined {
   }
 }
 
-/** The private key of a text, or what is wrong with it. */
+/** The private key in a text, or what is wrong with the text. */
 function keyIn(text: string): KeyObject | string {
   if (/ENCRYPTED/.test(text)) return "locked by a passphrase";
   try {
@@ -112,7 +112,7 @@ function keyIn(text: string): KeyObject | string {
   }
 }
 
-/** Kubernetes has clients and servers, so an authority that is limited in what its certificates are for must allow both. */
+/** Server and client authentication: an authority whose certificate limits its purposes must allow both. */
 const purposes = ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"];
 const anyPurpose = "2.5.29.37.0";
 
@@ -147,7 +147,7 @@ function wrongWith(
       "write the authority's own first, then its issuer, and so on up to the root",
     ];
   }
-  // Leaves are not counted: 0 is right for the authority that signs them.
+  // A path length does not count leaves: 0 suffices for the authority that signs them.
   const length = pathLength(one);
   if (length !== undefined && length < index) {
     return [
@@ -162,10 +162,10 @@ function wrongWith(
   return undefined;
 }
 
-/** The extension of basic constraints in DER, in hex: an authority, with a path length or without. */
+/** The basic constraints of an authority as DER in hex, with or without a path length. */
 const basicConstraints = /0603551d13(?:0101ff)?04..30..0101ff(?:0201(..))?/;
 
-/** How many authorities may stand below that one, undefined for any number: node:crypto does not tell (RFC 5280, 4.2.1.9). */
+/** How many authorities may follow below this one (RFC 5280, 4.2.1.9), which node:crypto does not read; undefined for any number. */
 function pathLength({ raw }: X509Certificate): number | undefined {
   const [, length] = basicConstraints.exec(raw.toString("hex")) ?? [];
   return length === undefined ? undefined : Number.parseInt(length, 16);

@@ -56,7 +56,7 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   externalAuthority,
 ];
 
-/** The mistakes of settings that are each right by themselves, on whatever platform. */
+/** The mistakes that show only when several settings are compared, on any platform. */
 export function check(subject: Subject): string[] {
   return checks.flatMap((check) => check(subject));
 }

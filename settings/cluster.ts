@@ -10,17 +10,17 @@ import { texts } from "./values.ts";
 /** A value whose parts cannot be changed. */
 export type Frozen<T> = T extends object ? { readonly [Name in keyof T]: Frozen<T[Name]> } : T;
 
-/** What the settings say of a cluster on any platform, with every default filled in. */
+/** The settings of a cluster on any platform, with every default filled in. */
 export type ClusterSettings = Frozen<ReturnType<typeof clusterSettings>>;
 
-/** Fills in the defaults that depend on other settings or on this computer, and reads what is written in a short form. */
+/** Fills in the defaults that depend on other settings or on this computer, and parses values that have a short form. */
 export function clusterSettings(parsed: Parsed, context: Context) {
   const { authority, ...validity } = parsed.certificates;
   const external = authority && readAuthority(authority, context.read);
   const machines = (list: Parsed["controllers"], pool: Readonly<Record<string, unknown>>) =>
     list.map((machine) => ({
       ...machine,
-      /** Fields of KubeletConfiguration laid over ours, those of its pool included. */
+      /** Fields of KubeletConfiguration that override the program's, those of the machine's pool included. */
       kubelet: { ...pool, ...machine.kubelet },
     }));
   const taints = (list: readonly string[]) => list.map((text) => parseTaint(text)!);
@@ -30,7 +30,7 @@ export function clusterSettings(parsed: Parsed, context: Context) {
     architecture: parsed.architecture ?? (context.arch as Architecture),
     certificates: {
       ...validity,
-      /** Signs what the cluster's own authority would sign; its key is a secret. */
+      /** The external authority, which signs in place of the cluster's own; its key is a secret. */
       ...(external && "authority" in external && { authority: external.authority }),
     },
     apiServer: flags(parsed.apiServer),
@@ -41,7 +41,7 @@ export function clusterSettings(parsed: Parsed, context: Context) {
     controllerTaints: taints(parsed.controllerTaints),
     workerPools: parsed.workerPools.map(({ kubelet, ...pool }) => ({
       ...pool,
-      /** Undefined where they are not looked after. */
+      /** Undefined if the program does not manage the taints. */
       taints: pool.taints && taints(pool.taints),
       discovery: pool.discovery ?? "token",
       machines: machines(pool.machines, kubelet),
@@ -49,11 +49,11 @@ export function clusterSettings(parsed: Parsed, context: Context) {
   };
 }
 
-/** Every machine of a cluster, with its role and the place of its settings. */
+/** All machines of a cluster, each with its role and with its place in the settings. */
 export function machinesOf({ loadBalancers, controllers, workerPools }: ClusterSettings) {
   const as = <T extends object>(role: Role, place: string, machines: readonly T[]) =>
     machines.map((machine, index) => ({
-      /** A load balancer has none. */
+      /** A load balancer has no range of pods. */
       podCidr: undefined,
       ...machine,
       role,

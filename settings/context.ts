@@ -1,19 +1,19 @@
 import type { ReadFile } from "./authority.ts";
 import type { Kernel } from "./kernel.ts";
 
-/** What the settings are checked against besides each other. */
+/** Facts about this computer and the stack that the settings are checked against. */
 export interface Context {
   readonly stack: string;
-  /** This computer's architecture, in Go's words. */
+  /** This computer's architecture, by Go's name. */
   readonly arch: string;
   /** Absolute folder that holds the default mirror. */
   readonly cacheDir: string;
-  /** This computer's. */
+  /** The kernel of this computer. */
   readonly kernel: Kernel;
   /** The user's home folder. */
   readonly home: string;
-  /** Reads a file that a setting names, from the project's folder on. */
+  /** Reads a file that a setting names, by an absolute path or relative to the project's folder. */
   readonly read: ReadFile;
-  /** Whether a setting at the top, or a part of it, is encrypted in the settings file. */
+  /** Whether a top-level setting, or a part of it, is encrypted in the settings file. */
   readonly isSecret: (setting: string) => boolean;
 }

@@ -1,13 +1,13 @@
 import { z } from "zod";
 
-/** Settings as far as they parse: what does not is undefined. */
+/** Settings as far as they parse: a part that does not parse is undefined. */
 export type Sound<T> = T extends readonly (infer Item)[]
   ? readonly (Sound<Item> | undefined)[]
   : T extends object
     ? { readonly [Name in keyof T]?: Sound<T[Name]> | undefined }
     : T;
 
-/** Settings with mistakes as far as they parse, so that everything else about them can be checked too. */
+/** The parts of faulty settings that parse, so that those parts can be checked too. */
 export function draftOf<T extends z.ZodType>(schema: T, raw: unknown): Sound<z.output<T>> {
   return (lenient(schema).parse(raw) ?? {}) as Sound<z.output<T>>;
 }

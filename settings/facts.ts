@@ -9,12 +9,12 @@ import {
 import { nthAddress, parseCidr } from "./ipv4.ts";
 import type { Settings } from "./settings.ts";
 
-/** Machines that share labels, taints and the pace of their updates: the controllers, or a pool of workers. */
+/** The controllers or a pool of workers: machines that share labels, taints and `maxUnavailable`. */
 export interface NodeGroup extends Omit<Settings["workerPools"][number], "machines"> {
   readonly nodes: readonly NodeFacts[];
 }
 
-/** What is true of the cluster that the settings describe, whose API is reached there; deeply frozen like the settings. */
+/** The facts about the cluster that the settings describe and whose API is at the endpoint; deeply frozen, like the settings. */
 export function clusterFacts(settings: Settings, endpoint: Endpoint): ClusterFacts {
   const { folders, images } = versionsOf(settings.kubernetesVersion);
   const joinsByKubeadm = settings.workerPools.some(({ join }) => join === "kubeadm");

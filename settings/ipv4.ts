@@ -4,7 +4,7 @@ export interface Cidr {
   readonly prefix: number;
 }
 
-/** The address as a number of 32 bits; undefined unless it is four decimal numbers without leading zeros. */
+/** The address as a number of 32 bits; undefined unless the text is four decimal numbers without leading zeros. */
 export function parseAddress(text: string): number | undefined {
   const parts = text.split(".");
   if (parts.length !== 4) return undefined;
@@ -21,7 +21,7 @@ export function formatAddress(address: number): string {
   return [2 ** 24, 2 ** 16, 2 ** 8, 1].map((unit) => Math.floor(address / unit) % 256).join(".");
 }
 
-/** The network that `address/prefix` lies in, whether or not `address` is its first; undefined if it does not parse. */
+/** The network that contains `address/prefix`, whose first address may be another one; undefined if the text does not parse. */
 export function enclosingCidr(text: string): Cidr | undefined {
   const [, start = "", length = ""] = /^([\d.]+)\/(0|[1-9]\d?)$/.exec(text) ?? [];
   const address = parseAddress(start);
@@ -30,7 +30,7 @@ export function enclosingCidr(text: string): Cidr | undefined {
   return { first: address - (address % 2 ** (32 - prefix)), prefix };
 }
 
-/** The network written as `first/prefix`; undefined if it does not parse or starts at another address. */
+/** The network written as `first/prefix`; undefined if the text does not parse or `first` is not the first address. */
 export function parseCidr(text: string): Cidr | undefined {
   const cidr = enclosingCidr(text);
   return cidr && formatCidr(cidr) === text ? cidr : undefined;
@@ -66,7 +66,7 @@ export function overlap(a: Cidr, b: Cidr): boolean {
   return encloses(a, b) || encloses(b, a);
 }
 
-/** The nth address of the network, its first being the 0th, as text; throws a RangeError outside it. */
+/** The nth address of the network as text, counted from 0; throws a RangeError if the network has no such address. */
 export function nthAddress(cidr: Cidr, n: number): string {
   if (!Number.isInteger(n) || n < 0 || n >= sizeOf(cidr)) {
     throw new RangeError(`${formatCidr(cidr)} has no address ${n}`);

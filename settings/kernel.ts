@@ -2,11 +2,11 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import os from "node:os";
 
-/** What matters of a computer's kernel to the machines that share it. */
+/** Properties of a computer's kernel that matter to machines that share the kernel. */
 export interface Kernel {
-  /** Its version, such as 6.1.0-18-amd64. */
+  /** The kernel's version, such as 6.1.0-18-amd64. */
   readonly release: string;
-  /** It has ip_vs, or can load it. */
+  /** Whether the kernel has ip_vs, or can load the module. */
   readonly ipvs: boolean;
 }
 
@@ -21,7 +21,7 @@ export function thisKernel(): Kernel {
   };
 }
 
-/** Whether a kernel is at least of a version such as 5.13. */
+/** Whether a kernel is of a version such as 5.13, or newer. */
 export function isAtLeast({ release }: Kernel, version: string): boolean {
   const [major = 0, minor = 0] = release.split(/[.-]/).map(Number);
   const [wantedMajor = 0, wantedMinor = 0] = version.split(".").map(Number);

@@ -1,17 +1,17 @@
 import { readFileSync } from "node:fs";
 import type { KubernetesVersion } from "../components/versions.ts";
 
-/** What one minor version of Kubernetes knows. */
+/** The flags, fields and names that one minor version of Kubernetes knows. */
 export interface Known {
   readonly version: string;
-  /** Each flag of a program with the kind of its value, in the words of https://pkg.go.dev/github.com/spf13/pflag#Value. */
+  /** Each flag of a program with the kind of its value, by the names of https://pkg.go.dev/github.com/spf13/pflag#Value. */
   readonly flags: Readonly<Record<Program, ReadonlyMap<string, string>>>;
   readonly admissionPlugins: readonly string[];
-  /** Each controller and alias of one, with the controller's own name. */
+  /** Each controller and each alias of a controller, with the controller's own name. */
   readonly controllers: ReadonlyMap<string, string>;
-  /** Each feature gate, with the value that it cannot leave any more, if so. */
+  /** Each feature gate, with its value if the gate is locked to one. */
   readonly featureGates: ReadonlyMap<string, string | undefined>;
-  /** Fields of KubeletConfiguration and of the structs that it is made of, each with its kind. */
+  /** The fields of KubeletConfiguration and of the structs within it, by struct, each with its kind. */
   readonly fields: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
@@ -20,7 +20,7 @@ export type Program = "kube-apiserver" | "kube-controller-manager" | "kube-sched
 
 const seen = new Map<string, Known>();
 
-/** What a version knows, as its own source tells: settings/kubernetes/<minor version>.txt. */
+/** The names that a version knows, generated from its source into settings/kubernetes/<minor version>.txt. */
 export function knownTo(kubernetesVersion: KubernetesVersion): Known {
   const version = kubernetesVersion.replace(/\.\d+$/, "");
   const known = seen.get(version) ?? read(version);

@@ -9,7 +9,7 @@ const name = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 /** A taint of a node. */
 export interface Taint {
   readonly key: string;
-  /** Empty if the taint has none. */
+  /** The taint's value; empty if there is none. */
   readonly value: string;
   readonly effect: (typeof taintEffects)[number];
 }
@@ -17,28 +17,28 @@ export interface Taint {
 /** What a taint may do to pods that do not tolerate it. */
 export const taintEffects = ["NoSchedule", "PreferNoSchedule", "NoExecute"] as const;
 
-/** Whether it is one part of a DNS name (RFC 1123), as names of machines are. */
+/** Whether the text is a DNS label (RFC 1123), as names of machines are. */
 export function isDnsLabel(text: string): boolean {
   return dnsLabel.test(text);
 }
 
-/** Whether it is a DNS name of small letters. */
+/** Whether the text is a DNS name of small letters. */
 export function isDnsName(text: string): boolean {
   return text.length <= 253 && text.split(".").every(isDnsLabel);
 }
 
-/** Whether it is the key of a label or taint: a name, which may stand behind a domain and a slash. */
+/** Whether the text is the key of a label or taint: a name, or a domain, a slash and a name. */
 export function isLabelKey(text: string): boolean {
   const slash = text.indexOf("/");
   return name.test(text.slice(slash + 1)) && (slash < 0 || isDnsName(text.slice(0, slash)));
 }
 
-/** Whether it is the value of a label or taint. */
+/** Whether the text is the value of a label or taint. */
 export function isLabelValue(text: string): boolean {
   return text === "" || name.test(text);
 }
 
-/** The taint that `key=value:Effect` or `key:Effect` stands for; undefined if it does not parse. */
+/** The taint that is written `key=value:Effect` or `key:Effect`; undefined if the text does not parse. */
 export function parseTaint(text: string): Taint | undefined {
   const [, key = "", value = "", word] = /^([^=:]*)(?:=([^=:]*))?:([^=:]*)$/.exec(text) ?? [];
   const effect = taintEffects.find((effect) => effect === word);

@@ -11,7 +11,7 @@ import { refuse } from "./refuse.ts";
 import { parseSettings, type Settings } from "./settings.ts";
 import { warnings } from "./warnings.ts";
 
-/** What the command line hands on as text: lists and groups are JSON, a name without a value is empty. */
+/** Settings from Pulumi's configuration, whose values are all texts: lists and groups are JSON, and a setting without a value is empty. */
 export function rawSettings(config: Readonly<Record<string, string>>): Record<string, unknown> {
   const namespace = "kthw:";
   return Object.fromEntries(
@@ -30,7 +30,7 @@ function decoded(text: string): unknown {
   }
 }
 
-/** The settings of this stack; if there are mistakes in them or in its mirror, shows all of them and ends the program. */
+/** The settings of this stack; if there are mistakes in the settings or in the mirror, shows all of them and ends the program. */
 export async function loadSettings(): Promise<Settings> {
   const { env, arch } = process;
   const cache = env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache");
@@ -57,7 +57,7 @@ export async function loadSettings(): Promise<Settings> {
   ]);
 }
 
-/** Where machines download from, with the mirror's checksums; if it lacks what this stack needs, shows that and ends the program. */
+/** The source of downloads, with the mirror's checksums; if the mirror lacks files of this stack, shows them and ends the program. */
 export async function loadArtifactSource(settings: Settings): Promise<ArtifactSource> {
   const result = await readMirror(settings);
   if ("mistakes" in result) return await refuse(result.mistakes);

@@ -8,7 +8,7 @@ const where = "artifacts.mirror";
 const list = "SHA256SUMS";
 const timeoutMs = 5_000;
 
-/** What decides which files of which mirror are needed. */
+/** The settings that decide which mirror is used, and which of its files are needed. */
 export interface MirrorSettings {
   readonly artifacts: { readonly mirror: string | undefined };
   readonly architecture: Architecture;
@@ -20,7 +20,7 @@ export function isServer(mirror: string): boolean {
   return /^https?:/.test(mirror);
 }
 
-/** The SHA-256 of every file of the mirror by its path, in hex, or each thing that it lacks; no sums without a mirror. */
+/** The SHA-256 in hex of every file of the mirror, by path, or all mistakes in the mirror; no sums without a mirror. */
 export async function readMirror({
   artifacts: { mirror },
   architecture,
@@ -62,7 +62,7 @@ function reason(error: unknown): string {
   return cause instanceof Error ? reason(cause) : message;
 }
 
-/** Lines as sha256sum writes them. */
+/** Parses lines in the format of sha256sum. */
 function parseSums(text: string): { sums: Map<string, string>; mistakes: string[] } {
   const sums = new Map<string, string>();
   const mistakes: string[] = [];

@@ -3,15 +3,15 @@ export function mistake(wrong: string, value: unknown, todo: string): string {
   return `${wrong}, got ${shown(value)}; ${todo}`;
 }
 
-/** The same with the place of the setting, as the user sees it. */
+/** A mistake in a setting, with the setting's place as the user writes it. */
 export function mistakeAt(where: string, wrong: string, value: unknown, todo: string): string {
   return `${where}: ${mistake(wrong, value, todo)}`;
 }
 
-/** What to do about a number, true or false where a text is meant. */
+/** What to do about a number or a boolean in place of a text. */
 export const quoteIt = "put it in quotes, or add --type string to pulumi config set";
 
-/** Where a setting stands, as in `controllers[0].labels["example.com/disk"]`. */
+/** The place of a setting, as in `controllers[0].labels["example.com/disk"]`. */
 export function place(path: readonly PropertyKey[]): string {
   return path.reduce<string>((place, step) => {
     if (typeof step === "number") return `${place}[${step}]`;
@@ -21,7 +21,7 @@ export function place(path: readonly PropertyKey[]): string {
   }, "");
 }
 
-/** The mistake of a setting that nobody knows. */
+/** The mistake of an unknown setting. */
 export function unknownSetting(
   path: readonly PropertyKey[],
   value: unknown,
@@ -33,14 +33,14 @@ export function unknownSetting(
   return mistakeAt(place(path), "unknown setting", value, todo);
 }
 
-/** The known name that differs from the given one by little more than a slip of the hand. */
+/** The known name that is nearest to a mistyped one; undefined if none is near. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const changes = (other: string) => distance(name.toLowerCase(), other.toLowerCase());
   const [best] = known.toSorted((a, b) => changes(a) - changes(b));
   return best !== undefined && changes(best) <= Math.max(1, name.length / 3) ? best : undefined;
 }
 
-/** The value as one line, without what looks like a bootstrap token. */
+/** The value on one line, without private keys and bootstrap tokens. */
 function shown(value: unknown): string {
   if (value === undefined || value === null) return "nothing";
   if (JSON.stringify(value).includes("PRIVATE KEY-----")) return "[secret]";
@@ -52,7 +52,7 @@ function shown(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 
-/** How many letters have to be added, removed or changed to get from one word to the other. */
+/** The Levenshtein distance: how many letters must be added, removed or changed to turn one word into the other. */
 function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (const [line, letter] of [...from].entries()) {

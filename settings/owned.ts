@@ -1,11 +1,11 @@
 const kubelet = "the kubelet, which puts it right again";
 
-/** Whose label of a Node it is already, if anybody's: https://kubernetes.io/docs/reference/labels-annotations-taints/ */
+/** The component that sets the label on Nodes, if there is one: https://kubernetes.io/docs/reference/labels-annotations-taints/ */
 export function labelOwner(key: string): string | undefined {
   return owned(labels, key);
 }
 
-/** Who puts the taint on Nodes and takes it off again, if anybody. */
+/** The component that sets the taint on Nodes and removes the taint again, if there is one. */
 export function taintOwner(key: string): string | undefined {
   return owned(taints, key);
 }

@@ -93,7 +93,7 @@ const machine = group({
   kubelet: kubelet.prefault({}),
 });
 
-/** The settings that a stack of any platform has, as they are written, each alone: docs/settings.md in code. */
+/** The settings of a stack on any platform, as they are written; each setting is checked alone. docs/settings.md describes them. */
 export const common = {
   clusterName: name("kubernetes").default("kubernetes"),
   clusterDomain: text(
@@ -182,8 +182,8 @@ export const common = {
   ).default(0),
 } satisfies z.ZodRawShape;
 
-/** They, each right by itself. */
+/** The settings of any platform, parsed. */
 export type Parsed = z.output<z.ZodObject<typeof common>>;
 
-/** They as far as they parse. */
+/** The settings of any platform, as far as they parse. */
 export type Draft = Sound<Parsed>;

@@ -17,7 +17,7 @@ const groups = Object.fromEntries(names.map((name) => [name, platforms[name].gro
   [Name in keyof Platforms]: Platforms[Name]["group"];
 };
 
-/** The settings of a stack as they are written, each alone. */
+/** The settings of a stack as they are written; each setting is checked alone. */
 export const schema = group({
   platform: oneOf(names, "not a platform").default(names[0]!),
   ...common,
@@ -27,12 +27,12 @@ export const schema = group({
 type Parsed = z.output<typeof schema>;
 type Draft = Sound<Parsed>;
 
-/** What a stack's settings say, checked, with every default filled in and deeply frozen. */
+/** The settings of a stack: checked, with every default filled in, and deeply frozen. */
 export type Settings = Frozen<ReturnType<typeof settingsFrom>>;
 
 /**
- * The settings that `raw` describes, or every mistake in it, each a line
- * `<where>: <what is wrong>, got <value>; <what to do>`, and the mirror, which can be looked at nevertheless.
+ * The settings that `raw` describes, or all mistakes in `raw`, each a line
+ * `<where>: <what is wrong>, got <value>; <what to do>`. With mistakes comes the mirror, which can be checked all the same.
  */
 export function parseSettings(
   raw: Readonly<Record<string, unknown>>,
@@ -50,7 +50,7 @@ export function parseSettings(
   };
 }
 
-/** Renames unknown settings to what is probably meant, so that all else is judged as if they were right. */
+/** All mistakes in settings. An unknown name is replaced by the nearest known one, so that everything else is checked all the same. */
 function mistakesIn(written: unknown, context: Context): string[] {
   const issues = schema.safeParse(written, { reportInput: true }).error?.issues ?? [];
   const unknown = issues.flatMap((issue) => {
@@ -94,7 +94,7 @@ function mirrorOf({ platform, artifacts }: Draft, { cacheDir }: Context): string
   return artifacts?.mirror ?? (isHere ? path.join(cacheDir, "mirror") : undefined);
 }
 
-/** What the mirror has to hold; undefined while that does not parse. */
+/** The settings of the mirror; undefined if one of them does not parse. */
 function mirrorSettings(draft: Draft, context: Context): MirrorSettings | undefined {
   const { kubernetesVersion, artifacts, architecture = context.arch } = draft;
   if (!kubernetesVersion || !artifacts) return undefined;

@@ -1,13 +1,13 @@
 import { isDnsName } from "./label.ts";
 import { mistake } from "./mistake.ts";
 
-/** A mistake and the place in a manifest where it is. */
+/** A mistake in a manifest, and its place there. */
 interface Found {
   readonly path: PropertyKey[];
   readonly message: string;
 }
 
-/** What is wrong with the manifest of a static pod: https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/ */
+/** The mistakes in the manifest of a static pod: https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/ */
 export function mistakesInPod(pod: Readonly<Record<string, unknown>>): Found[] {
   const { apiVersion, kind } = pod;
   if (apiVersion !== "v1" || kind !== "Pod") {
@@ -42,7 +42,7 @@ export function mistakesInPod(pod: Readonly<Record<string, unknown>>): Found[] {
   ];
 }
 
-/** Fields by which a pod refers to other objects of the API, which a kubelet cannot be asked for before it has joined. */
+/** Fields by which a pod refers to other objects of the API, which a static pod must not do. */
 const referring = new Set([
   "clusterTrustBundle",
   "configMap",
@@ -61,7 +61,7 @@ const referring = new Set([
   "serviceAccountName",
   "serviceAccountToken",
 ]);
-/** Below these, names are the user's own. */
+/** Fields below which the user chooses the names. */
 const freelyNamed = new Set(["affinity", "nodeSelector", "topologySpreadConstraints"]);
 
 function references(value: unknown, path: readonly PropertyKey[]): Found[] {

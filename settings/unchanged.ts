@@ -5,7 +5,7 @@ import { type ClusterSettings, machinesOf } from "./cluster.ts";
 import { mistakeAt } from "./mistake.ts";
 import { refuse } from "./refuse.ts";
 
-/** The settings that may not change while a cluster lives, by their place. A cluster that was made before a line was added here is not held to it. */
+/** The settings that may not change on a living cluster, by their place. A new line does not apply to clusters that exist. */
 const ofCluster: Readonly<Record<string, (settings: ClusterSettings) => string>> = {
   serviceCidr: ({ serviceCidr }) => serviceCidr,
   podCidr: ({ podCidr }) => podCidr,
@@ -14,14 +14,14 @@ const ofCluster: Readonly<Record<string, (settings: ClusterSettings) => string>>
   "apiServer.extraFlags.service-account-issuer": ({ apiServer }) =>
     apiServer.extraFlags["service-account-issuer"] ?? programsOwn,
 };
-/** Those of each machine. */
+/** The settings of each machine that may not change. */
 const ofMachine = ["address", "podCidr"] as const;
-/** Settings whose value lies in that of another one: if both change, that is told of the other alone. */
+/** Settings whose value lies within the value of another setting: if both change, only the other one is reported. */
 const within: Readonly<Record<string, string>> = { dnsAddress: "serviceCidr" };
 
 const programsOwn = "the program's own";
 
-/** What only one machine at a time can have. */
+/** A value that only one machine at a time can have. */
 export interface Claim {
   /** The place of the setting. */
   readonly where: string;
@@ -30,10 +30,10 @@ export interface Claim {
   readonly machine: string;
 }
 
-/** For each machine, by its name, the resources that remember it: they must be there before the machine, and go after it. */
+/** The resources that remember each machine, by the machine's name: created before the machine, and deleted after it. */
 export type MachineRecords = ReadonlyMap<string, readonly pulumi.Resource[]>;
 
-/** Ends the program with every change that a living cluster would not survive, before any other resource is registered. */
+/** Shows all changes that would break a living cluster, and ends the program, before any other resource is registered. */
 export async function refuseChanges(
   settings: ClusterSettings,
   claims: readonly Claim[],
@@ -43,11 +43,11 @@ export async function refuseChanges(
   return mistakes.length > 0 ? await refuse(mistakes) : record.machines;
 }
 
-/** Remembers in Pulumi's state what a cluster was made with. */
+/** Remembers in Pulumi's state the values that a cluster was made with. */
 export class ClusterRecord extends pulumi.ComponentResource {
-  /** The changes that the living cluster would not survive. */
+  /** The changes that would break the living cluster. */
   readonly mistakes: Promise<string[]>;
-  /** What remembers each machine. */
+  /** The resources that remember each machine. */
   readonly machines: MachineRecords;
 
   constructor(
@@ -101,7 +101,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
-  /** Values that stay as they were first, remembered by the last word of their place. */
+  /** Remembers the first values of settings, by the last word of each setting's place, and checks that none has changed. */
   #values(
     name: string,
     values: readonly { readonly where: string; readonly value: string }[],
@@ -125,7 +125,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
     return { stash, check };
   }
 
-  /** Something that passes from one machine to another in two updates: an update deletes last what leaves. */
+  /** Remembers the machine that a value belongs to. A value passes to another machine in two updates, since an update deletes last. */
   #claim({ where, value, machine, isKept }: Claim & { isKept: boolean }, names: string[]) {
     const stash = this.#remember(`${value}:machine`, machine);
     const check = formerOf(stash).then((owner) => {
@@ -135,7 +135,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
         const todo = `take ${owner} out with one update, then add ${machine} with the next`;
         return [mistakeAt(where, wrong, value, todo)];
       }
-      // That its owner has another one now is refused there.
+      // The owner's own change is reported at the owner's setting.
       if (isKept) return [];
       const todo = `take it from ${owner} with one update, then give it to ${machine} with the next`;
       return [mistakeAt(where, `belongs to ${owner}`, value, todo)];
@@ -157,7 +157,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
   }
 }
 
-/** What was remembered first; undefined while nothing was. */
+/** The value that was remembered first; undefined in the first update. */
 async function formerOf({
   output,
 }: pulumi.Stash): Promise<Record<string, string> | string | undefined> {
@@ -166,7 +166,7 @@ async function formerOf({
   return (await isKnown) ? await new Promise((resolve) => output.apply(resolve)) : undefined;
 }
 
-/** By which an authority is known again, also after its certificate was renewed. */
+/** The identity of an authority, which stays when its certificate is renewed. */
 function identityOf(authority: ExternalAuthority | undefined): string {
   if (!authority) return programsOwn;
   const { subject } = new X509Certificate(authority.certificatePem);

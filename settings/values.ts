@@ -3,11 +3,11 @@ import { enclosingCidr, formatCidr, parseAddress, parseCidr } from "./ipv4.ts";
 import { isDnsLabel } from "./label.ts";
 import { mistake, quoteIt } from "./mistake.ts";
 
-/** The message of a value that is wrong. */
+/** The message of a wrong value. */
 export const saying = (wrong: string, todo: string) => (issue: { input?: unknown }) =>
   mistake(wrong, issue.input, todo);
 
-/** Text that passes a test. What the command line has made a number, true or false was perhaps meant as such a text. */
+/** A text that passes a test. A number or a boolean, which the command line may have made of such a text, gets a message of its own. */
 export function text(passes: (text: string) => boolean, wrong: string, todo: string) {
   const error = saying(wrong, todo);
   const isMeant = (input: unknown) =>
@@ -18,7 +18,7 @@ export function text(passes: (text: string) => boolean, wrong: string, todo: str
     .refine(passes, { error });
 }
 
-/** A whole number, which the command line may have made text. */
+/** A whole number; the command line may have made it a text. */
 export function whole(min: number, max: number, wrong: string, todo: string) {
   const error = saying(wrong, todo);
   const number = (value: unknown) =>
@@ -39,7 +39,7 @@ export function list<T extends z.ZodType>(item: T) {
   });
 }
 
-/** A group of settings. The message of an unknown one is the names of those that it knows. */
+/** A group of settings. The message of an unknown setting is the list of the group's known names. */
 export function group<T extends z.ZodRawShape>(shape: T) {
   const names = Object.keys(shape);
   const error = saying("not a group of settings", `write below it some of ${names.join(", ")}`);
@@ -62,7 +62,7 @@ export function table(
   });
 }
 
-/** Values as they stand in a text. */
+/** Each value as a text. */
 export function texts(values: Readonly<Record<string, unknown>>): Record<string, string> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
 }
@@ -99,7 +99,7 @@ export function cidr(example: string) {
   });
 }
 
-/** How many of something. */
+/** A number of things. */
 export const count = whole(
   1,
   Number.MAX_SAFE_INTEGER,
@@ -116,7 +116,7 @@ export const hours = whole(
 /** A TCP port. */
 export const port = whole(1, 65_535, "not a port", "use a whole number from 1 to 65535");
 
-/** True or false, which the command line may have made text. */
+/** A boolean; the command line may have made it a text. */
 export const flag = z.preprocess(
   (value) => (value === "true" ? true : value === "false" ? false : value),
   z.boolean({ error: saying("neither true nor false", "write one of them") }),

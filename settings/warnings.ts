@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import type { ClusterSettings } from "./cluster.ts";
 
-/** What is right about settings, and yet better known. */
+/** Warnings about settings that are valid. */
 export function warnings(settings: ClusterSettings): string[] {
   return checks.flatMap((check) => check(settings));
 }

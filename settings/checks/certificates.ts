@@ -19,7 +19,7 @@ export function certificateTimes({ draft: { certificates = {} } }: Subject): str
   return mistakes;
 }
 
-/** The authority of the user's own can sign, and its key stands nowhere in plain text. */
+/** The external authority can sign, and its key is not in plain text in the settings. */
 export function externalAuthority({ draft, context: { read, isSecret } }: Subject): string[] {
   const { certificate, privateKey } = draft.certificates?.authority ?? {};
   if (certificate === undefined || privateKey === undefined) return [];

@@ -6,7 +6,7 @@ import type { Subject } from "./subject.ts";
 const none = "leave it out for names of the cluster only";
 const outside = `write the address of a DNS server outside the cluster, or ${none}`;
 
-/** The mistakes in the DNS servers that are asked for names outside the cluster. */
+/** Each DNS server for names outside the cluster is listed once, and is outside the cluster. */
 export function dnsForwarders({ draft }: Subject): string[] {
   const { dnsForwarders = [] } = draft;
   return dnsForwarders.flatMap((text, index) => {

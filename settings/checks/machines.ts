@@ -11,7 +11,7 @@ export function loadBalancerCount({ draft: { loadBalancers } }: Subject): string
     : [mistakeAt("loadBalancers", "more than one machine", loadBalancers.length, todo)];
 }
 
-/** Each controller is a member of etcd. */
+/** The number of controllers is odd, since each controller is a member of etcd. */
 export function memberCount({ draft: { controllers } }: Subject): string[] {
   if (!controllers || controllers.length % 2 === 1) return [];
   if (controllers.length === 0) {
@@ -21,7 +21,7 @@ export function memberCount({ draft: { controllers } }: Subject): string[] {
   return [mistakeAt("controllers", "an even number of etcd members", controllers.length, todo)];
 }
 
-/** A machine has one role: the same name and address may not stand at two places. */
+/** Each machine is listed once, with one role. */
 export function machinesOnce({ twice }: Subject): string[] {
   return twice.map(({ where, value, earlier }) =>
     mistakeAt(where, `the same machine as ${earlier.where}`, value.name, "leave it in one place"),
@@ -35,7 +35,7 @@ export function machineNames({ names }: Subject): string[] {
   );
 }
 
-/** Besides the first and last address of a machine's range, its bridge has one. */
+/** A machine's range has an address for each pod; the first, the last and the bridge's address are not for pods. */
 export function maxPods({ machines }: Subject): string[] {
   return machines.flatMap(({ where, podCidr, pool, kubelet }) => {
     const range = parseCidr(podCidr ?? "");

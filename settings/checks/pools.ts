@@ -36,7 +36,7 @@ export function poolNames({ draft: { workerPools } }: Subject): string[] {
   ];
 }
 
-/** Only kubeadm discovers a cluster. */
+/** Only pools that join by kubeadm have a way of discovery. */
 export function poolDiscovery({ draft: { workerPools } }: Subject): string[] {
   return (workerPools ?? []).flatMap((pool, index) => {
     if (!pool?.discovery || pool.join === undefined || pool.join === "kubeadm") return [];
@@ -52,7 +52,7 @@ export function poolDiscovery({ draft: { workerPools } }: Subject): string[] {
   });
 }
 
-/** A node has one taint of a key and effect. */
+/** No two taints of a node have the same key and effect. */
 export function taintsOnce({ draft: { controllerTaints, workerPools } }: Subject): string[] {
   const lists = [
     { where: "controllerTaints", taints: controllerTaints },
@@ -77,7 +77,7 @@ function sameTaint(text: string, other: string): boolean {
   return a !== undefined && b !== undefined && a.key === b.key && a.effect === b.effect;
 }
 
-/** They are files of one folder. */
+/** The static pods of a machine have names of their own, since their manifests are files of one folder. */
 export function staticPodNames({
   draft: { controllerStaticPods, workerPools },
 }: Subject): string[] {

@@ -24,7 +24,7 @@ export function rangesApart({ machineCidr, podCidr, serviceCidr }: Subject): str
   });
 }
 
-/** The first and last address of a network are nobody's, the second is the gateway's. */
+/** Whether a network has addresses for so many machines; the first, the second (the gateway's) and the last are not for machines. */
 export function hasRoom(cidr: Cidr, machines: number): boolean {
   return sizeOf(cidr) - 3 >= machines;
 }
@@ -56,7 +56,7 @@ export function serviceRange({ serviceCidr }: Subject): string[] {
   return [mistakeAt("serviceCidr", "too small for services", formatCidr(serviceCidr), todo)];
 }
 
-/** The DNS server's address is a free one of the services. */
+/** The address of the cluster's DNS server is a free address in the services' network. */
 export function dnsAddress({ draft, serviceCidr }: Subject): string[] {
   const value = parseAddress(draft.dnsAddress ?? "");
   if (value === undefined || !serviceCidr || serviceCidr.prefix > longestServicePrefix) return [];
@@ -68,7 +68,7 @@ export function dnsAddress({ draft, serviceCidr }: Subject): string[] {
   return [mistakeAt("dnsAddress", wrong, formatAddress(value), todo)];
 }
 
-/** Whose address it is already, when it is one of the first two of its network or the last. */
+/** Why a network's first, second or last address is not free; undefined for other addresses. */
 function reserved(cidr: Cidr, address: number, second?: string): string | undefined {
   if (address === cidr.first) return "the address of the network itself";
   if (address === cidr.first + 1) return second;
@@ -111,7 +111,7 @@ function parted<T>(settings: readonly Setting<T>[], passes: (value: T) => boolea
   return [inside, settings.filter((setting) => !inside.includes(setting))] as const;
 }
 
-/** If a network holds nothing of what it should, that is one mistake: the network. */
+/** The mistakes of settings outside a network; if all settings are outside, the only mistake is the network. */
 function strays<T>(
   name: string,
   cidr: Cidr,

@@ -2,20 +2,20 @@ import type { Context } from "../context.ts";
 import { type Cidr, parseAddress, parseCidr } from "../ipv4.ts";
 import type { Draft } from "../schema.ts";
 
-/** A setting that parsed, and where it stands. */
+/** A setting that parsed, and its place. */
 export interface Setting<T> {
   readonly where: string;
   readonly value: T;
 }
 
-/** The settings as the checks look at them: those that did not parse are not there. */
+/** The settings in the form that the checks use; settings that did not parse are left out. */
 export interface Subject<D extends Draft = Draft> {
   readonly draft: D;
   readonly context: Context;
   readonly machineCidr: Cidr | undefined;
   readonly podCidr: Cidr | undefined;
   readonly serviceCidr: Cidr | undefined;
-  /** Those that stand at a second place are left out. */
+  /** The machines, each once; `twice` has those that are listed a second time. */
   readonly machines: readonly Machine[];
   readonly twice: readonly { where: string; value: Machine; earlier: Setting<Machine> }[];
   readonly names: readonly Setting<string>[];
@@ -23,18 +23,18 @@ export interface Subject<D extends Draft = Draft> {
   readonly podCidrs: readonly Setting<Cidr>[];
 }
 
-/** A machine as far as it parses, and where it stands. */
+/** A machine as far as its settings parse, and its place. */
 export interface Machine {
   readonly where: string;
   readonly name?: string | undefined;
   readonly address?: string | undefined;
   readonly podCidr?: string | undefined;
-  /** What the kubelets of its pool are given. */
+  /** The field `kubelet` of the machine's pool; undefined for a load balancer. */
   readonly pool?: Readonly<Record<string, unknown>> | undefined;
   readonly kubelet?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** What there is to check of settings, as far as they parse. */
+/** The subject of the checks, from settings as far as they parse. */
 export function subjectOf<D extends Draft>(draft: D, context: Context): Subject<D> {
   const all = machinesOf(draft).map((value) => ({ where: value.where, value }));
   const twice = conflicts(all, sameMachine);
@@ -88,7 +88,7 @@ function found<T>(
   });
 }
 
-/** The settings that are in conflict with an earlier one, each with the first such. */
+/** The settings that conflict with an earlier one, each with the first such setting. */
 export function conflicts<T>(
   settings: readonly Setting<T>[],
   conflict: (value: T, earlier: T) => boolean = (value, earlier) => value === earlier,

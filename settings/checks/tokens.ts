@@ -1,7 +1,7 @@
 import { mistakeAt } from "../mistake.ts";
 import { conflicts, type Subject } from "./subject.ts";
 
-/** Tokens are told apart by their names in the settings, and by what stands before the dot in the cluster. */
+/** Each join token has a name of its own in the settings, and an id of its own (the part before the dot) in the cluster. */
 export function joinTokens({ draft: { joinTokens } }: Subject): string[] {
   const settings = (joinTokens ?? []).map((token, index) => ({
     where: `joinTokens[${index}]`,
