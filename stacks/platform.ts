@@ -11,30 +11,30 @@ import type { Claim, MachineRecords } from "../settings/unchanged.ts";
 /** The machines of a stack, by name. */
 export type Machines = ReadonlyMap<string, Machine>;
 
-/** The services that a machine will have, by the machine's name. */
+/** The services of each machine, by the machine's name. */
 export type ServicesByMachine = ReadonlyMap<string, readonly Service[]>;
 
-/** The settings of a stack on a platform: those of every stack, and the platform's own group. */
+/** The settings of a stack on a platform: those of any platform, and the platform's own group. */
 export type PlatformSettings<Name extends string, Group extends z.ZodType> = ClusterSettings &
   Frozen<Record<Name, z.output<Group>>>;
 
-/** Where a stack's machines come from, and all that differs because of that. */
+/** A source of machines, with everything that differs between sources. */
 export interface Platform<Name extends string, Group extends z.ZodType> {
-  /** The group of settings of its own, which has its name. */
+  /** The platform's own group of settings, which is named like the platform. */
   readonly group: Group;
-  /** The machines are on this computer: their mirror is a folder here, by default the one that `make artifacts` fills. */
+  /** Whether the machines are on this computer: the mirror is then a folder here, by default the one that `make artifacts` fills. */
   readonly onThisComputer: boolean;
-  /** Where the machines see the folder of a mirror. */
+  /** The path at which the machines see the folder of a mirror. */
   mirrorOnMachines(folder: string): string;
-  /** What is wrong with the settings on this platform alone. */
+  /** The mistakes of settings that are mistakes on this platform only. */
   check(subject: Subject<Draft & Sound<Record<Name, z.output<Group>>>>): string[];
-  /** What else a machine has that no other can have at the same time, besides its address and pod range. */
+  /** Values that only one machine at a time can have, besides its address and pod range. */
   claims(settings: PlatformSettings<Name, Group>): Claim[];
-  /** Where the API is reached. */
+  /** The addresses at which the API is reached. */
   endpoint(settings: PlatformSettings<Name, Group>): Endpoint;
-  /** What the machines' kernels and containers allow. */
+  /** The traits of the machines' kernels and containers. */
   traits(settings: PlatformSettings<Name, Group>): MachineTraits;
-  /** Makes or finds the machines; what the platform needs for that is loaded by then alone. */
+  /** Makes or finds the machines; only this method loads the libraries for it. */
   machines(
     settings: PlatformSettings<Name, Group>,
     records: MachineRecords,

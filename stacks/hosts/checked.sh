@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Whether all hosts have passed their checks; if so that is written down, so that they are not checked again.
-#   checked.sh judge     fails with all that is wrong, from standard input
-#   checked.sh forget    they are to be checked again
-# Environment: KTHW_RECORD (the file); KTHW_CHECKED (what stands in it then).
+# Records that all hosts have passed their checks, so that the hosts are not checked again.
+#   checked.sh judge     fails with the findings on standard input; without any, writes the record
+#   checked.sh forget    removes the record, so that the hosts are checked again
+# Environment: KTHW_RECORD (the file of the record); KTHW_CHECKED (the text of the record).
 set -euo pipefail
 findings=$(cat)
 case ${1-} in

@@ -11,7 +11,7 @@ import { expanded } from "./targets.ts";
 type HostsDraft = Draft & Sound<{ hosts: z.output<typeof hostsGroup> }>;
 type Surroundings = Pick<Context, "home" | "read">;
 
-/** The mistakes of settings for hosts that exist already. */
+/** The mistakes of settings for existing hosts. */
 export function check({ draft, machines, context }: Subject<HostsDraft>): string[] {
   return [
     ...names(draft, machines),
@@ -37,7 +37,7 @@ function names({ hosts }: HostsDraft, machines: readonly Machine[]): string[] {
   });
 }
 
-/** One host can be only one machine. */
+/** No two machines are the same host. */
 function targets({ hosts }: HostsDraft, machines: readonly Machine[]): string[] {
   const seen = new Map<string, string>();
   return machines.flatMap(({ where, name, address }) => {
@@ -48,7 +48,7 @@ function targets({ hosts }: HostsDraft, machines: readonly Machine[]): string[] 
     const target = `${host}:${own?.port ?? hosts?.port}`;
     const earlier = seen.get(target);
     seen.set(target, earlier ?? name);
-    // That of two machines with one address is told of the addresses.
+    // Two machines with one address are reported at their addresses.
     if (earlier === undefined || own?.host === undefined) return [];
     const wrong = `leads to the same host as ${earlier}, the machine ${where}`;
     const todo = "give each machine a host of its own";

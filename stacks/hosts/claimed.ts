@@ -1,6 +1,6 @@
 import type { Service } from "../../services/service.ts";
 
-/** What services take for their own on a host, where nothing else may have it. */
+/** Ports, units, folders and files of services, which nothing else on the host may use. */
 export interface Claimed {
   /** TCP ports. */
   readonly ports: readonly number[];
@@ -11,14 +11,14 @@ export interface Claimed {
   readonly files: readonly string[];
 }
 
-/** What these services take for their own, in a stable order. */
+/** The ports, units, folders and files of these services, in a stable order. */
 export function claimedBy(services: readonly Service[]): Claimed {
   const folders = [
     ...services.flatMap(({ ownFolders = [] }) => ownFolders),
     ...(services.some(({ binaries = [] }) => binaries.length > 0) ? ["/opt/kthw"] : []),
   ];
   const paths = services.flatMap(({ files }) => files.map(({ path }) => path));
-  // Units are looked at by their names.
+  // Unit files are checked by the names of their units.
   const elsewhere = ["/etc/systemd/system", ...folders];
   return {
     ports: sorted(services.flatMap(({ ports = [] }) => ports)),

@@ -11,7 +11,7 @@ import type { Machines, ServicesByMachine } from "../platform.ts";
 import { claimedBy } from "./claimed.ts";
 import { type HostsSettings, type SshTarget, sshTargets } from "./targets.ts";
 
-/** Machines that exist already: nothing makes or removes them, and nothing is put on any before all of them have been looked at. */
+/** The machines of existing hosts, which the stack neither makes nor removes. All hosts are checked before any of them is changed. */
 export function existingHosts(
   settings: HostsSettings,
   records: MachineRecords,
@@ -51,7 +51,7 @@ class ExistingHosts extends pulumi.ComponentResource {
         ...(jumpBox && { proxy: connectionTo(jumpBox) }),
       };
       const expected = expectations(role, address, services.get(name)!, settings);
-      // Another host, or another way to it, is looked at with the time of today.
+      // Another host, or another way to the host, is checked again with the current time.
       const ways = [target, jumpBox].map(
         (way) => way && [way.host, way.port, way.user, way.hostKey, keyOf(way)],
       );
@@ -71,7 +71,7 @@ class ExistingHosts extends pulumi.ComponentResource {
             addPreviousOutputInEnv: false,
             logging: "none",
           },
-          // A jump box that does not answer is told once: the others wait for the first.
+          // A jump box that does not answer is reported once: all other checks wait for the first.
           {
             parent: this,
             dependsOn: [...records.get(name)!, ...(jumpBox ? checks.slice(0, 1) : [])],
@@ -105,7 +105,7 @@ class ExistingHosts extends pulumi.ComponentResource {
           address,
           connection,
           sudo: target.user !== "root",
-          // One that was taken out and comes back is not the one that it was: etcd has forgotten it.
+          // A host that was removed and comes back is another machine: etcd no longer knows it as a member.
           id: pulumi.interpolate`${member} generation ${generation}`,
           resource: undefined,
           ready: [gate],
@@ -130,7 +130,7 @@ function keyOf({ privateKeyFile }: SshTarget): string {
 
 function commandLine(to: SshTarget, through: SshTarget | undefined): string {
   if (through === undefined) return `${ssh(to)} ${to.user}@${to.host}`;
-  // ssh replaces %h and %p; what the jump box's own ssh replaces is written twice, and what a shell replaces in quotes has a backslash.
+  // The outer ssh replaces %h and %p. A % for the ssh to the jump box is doubled, and what a shell replaces within quotes is escaped.
   const options = ssh(through)
     .replaceAll("%", "%%")
     .replaceAll(/["$`\\]/g, "\\$&");
@@ -138,7 +138,7 @@ function commandLine(to: SshTarget, through: SshTarget | undefined): string {
   return `${ssh(to)} -o ProxyCommand="${proxy}" ${to.user}@${to.host}`;
 }
 
-/** Options of ssh(1): a host whose key is known must show that one. */
+/** The command line of ssh(1) up to the destination; a host with a known key must show that key. */
 function ssh({ port, privateKeyFile, hostKey }: SshTarget): string {
   const [type, key] = hostKey?.split(" ") ?? [];
   const known =
@@ -148,14 +148,14 @@ function ssh({ port, privateKeyFile, hostKey }: SshTarget): string {
   return `ssh -p ${port} -i ${word(privateKeyFile)}${known}`;
 }
 
-/** The room that a role needs on a host. */
+/** The memory and disk that a role needs on a host. */
 const room = {
   loadBalancer: { memoryMiB: 200, diskMiB: 256 },
   controller: { memoryMiB: 1_700, diskMiB: 4_096 },
   worker: { memoryMiB: 900, diskMiB: 3_072 },
 } as const satisfies Record<Role, object>;
 
-/** What check.sh is told, as words of a shell. */
+/** The arguments of check.sh, as words of a shell. */
 function expectations(
   role: Role,
   address: string,
@@ -193,8 +193,8 @@ function word(text: string): string {
 }
 
 /**
- * When each host passed its check, by name and digest of the check. Whether a check passed is seen by nobody before the next
- * update, so that it is written down here: without that it is made again, with today's time.
+ * The time at which each host passed its check, by the host's name and the digest of the check, from a record of the last update. A check
+ * that is not in the record is made again, with the current time.
  */
 function passedChecks(record: string): ReadonlyMap<string, string> {
   let text = "";

@@ -3,7 +3,7 @@ import { check } from "./checks.ts";
 import { hostsGroup } from "./settings.ts";
 import { targetClaims } from "./targets.ts";
 
-/** Machines that exist already. */
+/** The platform of existing hosts. */
 export const hosts: Platform<"hosts", typeof hostsGroup> = {
   group: hostsGroup,
   onThisComputer: false,

@@ -2,7 +2,7 @@ import { parseAddress } from "../../settings/ipv4.ts";
 import { isDnsName } from "../../settings/label.ts";
 import { count, flag, group, list, name, port, text, whole } from "../../settings/values.ts";
 
-/** What useradd makes: https://github.com/shadow-maint/shadow/blob/master/lib/chkname.c */
+/** A user name that useradd accepts: https://github.com/shadow-maint/shadow/blob/master/lib/chkname.c */
 const user = text(
   (text) => /^(?!\.{1,2}$|\d+$)[A-Za-z0-9_.][A-Za-z0-9_.-]{0,31}$/.test(text),
   "not the name of a user",
@@ -25,7 +25,7 @@ const hostKey = text(
   "write it in one line, as /etc/ssh/ssh_host_ed25519_key.pub has it on the host",
 );
 
-/** How existing machines are reached, and what they are like. */
+/** How existing hosts are reached, and their traits. */
 export const hostsGroup = group({
   user: user.default("root"),
   port: port.default(22),
@@ -48,7 +48,7 @@ export const hostsGroup = group({
       port: port.optional(),
       user: user.optional(),
       hostKey: hostKey.optional(),
-      /** Raised when the host has been installed anew. */
+      /** Raised after the host was reinstalled. */
       generation: count.default(1),
     }),
   ).default([]),

@@ -8,15 +8,15 @@ import type { hostsGroup } from "./settings.ts";
 /** Settings of a stack on existing hosts. */
 export type HostsSettings = PlatformSettings<"hosts", typeof hostsGroup>;
 
-/** Where SSH leads, as whom, and by which key. */
+/** The host, port, user and keys of an SSH connection. */
 export type SshTarget = ReturnType<typeof sshTargets>["jumpBox"] & {};
 
-/** A path whose ~ is the user's home folder. */
+/** A path with ~ replaced by the user's home folder. */
 export function expanded(file: string, home: string): string {
   return file.startsWith("~/") ? path.join(home, file.slice(2)) : file;
 }
 
-/** How each machine is reached, by its name: what all have in common under what each has of its own; and the host through which. */
+/** The SSH target of each machine, by the machine's name, and that of the jump box; a machine's own settings override the common ones. */
 export function sshTargets(settings: HostsSettings, home = os.homedir()) {
   const { hosts } = settings;
   const own = new Map(hosts.machines.map((machine) => [machine.name, machine]));
@@ -34,7 +34,7 @@ export function sshTargets(settings: HostsSettings, home = os.homedir()) {
     user: different.user ?? hosts.user,
     /** Absolute path on this computer. */
     privateKeyFile: expanded(different.privateKeyFile ?? hosts.privateKeyFile, home),
-    /** Its public key as known_hosts has it; undefined: not verified. */
+    /** The host's public key in the form of known_hosts; undefined for a host that is not verified. */
     hostKey: different.hostKey,
   });
   const machines = machinesOf(settings).map(({ name, address }) => {
@@ -47,7 +47,7 @@ export function sshTargets(settings: HostsSettings, home = os.homedir()) {
   };
 }
 
-/** The host of each machine that has one other than its address. */
+/** The SSH host and port of each machine whose host is not its address. */
 export function targetClaims({ hosts }: HostsSettings): Claim[] {
   return hosts.machines.flatMap(({ name, host, port = hosts.port }, index) =>
     host === undefined

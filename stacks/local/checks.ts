@@ -19,7 +19,7 @@ export function check(subject: LocalSubject): string[] {
   return checks.flatMap((check) => check(subject));
 }
 
-/** A stack's machines live in a network namespace of its name. */
+/** The stack's name can be the name of a network namespace, in which the machines are. */
 function stackName({ context: { stack } }: LocalSubject): string[] {
   if (isDnsLabel(stack) && stack.length <= 40) return [];
   const wrong = "not usable as the name of a network namespace";
@@ -27,14 +27,14 @@ function stackName({ context: { stack } }: LocalSubject): string[] {
   return [mistakeAt("stack", wrong, stack, todo)];
 }
 
-/** Machines on this computer run its own programs. */
+/** Machines on this computer have its architecture. */
 function architecture({ draft, context: { arch } }: LocalSubject): string[] {
   if ((draft.architecture ?? arch) === arch) return [];
   const todo = `leave it out or use ${arch}`;
   return [mistakeAt("architecture", "not this computer's", draft.architecture, todo)];
 }
 
-/** Machines on this computer see a folder of it, and nothing beyond it. */
+/** The mirror is a folder: machines on this computer have no way out to a server. */
 function mirrorFolder({ draft, context: { cacheDir } }: LocalSubject): string[] {
   const mirror = draft.artifacts?.mirror;
   if (mirror === undefined) {
@@ -46,7 +46,7 @@ function mirrorFolder({ draft, context: { cacheDir } }: LocalSubject): string[] 
   return [mistakeAt("artifacts.mirror", wrong, mirror, "copy it into a folder and write that")];
 }
 
-/** Machines on this computer share its kernel. */
+/** The kernel of this computer, which its machines share, supports the mode of kube-proxy. */
 function kubeProxyMode({ draft: { kubeProxy }, context: { kernel } }: LocalSubject): string[] {
   const mode = kubeProxy?.mode;
   const where = "kubeProxy.mode";
@@ -62,6 +62,7 @@ function kubeProxyMode({ draft: { kubeProxy }, context: { kernel } }: LocalSubje
   return [];
 }
 
+/** No machine has the address of the machines' gateway. */
 function gateway({ machineCidr, addresses }: LocalSubject): string[] {
   if (!machineCidr) return [];
   const todo = `choose a free one in machineCidr ${formatCidr(machineCidr)}`;
@@ -72,7 +73,7 @@ function gateway({ machineCidr, addresses }: LocalSubject): string[] {
     );
 }
 
-/** Each machine's SSH port is `local.sshPortBase` and its place in `machineCidr`. */
+/** The SSH port of each machine, `local.sshPortBase` plus the machine's place in `machineCidr`, is a free port. */
 function sshPorts({ draft: { local }, machineCidr, addresses }: LocalSubject): string[] {
   const base = local?.sshPortBase;
   if (base === undefined || !machineCidr) return [];

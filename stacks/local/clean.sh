@@ -6,8 +6,8 @@ export KTHW_STACK=${1:-${KTHW_STACK:?the name of the stack}}
 # shellcheck source=SCRIPTDIR/stack.sh
 . "$(dirname "$0")/stack.sh"
 
-# Scripts that an interrupted run left behind, and all that any of them started, have these two in their environment. So may
-# whoever called this one.
+# Processes that an interrupted run left behind have KTHW_STACK and KTHW_BOOT in their environment. The callers of this script may have
+# both, too, and are spared.
 spared=" $$ "
 for ((pid = PPID; pid > 1; )); do
   spared+="$pid "
@@ -15,7 +15,7 @@ for ((pid = PPID; pid > 1; )); do
 done
 ended=1
 while [[ $ended ]]; do
-  # Until there is none: each may have started another at the last moment.
+  # Repeated until there is none: each process may have started another one at the last moment.
   ended=
   mapfile -t marked < <(grep --files-with-matches --null-data --line-regexp --fixed-strings \
     "KTHW_STACK=$stack" /proc/[0-9]*/environ 2>/dev/null)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Names all that this computer lacks for making machines on it, each on a line that says how to get it; exits 1 if anything is.
+# Prints what this computer lacks to make machines, one thing a line with how to get it; exits 1 if anything is lacking.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 lacking=0
@@ -36,7 +36,7 @@ base=$("$here/rootfs.sh" path)
 if [[ ! -d $base ]]; then
   lack "the machines' root file system $base: make install"
 fi
-# What the kernel can do is found out by trying it, where nothing of it remains.
+# The kernel's abilities are found out by trials that leave nothing behind.
 if ((!lacking)); then
   folder=/var/lib/kthw/.probe.$$
   trap 'rm -rf "$folder"' EXIT

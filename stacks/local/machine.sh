@@ -14,7 +14,7 @@ name=$KTHW_NAME
 machine=$state/machines/$name
 own=$namespace:$name
 
-# Its addresses on the wire follow from its address, so that the others find it at once when it comes back.
+# The machine's MAC address follows from its IP address, so that other machines reach a rebooted machine at once.
 digits() { tr . ' ' <<<"${KTHW_ADDRESS%/*}" | xargs printf "$1"; }
 link() { digits 'm%02x%02x%02x%02x'; }
 
@@ -30,7 +30,7 @@ make_disk() {
   echo "$KTHW_DISK" >"$disk/id"
 }
 
-# How it was booted: what differs here, it must be booted for.
+# The parameters of a boot: a machine with other parameters must be booted again.
 how() {
   echo "$KTHW_ADDRESS $KTHW_GATEWAY $KTHW_MIRROR $(namespace_id)"
 }
@@ -51,7 +51,7 @@ boot() {
   ip -n "$own" route add default via "${KTHW_GATEWAY%/*}"
   mkdir -p "$machine/root"
   how >"$machine/how"
-  # What it mounts is seen by nobody else and goes with it.
+  # The machine's mounts are in a namespace of their own, and end with the machine.
   cgroup_start "$name" "$machine/console.log" unshare --mount --propagation slave "$here/machine.sh" run "$machine/root"
 }
 
@@ -63,7 +63,8 @@ run() {
     mirror=(--bind-ro="$KTHW_MIRROR:/opt/kthw-mirror")
   fi
   echo $$ >"$machine/machine.pid"
-  # containerd's own overlays do not work on an overlay: it has a folder of the real file system, as the others that write much.
+  # containerd's overlays do not work on an overlay, so that containerd gets a folder of the real file system. So do the kubelet and
+  # etcd, which write much.
   SYSTEMD_NSPAWN_API_VFS_WRITABLE=network exec systemd-nspawn --quiet --boot --console=pipe \
     --machine="kthw-$(<"$disk/id")" --hostname="$name" -D "$machine/root" \
     --register=no --keep-unit --link-journal=no --resolv-conf=off --timezone=off \
@@ -74,7 +75,7 @@ run() {
     --bind="$disk/etcd:/var/lib/etcd" "${mirror[@]}"
 }
 
-# Whatever was started of it, or half started, is gone afterwards.
+# Ends all processes of the machine and removes its network, also after an incomplete start.
 stop() {
   halt "$machine"
   cgroup_remove "$name"
@@ -110,7 +111,8 @@ Host $name
 END
 }
 
-# known [ADDRESS]: the others know the name by this address, or no longer. They have the very file, so it is written in place.
+# known [ADDRESS]: writes the machine's address into the file of hosts, or takes the machine out of the file. All machines have the
+# file mounted, so that it is written in place.
 known() {
   local others
   exec 9>>"$state/hosts"
@@ -120,7 +122,7 @@ known() {
   exec 9>&-
 }
 
-# A whole minute is for a computer that is busy: it takes half a second.
+# An answer takes half a second; a minute is for a busy computer.
 answers() {
   local banner until=$((SECONDS + 60))
   while ((SECONDS < until)); do

@@ -102,7 +102,7 @@ class LocalMachines extends pulumi.ComponentResource {
             ),
           ),
           addPreviousOutputInEnv: false,
-          // A lost disk makes another machine; one that was merely stopped is booted again, which is an update.
+          // Without its disk, a machine is replaced. A machine that was only stopped is booted again, which is an update.
           triggers: [disk],
         },
         {
@@ -136,8 +136,8 @@ class LocalMachines extends pulumi.ComponentResource {
   }
 }
 
-// Neither an update nor a refresh sees that a machine was killed or the computer rebooted, so the program looks: an id that the
-// scripts wrote down stays as long as what it stands for is there, and a new one is a difference.
+// Neither an update nor a refresh sees that a machine was killed or the computer rebooted, so the program looks. The scripts record an
+// id with each machine, disk and network: while the thing is there, the id stays; otherwise a new id makes a difference in the preview.
 function idIn(file: string): string | undefined {
   return read(file)?.trim() || undefined;
 }
@@ -154,7 +154,7 @@ function read(file: string): string | undefined {
   }
 }
 
-/** Whether the process whose id the file holds runs, with that word among its arguments. */
+/** Whether the process whose id is in the file runs, with the word among its arguments. */
 function runs(file: string, word: string): boolean {
   const id = idIn(file);
   return id !== undefined && (read(`/proc/${id}/cmdline`)?.split("\0").includes(word) ?? false);

@@ -4,6 +4,6 @@ import { group, port } from "../../settings/values.ts";
 export const localGroup = group({
   /** Port of the API. */
   apiPort: port.default(16_443),
-  /** A machine's SSH port less its place in `machineCidr`. */
+  /** The SSH port of a machine is this number plus the machine's place in `machineCidr`. */
   sshPortBase: port.default(22_000),
 }).prefault({});

@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2034
-# What the scripts of one stack share. Sourced; KTHW_STACK is its name.
+# Shared by the scripts of one stack. Sourced; KTHW_STACK is the name of the stack.
 here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 stack=${KTHW_STACK:?the name of the stack}
 state=/var/lib/kthw/$stack
-# A machine's own is called kthw-<stack>:<machine>; neither name can hold a colon.
+# A machine's own namespace is called kthw-<stack>:<machine>; neither name can hold a colon.
 namespace=kthw-$stack
 
 case $(stat --file-system --format=%T /sys/fs/cgroup) in
@@ -53,7 +53,7 @@ restore_limit() {
   fi
 }
 
-# The stack's namespace has another one when it has been made anew: what was connected to it before no longer is.
+# The id of the stack's namespace. A new namespace has another id, and nothing of the former namespace is connected to it.
 namespace_id() {
   stat --dereference --format=%i "/run/netns/$namespace"
 }
@@ -72,7 +72,7 @@ alive() {
   fi
 }
 
-# end FILE WORD: ends the process that `alive` means.
+# end FILE WORD: ends the process of `alive FILE WORD`.
 end() {
   if alive "$@"; then
     kill -KILL "$(<"$1")"

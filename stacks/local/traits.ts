@@ -4,7 +4,7 @@ import type { MachineTraits } from "../../node/machine.ts";
 const cgroup2Magic = 0x63677270;
 const capSysResource = 24n;
 
-/** What machines on this computer are like. */
+/** The traits of machines on this computer. */
 export function traitsOfThisComputer(): MachineTraits {
   const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"));
   return {
