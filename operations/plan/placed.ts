@@ -4,35 +4,35 @@ import { input, type ResourceState } from "./steps.ts";
 
 /** A file that a command puts on a machine. */
 export interface PlacedFile {
-  /** What it holds; of what is no text of ours, one line in parentheses that says what it is. */
+  /** The content; for a secret, a link or a binary, one line in parentheses instead. */
   readonly text: string;
   readonly mode: string;
   /** User and group. */
   readonly owner: string;
-  /** `record`: by which `kthw-node fetch` knows again what it has fetched. */
+  /** `record`: a file by which `kthw-node fetch` recognizes what it has fetched. */
   readonly kind: "text" | "secret" | "link" | "binary" | "record";
-  /** A change of it restarts nothing. */
+  /** Whether a change of the file restarts nothing. */
   readonly live: boolean;
 }
 
-/** What a command puts on a machine. */
+/** The files, packages, users and folders that a command puts on a machine. */
 export interface Placed {
   readonly kind: "service" | "bundle" | "downloads" | "script";
   readonly files: ReadonlyMap<string, PlacedFile>;
-  /** Lines of its description that name what must be on the machine before its files, such as packages, users and folders. */
+  /** Lines of the description for what must be on the machine before the files: packages, masked units, users and folders. */
   readonly prerequisites: readonly string[];
   /** The systemd unit of a service. */
   readonly unit?: string;
-  /** Files and folders of others that a service reads when it starts. */
+  /** Files and folders, placed by others, that a service reads when it starts. */
   readonly reads: readonly string[];
-  /** Changed files are reloaded, without a restart. */
+  /** Whether changed files are reloaded, without a restart. */
   readonly reloads: boolean;
 }
 
 const owner = "root:root";
 const secretText = "(secret: shown only on the machine)\n";
 
-/** What a command to a machine puts there, read from its inputs; nothing for one that only waits, or no such command. */
+/** What a command puts on a machine, read from the command's inputs; undefined for other resources, and for a command that only waits. */
 export function placed(state: ResourceState | undefined): Placed | undefined {
   if (state?.type !== "command:remote:Command") return undefined;
   const create = input(state, "create").replace(/^sudo -n /, "");
@@ -45,7 +45,7 @@ export function placed(state: ResourceState | undefined): Placed | undefined {
     const files = readDownloads(input(state, "stdin")).flatMap(downloaded);
     return { ...nothing, kind: "downloads", files: new Map(files) };
   }
-  // The description of a bundle is a secret; all of it but the texts stands in a comment.
+  // The description of a bundle is a secret; a comment holds the description without the texts.
   const [verb, ...rest] = create.split("\n");
   if (verb !== "kthw-node apply" && verb !== "kthw-node apply --wait") return undefined;
   const outline = rest.filter((line) => line.startsWith("# ")).map((line) => `${line.slice(2)}\n`);
@@ -80,7 +80,7 @@ function described(text: string): Placed {
   };
 }
 
-/** What a download puts on a machine, by path. */
+/** The files that a download puts on a machine, by path. */
 function downloaded(download: Download): [path: string, file: PlacedFile][] {
   switch (download.kind) {
     case "binaries": {

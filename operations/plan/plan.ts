@@ -23,7 +23,7 @@ export interface FileChange {
 export interface BundleChange {
   readonly name: string;
   readonly files: number;
-  /** Names of the resources in the bundle that are made anew: certificates, keys and tokens. */
+  /** Names of the certificates, keys and tokens in the bundle that are renewed. */
   readonly renewed: readonly string[];
 }
 
@@ -146,7 +146,7 @@ function fateOf(
   commands: readonly Command[],
   steps: readonly PreviewStep[],
 ): Fate | undefined {
-  // The resource that owns the machine's life has its name; so does the component that puts things on it.
+  // The resource that creates the machine is named like the machine, and so is the component Host, which is left out.
   const ops = effective(steps)
     .filter(({ urn, oldState, newState }) => {
       const { type } = newState ?? oldState ?? {};
