@@ -12,12 +12,12 @@ import { yaml } from "./yaml.ts";
 const apiVersion = "kubeadm.k8s.io/v1beta4";
 
 /**
- * How long kubeadm waits in each phase of a join. Two phases that take all of it, and half a minute for the rest, end before the
- * gate does that joins: kubeadm says what is wrong, the gate only that its limit is over.
+ * How long kubeadm waits in each phase of a join. Two full phases, and half a minute for the rest, must end before the limit of the
+ * gate that runs the join: kubeadm says what is wrong, while the gate says only that the limit is over.
  */
 export const joinPhaseSeconds = (gateLimitSeconds - 30) / 2;
 
-/** The address and authority of the cluster, for everybody: https://kubernetes.io/docs/reference/setup-tools/kubeadm/implementation-details/ */
+/** The kubeconfig in the public ConfigMap cluster-info, with the address and CA certificate of the cluster: https://kubernetes.io/docs/reference/setup-tools/kubeadm/implementation-details/ */
 export function clusterInfo(args: { readonly server: string; readonly ca: string }): string {
   return yaml({
     apiVersion: "v1",
@@ -37,7 +37,7 @@ export function clusterInfo(args: { readonly server: string; readonly ca: string
   });
 }
 
-/** What `kubeadm join` asks the cluster about itself. */
+/** The ClusterConfiguration that `kubeadm join` reads from the cluster. */
 export function clusterConfiguration(facts: ClusterFacts): string {
   return yaml({
     apiVersion,
@@ -58,9 +58,9 @@ function hostPort({ endpoint: { fromMachines } }: ClusterFacts): string {
   return `${fromMachines.host}:${fromMachines.port}`;
 }
 
-/** Checks of kubeadm that fail on a machine which shares its kernel with the computer around it, where pods run nevertheless. */
+/** Preflight checks of kubeadm that fail on a machine that is a container, although pods run there. */
 export function failingChecks(traits: { readonly container: boolean }): string[] {
-  // The first pod's network switches forwarding on.
+  // The network of the first pod enables IP forwarding.
   return traits.container
     ? ["FileContent--proc-sys-net-ipv4-ip_forward", "SystemVerification"]
     : [];
@@ -101,8 +101,8 @@ export function joinConfiguration(
 }
 
 /**
- * The shell command that joins, and does nothing on a machine that has joined. What an attempt left that failed, or another
- * way to join, would be in its way.
+ * The shell command that joins a machine, and does nothing on a machine that has joined. kubeadm refuses a machine with files of a
+ * failed attempt or of another way to join, so that the command removes such files first.
  */
 export function joinCommand(binaries: string): string {
   const joined = `test -e ${kubeletKubeconfigPath} -a -e ${kubeletConfigPath}`;

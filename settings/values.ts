@@ -26,7 +26,7 @@ export function whole(min: number, max: number, wrong: string, todo: string) {
   return z.preprocess(number, z.int({ error }).min(min, { error }).max(max, { error }));
 }
 
-/** One of a few words. */
+/** One of a few given words. */
 export function oneOf<const T extends readonly string[]>(values: T, wrong: string) {
   const use = values.length === 1 ? "use" : "use one of";
   return z.enum(values, { error: saying(wrong, `${use} ${values.join(", ")}`) });

@@ -39,7 +39,7 @@ function filesIn(text: string, mark: string): Map<string, string> {
   );
 }
 
-// Of bundles, paths and certificates are shown, which are public; no key is read.
+// The paths and certificates of bundles are shown, since both are public; no key is read.
 const scriptOf = (mark: string) => `
 file() { # NAME COMMAND...
   printf '\\n%s %s\\n' ${mark} "$1"

@@ -14,12 +14,12 @@ function machineLines(name: string, machine: MachinePlan): string[] {
   const changes = machine.changes
     .filter(({ file }) => file.kind !== "record")
     .filter(({ sign }) => sign !== "?");
-  const anew = [...files.values()].filter(({ kind }) => kind !== "record").length;
+  const placedFiles = [...files.values()].filter(({ kind }) => kind !== "record").length;
   const says = [
     ...drained,
     ...(fate === undefined ? [] : [fate]),
     ...(joins ? ["joined by kubeadm"] : []),
-    ...(fate === "rebuilt" ? [`its ${count(anew, "file")} placed anew`] : []),
+    ...(fate === "rebuilt" ? [`its ${count(placedFiles, "file")} placed anew`] : []),
     ...counts(changes, "file", ({ sign }) => signs[sign]),
     ...counts(machine.bundles, "bundle", () => signs["~"]),
     ...counts(machine.services, "service", ({ action }) => done[action]),

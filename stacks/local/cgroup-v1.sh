@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # All that only a computer with version 1 control groups needs. Sourced by stack.sh.
-# A machine has a group in every hierarchy, below the group of whoever made it, and starts in it: its own view begins there.
+# A machine starts in a group of its own in every hierarchy, below the group of the process that made the machine. The machine's view
+# of each hierarchy begins at its group.
 
 # cgroup_prepare UPPER: systemd-nspawn gives the machine most hierarchies read-only; a unit in it opens them for the kubelet.
 cgroup_prepare() {
