@@ -118,7 +118,7 @@ export class WorkerPool extends pulumi.ComponentResource {
   }
 
   /**
-   * Makes the Node before its kubelet does, so that no controller allocates another pod range and no pod comes before the taints.
+   * Makes the Node before its kubelet does, so that no controller of Kubernetes allocates another pod range and no pod comes before the taints.
    * The resource is deleted without a change to the Node: releasing its fields would create a deleted Node again, and a pod range
    * cannot be released.
    */
@@ -135,7 +135,7 @@ export class WorkerPool extends pulumi.ComponentResource {
         spec: {
           podCIDR: podCidr,
           podCIDRs: [podCidr],
-          // All taints are written, even none: a taint that is only left out stays once a controller has written to the list.
+          // All taints are written, even none: a taint that is only left out stays once a controller of Kubernetes has written to the list.
           ...(args.taints && {
             taints: args.taints.map(({ value, ...taint }) => ({
               ...taint,

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { local, remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { derive } from "../../node/derive.ts";
+import { quoted } from "../../node/shell.ts";
 import type { Role } from "../../services/cluster-facts.ts";
 import type { Service } from "../../services/service.ts";
 import { machinesOf } from "../../settings/cluster.ts";
@@ -189,7 +190,7 @@ function expectations(
 
 /** A word of a shell. */
 function word(text: string): string {
-  return /^[\w./-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+  return /^[\w./-]*$/.test(text) ? text : quoted(text);
 }
 
 /**
