@@ -73,7 +73,8 @@ export async function place(stack: LiveStack, ...objects: object[]): Promise<voi
 
 /** Starts a Pod of the test image, and waits until the Pod serves HTTP. */
 export async function startPod(stack: LiveStack, name: string, node?: string): Promise<void> {
-  await stack.kubectl(["apply", "--filename=-"], namespaceManifest);
+  // Of several that make the namespace at the same time, all but one fail.
+  await eventually(() => stack.kubectl(["apply", "--filename=-"], namespaceManifest));
   // The API refuses Pods until the namespace has its default service account.
   await eventually(() =>
     stack.kubectl(["--namespace", namespace, "get", "serviceaccount", "default"]),
