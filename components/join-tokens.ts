@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { derive } from "../node/derive.ts";
 import { once } from "../node/gate.ts";
 import type { ClusterFacts } from "../services/cluster-facts.ts";
-import { failingChecks } from "../services/kubeadm.ts";
+import { failingChecks, hostPort } from "../services/kubeadm.ts";
 import { bootstrapToken } from "./bootstrap-token.ts";
 
 export interface JoinTokensArgs {
@@ -39,7 +39,7 @@ export class JoinTokens extends pulumi.ComponentResource {
         );
         const command = derive([value, args.caCertHashes, expires], (value, hashes, expires) =>
           [
-            `kubeadm join ${new URL(args.facts.server).host} --token ${value}`,
+            `kubeadm join ${hostPort(args.facts)} --token ${value}`,
             ...hashes.map((hash) => `--discovery-token-ca-cert-hash ${hash}`),
             ...(ignored === "" ? [] : [`--ignore-preflight-errors=${ignored}`]),
             `# until ${expires}`,

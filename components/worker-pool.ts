@@ -4,7 +4,7 @@ import { networkServices, type PodNetwork } from "../networks/pod-network.ts";
 import { gateLimitSeconds } from "../node/gate-limit.ts";
 import type { Host } from "../node/host.ts";
 import { rolling } from "../node/rolling.ts";
-import type { ClusterFacts, NodeFacts } from "../services/cluster-facts.ts";
+import type { ClusterFacts, NodeFacts, Taint } from "../services/cluster-facts.ts";
 import { managedLabel } from "../services/guest-nodes.ts";
 import { joinCommand } from "../services/kubeadm.ts";
 import { kubeletKubeconfigPath } from "../services/kubelet.ts";
@@ -15,13 +15,6 @@ import { Placement } from "./placement.ts";
 
 /** How long a Node may take to become Ready. kubectl must give up before the gate's limit, to say what kubectl waited for. */
 const nodeReadySeconds = gateLimitSeconds - 20;
-
-/** A taint of a Node. */
-export interface Taint {
-  readonly key: string;
-  readonly value: string;
-  readonly effect: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
-}
 
 export interface WorkerPoolArgs {
   readonly facts: ClusterFacts;

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Placement } from "../components/placement.ts";
-import { podNetwork } from "../services/pod-network.ts";
+import { bridgeNetwork } from "../services/bridge-network.ts";
 import type { PodNetwork, PodNetworkArgs } from "./pod-network.ts";
 
 /** The pod network of bridges, one per node, and routes between the nodes. */
@@ -14,7 +14,7 @@ export class BridgeNetwork extends pulumi.ComponentResource implements PodNetwor
     this.ready = new Map(
       args.nodes.map(({ host, node }) => [
         node.name,
-        placement.service(host, podNetwork(facts, node), { dependsOn }),
+        placement.service(host, bridgeNetwork(facts, node), { dependsOn }),
       ]),
     );
     this.registerOutputs({});

@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Host } from "../node/host.ts";
+import { bridgeNetwork } from "../services/bridge-network.ts";
 import type { ClusterFacts, NodeFacts } from "../services/cluster-facts.ts";
-import { podNetwork } from "../services/pod-network.ts";
 import type { Service } from "../services/service.ts";
 
 /** The arguments of a pod network. */
@@ -21,5 +21,5 @@ export interface PodNetwork {
 
 /** The services of the pod network on a machine. */
 export function networkServices(facts: ClusterFacts, node: NodeFacts): Service[] {
-  return [podNetwork(facts, node)];
+  return [bridgeNetwork(facts, node)];
 }

@@ -21,6 +21,13 @@ export interface StaticPod {
   readonly [field: string]: unknown;
 }
 
+/** A taint of a Node. */
+export interface Taint {
+  readonly key: string;
+  readonly value: string;
+  readonly effect: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
+}
+
 /** A host and port. */
 export interface HostPort {
   readonly host: string;

@@ -1,6 +1,6 @@
 import type { Flags } from "./systemd.ts";
 
-/** Flags whose value is a list of which ours are always a part. */
+/** Flags whose value is a list that always contains the program's items. */
 const lists = new Set([
   "authorization-mode",
   "controllers",
@@ -20,7 +20,7 @@ export function leaveOut(...names: readonly string[]): Reserved {
 export const serving = leaveOut(
   "bind-address",
   "cert-dir",
-  // With one of these two the program would tell something and end.
+  // With `help` or `version` the program prints a text and exits.
   "help",
   "secure-port",
   "tls-cert-file",
@@ -36,14 +36,14 @@ export const delegating = leaveOut(
   "master",
   "requestheader-client-ca-file",
 );
-/** Reserved, since while a controller is still asking for the former lease, another one would already act by the new lease. */
+/** Reserved: during an update, controllers with the former lease and with the new one would act at the same time. */
 export const electing = leaveOut(
   "leader-elect-resource-lock",
   "leader-elect-resource-name",
   "leader-elect-resource-namespace",
 );
 
-/** The operator's flags laid over ours; a list that lacks some of ours is added to them. */
+/** The program's flags, overridden by the operator's; lists always keep the program's items. */
 export function laidOver(ours: Flags, extra: Flags): Flags {
   const merged = Object.entries(extra).map(([flag, value]) => {
     const own = ours[flag];
@@ -60,7 +60,7 @@ function joined(ours: string, theirs: string): string {
     : [...own, ...added.filter((item) => !own.includes(item))].join(",");
 }
 
-/** The items of a list as flags have it. */
+/** The items of a list in the form of flags. */
 export function itemsOf(list: string): string[] {
   return list.split(",").filter((item) => item !== "");
 }

@@ -1,8 +1,8 @@
 import type { MachineTraits } from "../node/machine.ts";
+import { bridgeConflist } from "./bridge-network.ts";
 import type { ClusterFacts } from "./cluster-facts.ts";
 import { kubeProxyConfiguration } from "./kube-proxy.ts";
 import { kubeconfigWithTokenFile } from "./kubeconfig.ts";
-import { bridgeConflist } from "./pod-network.ts";
 import type { Service } from "./service.ts";
 import { unit } from "./systemd.ts";
 

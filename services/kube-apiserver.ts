@@ -19,9 +19,9 @@ import { yaml } from "./yaml.ts";
 
 /** The file of the keys by which secrets are encrypted in etcd. */
 export const encryptionPath = "/etc/kubernetes/encryption.yaml";
-/** Which events the API server writes to its audit log. */
+/** The path of the audit policy: the events that the API server writes to its audit log. */
 export const auditPolicyPath = "/etc/kubernetes/audit-policy.yaml";
-/** Who may ask the API server without credentials, and for what. */
+/** The path of the rules for requests without credentials. */
 export const authenticationPath = "/etc/kubernetes/authentication.yaml";
 
 const iptables = "/usr/sbin/iptables --wait";
@@ -121,7 +121,7 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
   const flags = laidOver(ours, facts.apiServerFlags);
   return {
     name: "kube-apiserver",
-    // The operator lists and makes tokens there.
+    // The operator lists and makes join tokens with kubeadm on a controller.
     binaries: ["kube-apiserver", ...(facts.publishesClusterInfo ? (["kubeadm"] as const) : [])],
     commands: facts.publishesClusterInfo ? ["kubeadm"] : [],
     packages: ["iptables"],
@@ -172,7 +172,7 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
   };
 }
 
-/** What an API server is known by, and what it knows others by. */
+/** The certificates and keys of an API server, and the certificates by which it verifies others. */
 function credentials(facts: ClusterFacts, controller: MachineFacts): Credential[] {
   const certificate = (name: string, request: CertificateRequest): Credential => ({
     path: `${pki}/${name}`,
@@ -194,12 +194,12 @@ function credentials(facts: ClusterFacts, controller: MachineFacts): Credential[
     { path: `${pki}/sa.pub`, origin: { kind: "serviceAccountKey", half: "public" } },
     { path: `${pki}/sa.key`, origin: { kind: "serviceAccountKey", half: "private" } },
     { path: encryptionPath, origin: { kind: "text", name: "encryption" } },
-    // Of the operator, who has a kubeconfig on every controller.
+    // For the operator's kubeconfig on every controller.
     { ...certificate("admin", admin), live: true },
   ];
 }
 
-/** Every name and address by which anybody reaches an API server. */
+/** All names and addresses at which clients reach an API server. */
 function subjectNames({ clusterDomain, serviceAddress, endpoint, ...facts }: ClusterFacts) {
   const within = apiNamesWithinCluster(clusterDomain, serviceAddress);
   const machines = [...facts.controllers, ...facts.loadBalancers];
@@ -219,7 +219,7 @@ function subjectNames({ clusterDomain, serviceAddress, endpoint, ...facts }: Clu
   };
 }
 
-/** A key for AES-256 made of random text: 32 bytes in base64. */
+/** A key for AES-256 from a random text: 32 bytes in base64. */
 export function aesKey(random: string): string {
   return createHash("sha256").update(random).digest("base64");
 }
@@ -235,7 +235,7 @@ export function encryptionConfiguration(
   });
 }
 
-/** AuthenticationConfiguration: without credentials only health can be asked for, and what the cluster publishes about itself. */
+/** AuthenticationConfiguration: requests without credentials may only read health and, if published, cluster-info. */
 function authenticationConfiguration(args: { readonly publishesClusterInfo: boolean }): string {
   const paths = ["/livez", "/readyz", "/healthz"];
   if (args.publishesClusterInfo)
@@ -250,7 +250,7 @@ function authenticationConfiguration(args: { readonly publishesClusterInfo: bool
   });
 }
 
-/** Who did what, without the content of secrets and without what the cluster does to itself all the time. */
+/** The audit policy: metadata of requests, without the routine requests of the cluster's own components. */
 function auditPolicy(): string {
   return yaml({
     apiVersion: "audit.k8s.io/v1",

@@ -31,7 +31,7 @@ export const reservedControllerManagerFlags: Reserved = {
   "service-cluster-ip-range": "set serviceCidr instead",
 };
 
-/** The controller manager of one controller; it asks the API server on its own machine. */
+/** The controller manager of one controller, a client of the API server on the same machine. */
 export function kubeControllerManager(facts: ClusterFacts): Service {
   const trust = `${pki}/${facts.trustFile}`;
   const ours: Flags = {
@@ -75,7 +75,7 @@ export function kubeControllerManager(facts: ClusterFacts): Service {
     ],
     ports: [10_257],
     health: "curl --fail --silent --max-time 5 --insecure https://127.0.0.1:10257/healthz",
-    // The folder of volume plugins, which kubelets make, too.
+    // The folder of volume plugins, which the kubelet creates, too.
     data: ["/usr/libexec/kubernetes"],
     files: [
       {
@@ -115,7 +115,7 @@ export function kubeControllerManager(facts: ClusterFacts): Service {
   };
 }
 
-/** Ranges of 254 pods, or of 126 where the range of all is small; the allocator can part a range in 2^16 at most. */
+/** Pod ranges for guests: 254 pods each, or 126 if the range of all pods is small; the allocator divides a range into 2^16 at most. */
 function allocation({ admitsGuests, podCidr }: ClusterFacts): Flags {
   // The settings give every other Node its range.
   if (!admitsGuests) return { "allocate-node-cidrs": false };

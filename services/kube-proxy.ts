@@ -19,7 +19,7 @@ export function kubeProxy(facts: ClusterFacts, node: Pick<NodeFacts, "name" | "t
   const { packages = [], requires, prepare } = modes[mode];
   const program = `${facts.folders.kubernetes}/kube-proxy`;
   const trust = `${kubeletPki}/${facts.trustFile}`;
-  // Modules belong to the computer around a container, and so does the tool that shows what they do.
+  // A container shares modules with the computer around it; the tool to inspect ipvs belongs there, too.
   const ownIpvs = mode === "ipvs" && !container;
   const before = [...(ownIpvs ? [loadIpvs] : []), ...(prepare ? [prepare(program)] : [])];
   return {
@@ -75,7 +75,7 @@ export function kubeProxy(facts: ClusterFacts, node: Pick<NodeFacts, "name" | "t
 
 /** https://kubernetes.io/docs/reference/config-api/kube-proxy-config.v1alpha1/ */
 export function kubeProxyConfiguration(args: {
-  /** Path of its kubeconfig. */
+  /** The path of kube-proxy's kubeconfig. */
   readonly kubeconfig: string;
   readonly podCidr: string;
   readonly mode: KubeProxyMode;
@@ -95,19 +95,19 @@ export function kubeProxyConfiguration(args: {
 
 const loadIpvs = "-/sbin/modprobe --all ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh nf_conntrack";
 
-/** Says why a mode cannot be had on a machine, whose command line it is part of. */
+/** The shell command that says why a machine does not support a mode, and fails. */
 const refuse = (mode: KubeProxyMode, needs: string, todo: string) =>
   `{ echo "kubeProxy.mode ${mode} needs ${needs}, and the kernel of this machine is $(uname -r); ${todo}"; false; }`;
 
-/** What modes need of a machine. Going to nftables and back from it, kube-proxy clears the former rules away by itself. */
+/** The requirements of each mode on a machine. Between nftables and another mode, kube-proxy itself removes the former rules. */
 const modes: Readonly<
   Record<
     KubeProxyMode,
     {
       readonly packages?: readonly string[];
-      /** Succeeds on a machine that can do it, else says why not. */
+      /** Shell command that succeeds on a machine that supports the mode, and else says why not. */
       readonly requires?: string;
-      /** Clears away what another mode left. */
+      /** The command that removes the rules of another mode. */
       readonly prepare?: (program: string) => string;
     }
   >

@@ -26,7 +26,7 @@ export const reservedSchedulerFlags: Reserved = {
   ),
 };
 
-/** The scheduler of one controller; it asks the API server on its own machine. */
+/** The scheduler of one controller, a client of the API server on the same machine. */
 export function kubeScheduler(facts: ClusterFacts): Service {
   const trust = `${pki}/${facts.trustFile}`;
   const ours: Flags = {

@@ -54,7 +54,8 @@ export function clusterConfiguration(facts: ClusterFacts): string {
   });
 }
 
-function hostPort({ endpoint: { fromMachines } }: ClusterFacts): string {
+/** Host and port of the API as machines reach it. */
+export function hostPort({ endpoint: { fromMachines } }: ClusterFacts): string {
   return `${fromMachines.host}:${fromMachines.port}`;
 }
 

@@ -8,15 +8,15 @@ import { type Credential, pki, type Service } from "./service.ts";
 import { commandLine, unit } from "./systemd.ts";
 import { yaml } from "./yaml.ts";
 
-/** The kubelet's kubeconfig, which also reads its own Node. */
+/** The kubelet's kubeconfig, with which the gate reads the Node, too. */
 export const kubeletKubeconfigPath = "/etc/kubernetes/kubelet.conf";
-/** The kubeconfig with which a kubelet asks for its client certificate. */
+/** The kubeconfig with which a kubelet requests its client certificate. */
 export const bootstrapKubeconfigPath = "/etc/kubernetes/bootstrap-kubelet.conf";
-/** What `kubeadm join` is told on a machine of the settings; it holds the token. */
+/** The JoinConfiguration of `kubeadm join` on a machine of the settings, with the token. */
 export const joinConfigurationPath = "/etc/kubernetes/kubeadm-join.yaml";
-/** The kubeconfig by which kubeadm gets to know the cluster, where it is a file. */
+/** The kubeconfig for discovery by file, from which kubeadm learns the cluster's address and CA. */
 export const discoveryPath = "/etc/kubernetes/kubeadm-discovery.conf";
-/** Where a kubelet keeps its certificates. */
+/** The folder of a kubelet's certificates. */
 export const kubeletPki = "/var/lib/kubelet/pki";
 /** The kubelet's configuration: ours, or the cluster's that kubeadm wrote. */
 export const kubeletConfigPath = "/var/lib/kubelet/config.yaml";
@@ -25,7 +25,7 @@ const manifests = "/etc/kubernetes/manifests";
 const ca = `${kubeletPki}/ca.crt`;
 const dropIns = "/etc/kubernetes/kubelet.conf.d";
 
-/** What ways to join leave beside the files that are placed; a kubelet may have gone from one to another. */
+/** Files that the ways to join create besides the placed files; a machine may have changed from one way to another. */
 const joinLeavings = [kubeletKubeconfigPath, bootstrapKubeconfigPath, "/etc/kubernetes/pki/ca.crt"];
 
 /** Fields of KubeletConfiguration that follow from other settings or from how a node is run. */
@@ -69,7 +69,7 @@ export function kubelet(facts: ClusterFacts, node: NodeFacts): Service {
       directories: [
         { path: "/var/lib/kubelet", mode: "0700", owner: "root:root" },
         { path: "/etc/kubernetes", mode: "0755", owner: "root:root" },
-        // Members of etcd pass through it to their own.
+        // etcd's user passes through this folder to etcd's certificates.
         { path: pki, mode: "0711", owner: "root:root" },
         { path: manifests, mode: "0700", owner: "root:root" },
       ],
@@ -95,7 +95,7 @@ export function kubelet(facts: ClusterFacts, node: NodeFacts): Service {
               "https://kubernetes.io/docs/reference/command-line-tools-reference/kubelet/",
             Wants: "containerd.service",
             After: "containerd.service",
-            // It would fall over again and again until kubeadm has joined.
+            // Until kubeadm has joined the machine, the kubelet would crash again and again.
             ...(node.join === "kubeadm" && { ConditionPathExists: kubeletConfigPath }),
           },
           Service: {
@@ -121,7 +121,7 @@ export function kubelet(facts: ClusterFacts, node: NodeFacts): Service {
   };
 }
 
-/** By what a kubelet is known, and by what it gets into the cluster. */
+/** The certificates of a kubelet, and the credentials with which it joins the cluster. */
 function credentials(facts: ClusterFacts, node: NodeFacts): Credential[] {
   return [
     { path: ca, origin: { kind: "authority", authority: "kubernetes-ca" } },
@@ -249,7 +249,7 @@ function kubeletFiles(facts: ClusterFacts, node: NodeFacts): File[] {
     case "kubeadm":
       return [
         {
-          // Laid over what kubeadm wrote for the nodes of this cluster.
+          // Overrides the configuration that kubeadm wrote for all nodes of the cluster.
           path: `${dropIns}/10-machine.conf`,
           text: configuration({ rotateCertificates: true, serverTLSBootstrap: false, ...issued }),
         },
@@ -257,7 +257,7 @@ function kubeletFiles(facts: ClusterFacts, node: NodeFacts): File[] {
   }
 }
 
-/** What `kubeadm join` gives to kubelets: they ask the cluster for both of their certificates, and renew them. */
+/** The configuration that `kubeadm join` gives to kubelets: each requests both of its certificates from the cluster, and renews them. */
 export function kubeletConfigurationForAll(facts: ClusterFacts, traits: MachineTraits): string {
   return kubeletConfiguration(facts, traits, {
     clientCa: "/etc/kubernetes/pki/ca.crt",
@@ -275,11 +275,11 @@ function kubeletConfiguration(
   { clusterDomain, dnsAddress }: ClusterFacts,
   { cgroupVersion, container }: Pick<MachineTraits, "cgroupVersion" | "container">,
   args: {
-    /** The authority that clients' certificates come from. */
+    /** The CA file by which clients are verified. */
     readonly clientCa: string;
-    /** Fields that say where certificates come from. */
+    /** The fields for the kubelet's own certificates. */
     readonly certificates: Readonly<Record<string, unknown>>;
-    /** Fields that replace those here. */
+    /** Fields that override the others. */
     readonly laidOver: Readonly<Record<string, unknown>>;
   },
 ): string {
@@ -298,7 +298,7 @@ function kubeletConfiguration(
     clusterDNS: [dnsAddress],
     clusterDomain,
     eventRecordQPS: 50,
-    // The disk is shared with the computer around the machine, and so is its fullness.
+    // The machine shares the disk, and so its free space, with the computer around it.
     ...(container && {
       evictionHard: {
         "memory.available": "50Mi",

@@ -1,3 +1,5 @@
+import type { Taint } from "../services/cluster-facts.ts";
+
 /**
  * The syntax of names, labels and taints:
  * https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
@@ -5,14 +7,6 @@
 
 const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const name = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
-
-/** A taint of a node. */
-export interface Taint {
-  readonly key: string;
-  /** The taint's value; empty if there is none. */
-  readonly value: string;
-  readonly effect: (typeof taintEffects)[number];
-}
 
 /** What a taint may do to pods that do not tolerate it. */
 export const taintEffects = ["NoSchedule", "PreferNoSchedule", "NoExecute"] as const;

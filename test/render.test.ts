@@ -5,6 +5,7 @@ import { stringify } from "yaml";
 import { describeService } from "../node/description.ts";
 import { describeDownloads } from "../node/downloads.ts";
 import { apiLoadBalancer } from "../services/api-load-balancer.ts";
+import { bridgeNetwork } from "../services/bridge-network.ts";
 import { containerd } from "../services/containerd.ts";
 import { corefile, dnsPodSpec } from "../services/core-dns.ts";
 import { etcd, initialCluster } from "../services/etcd.ts";
@@ -28,7 +29,6 @@ import {
 } from "../services/kubeadm.ts";
 import { kubeconfigWithData, kubeconfigWithToken } from "../services/kubeconfig.ts";
 import { kubelet, kubeletConfigurationForAll } from "../services/kubelet.ts";
-import { podNetwork } from "../services/pod-network.ts";
 import { placed, type Service } from "../services/service.ts";
 import { commandLine } from "../services/systemd.ts";
 import {
@@ -47,7 +47,7 @@ const token = "0a1b2c.0123456789abcdef";
 /** Every rendered text by its place in test/golden. A container shares its kernel, and here cgroup v1, with the computer around it. */
 const texts: Readonly<Record<string, string>> = {
   ...files(apiLoadBalancer(facts)),
-  ...files(podNetwork(facts, worker())),
+  ...files(bridgeNetwork(facts, worker())),
   ...files(etcd(facts, controllers[0]!)),
   "etcd/founders": `${initialCluster(controllers)}\n`,
   ...files(kubeApiserver(facts, controllers[0]!)),

@@ -1,3 +1,4 @@
+import { folder as binariesFolder } from "../../components/versions.ts";
 import { describePrerequisites, readDescription } from "../../node/description.ts";
 import { type Download, readDownloads } from "../../node/downloads.ts";
 import { input, type ResourceState } from "./steps.ts";
@@ -85,7 +86,7 @@ function downloaded(download: Download): [path: string, file: PlacedFile][] {
   switch (download.kind) {
     case "binaries": {
       const { name, version, url, sum, members } = download;
-      const folder = `/opt/kthw/${name}/${version}`;
+      const folder = binariesFolder({ name, version });
       return Object.entries(members).flatMap(([member, name]) => [
         [`${folder}/${name}`, binary(`${member} of ${url}, ${sum}`, "0755")],
         [`${folder}/.${name}.sum`, record(sum)],

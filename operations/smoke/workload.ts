@@ -6,6 +6,7 @@ import {
   newestKubernetesVersion,
   testImages,
 } from "../../components/versions.ts";
+import { quoted } from "../../node/shell.ts";
 import { eventually } from "../access/command.ts";
 import { type Check, Fault, failWith } from "./check.ts";
 import {
@@ -79,12 +80,13 @@ async function provideImage(
   // As after a pull, only containerd keeps the image: the archive is removed.
   const script = `
     set -euo pipefail
-    mirror='${cluster.mirror}' image='${agnhost.name}' file='${agnhost.file}'
+    mirror=${quoted(cluster.mirror)} image='${agnhost.name}' file='${agnhost.file}'
     if crictl inspecti "$image" >/dev/null 2>&1; then exit; fi
     trap 'rm -f "/opt/kthw/images/\${file##*/}"{,.name,.sum}' EXIT
     sums=$(curl --fail --silent --show-error --max-time 30 "$mirror/SHA256SUMS")
     read -r sum _ < <(grep -E "^[0-9a-f]{64} [ *](\\./)?$file\\$" <<<"$sums") ||
       { echo "the mirror $mirror has no $file" >&2; exit 1; }
+    # In version 1 of the format, which the agents of older clusters read, too.
     kthw-node fetch <<<"image $image $mirror/$file sha256:$sum"
     kthw-node import-images`;
   await cluster.outputOn(machine, script, 120);

@@ -17,7 +17,7 @@ interface Fault {
   readonly got?: string;
 }
 
-/** A flag as it was given, and the others of its service. */
+/** The value of an extra flag, and all extra flags of the same program. */
 interface Given {
   readonly value: string;
   readonly known: Known;
@@ -80,7 +80,7 @@ const services: Readonly<Record<"apiServer" | "controllerManager" | "scheduler",
   },
 };
 
-/** The mistakes in flags that are laid over those of the program. */
+/** Each extra flag exists, has a value of its kind, and takes nothing away that the cluster promises. */
 export function extraFlags({ draft }: Subject): string[] {
   const { kubernetesVersion } = draft;
   if (kubernetesVersion === undefined) return [];
@@ -126,7 +126,7 @@ function faultOf(
   return faultOfKind(kind, text) ?? rules[flag]?.({ value: text, known, others });
 }
 
-/** What Go's flags do not take for a value of the kind. */
+/** The fault of a value that a flag of the kind does not accept. */
 function faultOfKind(kind: string, value: string): Fault | undefined {
   switch (kind) {
     case "bool":
@@ -156,7 +156,7 @@ function faultOfKind(kind: string, value: string): Fault | undefined {
   }
 }
 
-/** A flag that may be given, but not turned off. */
+/** A flag that may be given, but not set to false. */
 function keepsOn(wrong: string): Rule {
   return ({ value }) => (isFalse(value) ? { wrong, todo: leaveOut } : undefined);
 }
@@ -191,7 +191,7 @@ function usedByMode(mode: string): Rule {
       : { wrong: `used by authorization-mode ${mode} only`, todo: `add ${mode} there` };
 }
 
-/** What the cluster relies on: nodes that may change only what is theirs, and pods that are let in as the program's own need. */
+/** Admission plugins that the cluster relies on, each with the harm that its absence does. */
 const neededPlugins: Readonly<Record<string, string>> = {
   CertificateApproval: "lets certificates be approved without the right to",
   CertificateSigning: "lets certificates be signed without the right to",
@@ -276,7 +276,7 @@ function controllers({ value, known }: Given): Fault | undefined {
   );
 }
 
-/** Lists such as `A=true,B=false`, whose names may stand behind a component and a colon. */
+/** Lists such as `A=true,B=false`; a name may have a prefix of a component and a colon. */
 function featureGates({ value, known }: Given): Fault | undefined {
   for (const item of itemsOf(value)) {
     const [name, setting] = item.replace(/^[\w.]+:/, "").split("=");

@@ -7,7 +7,7 @@ import type { Subject } from "./subject.ts";
 
 type Path = readonly PropertyKey[];
 
-/** The mistakes in fields of KubeletConfiguration, which a kubelet would ignore or fall over. */
+/** Each field of KubeletConfiguration exists and has a value of its kind; a kubelet would ignore the field, or not start. */
 export function kubeletFields({ draft }: Subject): string[] {
   const { kubernetesVersion, controllers = [], workerPools = [] } = draft;
   if (kubernetesVersion === undefined) return [];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { podNetwork } from "../../services/pod-network.ts";
+import { bridgeNetwork } from "../../services/bridge-network.ts";
 import { placed } from "../../services/service.ts";
 import { cluster, worker } from "../support/facts.ts";
 import {
@@ -14,7 +14,7 @@ import {
 /** The service of the machine, whose pods have that range, beside another node. */
 const withRange = (podCidr: string) =>
   placed(
-    podNetwork(
+    bridgeNetwork(
       cluster({
         nodes: [
           { name: "worker1", address: "10.240.0.11", podCidr },

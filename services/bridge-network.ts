@@ -6,7 +6,7 @@ const routesPath = "/etc/kthw/pod-routes";
 const scriptPath = "/usr/local/libexec/kthw/pod-routes";
 
 /** The bridge of one node's pods, and the routes to the pods of other nodes. */
-export function podNetwork({ nodes, podCidr }: ClusterFacts, node: NodeFacts): Service {
+export function bridgeNetwork({ nodes, podCidr }: ClusterFacts, node: NodeFacts): Service {
   const others = nodes.filter(({ name }) => name !== node.name);
   return {
     name: "pod-network",
