@@ -23,7 +23,8 @@ export function whole(min: number, max: number, wrong: string, todo: string) {
   const error = saying(wrong, todo);
   const number = (value: unknown) =>
     typeof value === "string" && /^-?\d+$/.test(value) ? Number(value) : value;
-  return z.preprocess(number, z.int({ error }).min(min, { error }).max(max, { error }));
+  const passes = (value: number) => Number.isSafeInteger(value) && min <= value && value <= max;
+  return z.preprocess(number, z.number({ error }).refine(passes, { error }));
 }
 
 /** One of a few given words. */

@@ -131,6 +131,10 @@ describe("settings as they are written:", () => {
       ],
       [{ reassert: "-1" }, "reassert: not a whole number, got -1; use 0, and 1 more each time"],
       [
+        { drainTimeoutSeconds: 1e20 },
+        "drainTimeoutSeconds: not a number of seconds, got 100000000000000000000; use a whole number from 1 to 86400",
+      ],
+      [
         { drainTimeoutSeconds: 0 },
         "drainTimeoutSeconds: not a number of seconds, got 0; use a whole number from 1 to 86400",
       ],
