@@ -84,7 +84,10 @@ function sshPorts({ draft: { local }, machineCidr, addresses }: LocalSubject): s
   const highest = Math.max(0, ...places);
   if (base + highest > 65_535) {
     const wrong = `too high for the SSH port of ${nthAddress(machineCidr, highest)}`;
-    const todo = `use at most ${65_535 - highest}`;
+    const todo =
+      highest < 65_535
+        ? `use at most ${65_535 - highest}`
+        : "choose a machineCidr in which that address comes earlier";
     return [mistakeAt("local.sshPortBase", wrong, base, todo)];
   }
   const clash = places.find((place) => base + place === local?.apiPort);

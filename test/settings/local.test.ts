@@ -17,6 +17,10 @@ describe("settings of machines on this computer:", () => {
         "local.sshPortBase: too high for the SSH port of 10.240.0.22, got 65520; use at most 65513",
       ],
       [
+        { machineCidr: "10.224.0.0/11" },
+        "local.sshPortBase: too high for the SSH port of 10.240.0.22, got 22000; choose a machineCidr in which that address comes earlier",
+      ],
+      [
         { "local.apiPort": 22_011 },
         "local.apiPort: also the SSH port of 10.240.0.11, got 22011; choose another port",
       ],
