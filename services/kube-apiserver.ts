@@ -73,6 +73,11 @@ export const reservedApiServerFlags: Reserved = {
   "service-cluster-ip-range": "set serviceCidr instead",
 };
 
+/** Who issues the tokens of service accounts, by default. */
+export function serviceAccountIssuer(clusterDomain: string): string {
+  return `https://kubernetes.default.svc.${clusterDomain}`;
+}
+
 /** The API server of one controller. */
 export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Service {
   const trust = `${pki}/${facts.trustFile}`;
@@ -99,7 +104,7 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
     "etcd-keyfile": `${pki}/apiserver-etcd-client.key`,
     "service-cluster-ip-range": facts.serviceCidr,
     "service-node-port-range": "30000-32767",
-    "service-account-issuer": `https://kubernetes.default.svc.${facts.clusterDomain}`,
+    "service-account-issuer": serviceAccountIssuer(facts.clusterDomain),
     "service-account-key-file": `${pki}/sa.pub`,
     "service-account-signing-key-file": `${pki}/sa.key`,
     "service-account-extend-token-expiration": false,

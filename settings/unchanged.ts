@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { type ExternalAuthority, publicKeyHash } from "../components/certificate-authority.ts";
+import { serviceAccountIssuer } from "../services/kube-apiserver.ts";
 import { type ClusterSettings, machinesOf } from "./cluster.ts";
 import { mistakeAt } from "./mistake.ts";
 import { refuse } from "./refuse.ts";
@@ -11,8 +12,12 @@ const ofCluster: Readonly<Record<string, (settings: ClusterSettings) => string>>
   podCidr: ({ podCidr }) => podCidr,
   clusterDomain: ({ clusterDomain }) => clusterDomain,
   dnsAddress: ({ dnsAddress }) => dnsAddress,
-  "apiServer.extraFlags.service-account-issuer": ({ apiServer }) =>
-    apiServer.extraFlags["service-account-issuer"] ?? programsOwn,
+  "apiServer.extraFlags.service-account-issuer": ({ apiServer, clusterDomain }) => {
+    const issuer = apiServer.extraFlags["service-account-issuer"];
+    return issuer === undefined || issuer === serviceAccountIssuer(clusterDomain)
+      ? programsOwn
+      : issuer;
+  },
 };
 /** The settings of each machine that may not change. */
 const ofMachine = ["address", "podCidr"] as const;

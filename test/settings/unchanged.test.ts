@@ -91,6 +91,15 @@ describe("a living cluster", () => {
       assert.deepEqual((await compare(change, state)).mistakes, []);
   });
 
+  it("takes a default that is written out, and one that is left out again", async () => {
+    const written = {
+      dnsAddress: "10.32.0.10",
+      "apiServer.extraFlags.service-account-issuer": "https://kubernetes.default.svc.cluster.local",
+    };
+    assert.deepEqual((await compare(written, await madeWith())).mistakes, []);
+    assert.deepEqual((await compare({}, await madeWith(written))).mistakes, []);
+  });
+
   it("refuses another authority", async () => {
     const state = new Map([["kubernetes-ca:identity", { "certificates.authority": "CN=A" }]]);
     assert.deepEqual((await compare({}, state)).mistakes, [
