@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { type ExternalAuthority, publicKeyHash } from "../components/certificate-authority.ts";
+import type { Role } from "../services/cluster-facts.ts";
 import { serviceAccountIssuer } from "../services/kube-apiserver.ts";
 import { type ClusterSettings, machinesOf } from "./cluster.ts";
 import { mistakeAt } from "./mistake.ts";
@@ -11,6 +12,8 @@ const ofCluster: Readonly<Record<string, (settings: ClusterSettings) => string>>
   serviceCidr: ({ serviceCidr }) => serviceCidr,
   podCidr: ({ podCidr }) => podCidr,
   clusterDomain: ({ clusterDomain }) => clusterDomain,
+  // The identity of the Kubernetes provider holds the name: with another name, all of the provider's objects would be replaced.
+  clusterName: ({ clusterName }) => clusterName,
   dnsAddress: ({ dnsAddress }) => dnsAddress,
   "apiServer.extraFlags.service-account-issuer": ({ apiServer, clusterDomain }) => {
     const issuer = apiServer.extraFlags["service-account-issuer"];
@@ -96,7 +99,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
       const others = claims
         .filter((claim) => claim.machine === machine.name)
         .map((claim) => ({ ...claim, isKept: false }));
-      const claimed = [...held, ...others].map((claim) => this.#claim(claim, names));
+      const claimed = [...held, ...others].map((claim) => this.#claim(claim, machine.role, names));
       const records = [values, ...claimed];
       checks.push(...records.map(({ check }) => check));
       return [machine.name, records.map(({ stash }) => stash)] as const;
@@ -131,13 +134,21 @@ export class ClusterRecord extends pulumi.ComponentResource {
   }
 
   /** Remembers the machine that a value belongs to. A value passes to another machine in two updates, since an update deletes last. */
-  #claim({ where, value, machine, isKept }: Claim & { isKept: boolean }, names: string[]) {
+  #claim(
+    { where, value, machine, isKept }: Claim & { isKept: boolean },
+    role: Role,
+    names: string[],
+  ) {
     const stash = this.#remember(`${value}:machine`, machine);
     const check = formerOf(stash).then((owner) => {
       if (typeof owner !== "string" || owner === machine) return [];
       if (!names.includes(owner)) {
         const wrong = `belongs to ${owner}, which leaves in this update`;
-        const todo = `take ${owner} out with one update, then add ${machine} with the next`;
+        // Without its load balancer or with an even number of controllers, there is no update in between.
+        const todo =
+          role === "worker"
+            ? `take ${owner} out with one update, then add ${machine} with the next`
+            : `put ${owner} back, or give ${machine} another`;
         return [mistakeAt(where, wrong, value, todo)];
       }
       // The owner's own change is reported at the owner's setting.

@@ -55,6 +55,10 @@ describe("a living cluster", () => {
       `clusterDomain: ${living}, got example.org; put cluster.local back, ${another}`,
     ],
     [
+      { clusterName: "prod" },
+      `clusterName: ${living}, got prod; put kubernetes back, ${another}`,
+    ],
+    [
       { dnsAddress: "10.32.0.53" },
       `dnsAddress: ${living}, got 10.32.0.53; put 10.32.0.10 back, ${another}`,
     ],
@@ -163,6 +167,16 @@ describe("what a machine has", () => {
     ]);
     const free = { ...elsewhere, podCidr: "10.200.29.0/24" };
     assert.deepEqual((await compare({ [third]: free }, state)).mistakes, []);
+  });
+
+  it("is kept apart, if the first cannot leave alone", async () => {
+    const change = { "loadBalancers[0].name": "lb9", "controllers[2].name": "cp9" };
+    const leaves = (name: string) => `belongs to ${name}, which leaves in this update`;
+    assert.deepEqual((await compare(change, await madeWith())).mistakes, [
+      `loadBalancers[0].address: ${leaves("lb")}, got 10.240.0.10; put lb back, or give lb9 another`,
+      `controllers[2].address: ${leaves("cp3")}, got 10.240.0.13; put cp3 back, or give cp9 another`,
+      `controllers[2].podCidr: ${leaves("cp3")}, got 10.200.13.0/24; put cp3 back, or give cp9 another`,
+    ]);
   });
 
   describe("on existing hosts", () => {
