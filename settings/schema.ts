@@ -20,6 +20,7 @@ import {
   count,
   flag,
   group,
+  hiding,
   hours,
   list,
   name,
@@ -64,13 +65,17 @@ function service(example: string) {
 }
 
 const privateKey = {
-  error:
-    "neither PEM nor the path of a file, got [secret]; write a path like /etc/ssl/kubernetes-ca-key.pem",
+  error: hiding(
+    "neither PEM nor the path of a file",
+    "write a path like /etc/ssl/kubernetes-ca-key.pem",
+  ),
 };
 
 const bootstrapToken = {
-  error:
-    "not a bootstrap token, got [secret]; use 6 and 16 small letters and digits with a dot between them",
+  error: hiding(
+    "not a bootstrap token",
+    "use 6 and 16 small letters and digits with a dot between them",
+  ),
 };
 
 const staticPods = list(
@@ -132,14 +137,18 @@ export const common = {
     }),
   ).default([]),
   joinTokens: list(
-    group({
-      name: name("guests"),
-      validityHours: hours.default(24),
-      token: z
-        .string(bootstrapToken)
-        .regex(/^[a-z0-9]{6}\.[a-z0-9]{16}$/, bootstrapToken)
-        .optional(),
-    }),
+    group(
+      {
+        name: name("guests"),
+        validityHours: hours.default(24),
+        token: z
+          .string(bootstrapToken)
+          .regex(/^[a-z0-9]{6}\.[a-z0-9]{16}$/, bootstrapToken)
+          .optional(),
+      },
+      hiding,
+    ),
+    hiding,
   ).default([]),
   drainTimeoutSeconds: whole(
     1,
@@ -165,14 +174,17 @@ export const common = {
     validityHours: hours.default(8_760),
     caValidityHours: hours.default(87_600),
     earlyRenewalHours: hours.default(720),
-    authority: group({
-      certificate: text(
-        (text) => isPem(text) || isPath(text),
-        "neither PEM nor the path of a file",
-        "write a path like /etc/ssl/kubernetes-ca.pem",
-      ),
-      privateKey: z.string(privateKey).refine((text) => isPem(text) || isPath(text), privateKey),
-    }).optional(),
+    authority: group(
+      {
+        certificate: text(
+          (text) => isPem(text) || isPath(text),
+          "neither PEM nor the path of a file",
+          "write a path like /etc/ssl/kubernetes-ca.pem",
+        ),
+        privateKey: z.string(privateKey).refine((text) => isPem(text) || isPath(text), privateKey),
+      },
+      hiding,
+    ).optional(),
   }).prefault({}),
   reassert: whole(
     0,

@@ -62,7 +62,8 @@ function mistakesIn(written: unknown, context: Context): string[] {
       const meant = nearest(key, known);
       delete group[key];
       if (meant && !(meant in group)) group[meant] = value;
-      const shown = issue.path[0] === "joinTokens" ? "[secret]" : value;
+      const isSecret = issue.path[0] === "joinTokens" || issue.path[1] === "authority";
+      const shown = isSecret ? "[secret]" : value;
       return unknownSetting([...issue.path, key], shown, known);
     });
   });

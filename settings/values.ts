@@ -7,6 +7,10 @@ import { mistake, quoteIt } from "./mistake.ts";
 export const saying = (wrong: string, todo: string) => (issue: { input?: unknown }) =>
   mistake(wrong, issue.input, todo);
 
+/** The message of a wrong value that may hold a secret. */
+export const hiding: typeof saying = (wrong, todo) => (issue) =>
+  mistake(wrong, issue.input === undefined || issue.input === null ? undefined : "[secret]", todo);
+
 /** A text that passes a test. A number or a boolean, which the command line may have made of such a text, gets a message of its own. */
 export function text(passes: (text: string) => boolean, wrong: string, todo: string) {
   const error = saying(wrong, todo);
@@ -34,16 +38,16 @@ export function oneOf<const T extends readonly string[]>(values: T, wrong: strin
 }
 
 /** A list of settings of one kind. */
-export function list<T extends z.ZodType>(item: T) {
+export function list<T extends z.ZodType>(item: T, message = saying) {
   return z.array(item, {
-    error: saying("not a list", "write its items below it, a dash before each"),
+    error: message("not a list", "write its items below it, a dash before each"),
   });
 }
 
 /** A group of settings. The message of an unknown setting is the list of the group's known names. */
-export function group<T extends z.ZodRawShape>(shape: T) {
+export function group<T extends z.ZodRawShape>(shape: T, message = saying) {
   const names = Object.keys(shape);
-  const error = saying("not a group of settings", `write below it some of ${names.join(", ")}`);
+  const error = message("not a group of settings", `write below it some of ${names.join(", ")}`);
   return z.strictObject(shape, {
     error: (issue) => (issue.code === "unrecognized_keys" ? names.join(" ") : error(issue)),
   });

@@ -19,6 +19,15 @@ describe("settings of certificates:", () => {
         "certificates.authorty: unknown setting, got [secret]; did you mean authority?",
         "certificates.authority.certificate: neither PEM nor the path of a file, got nothing; write a path like /etc/ssl/kubernetes-ca.pem",
       ],
+      [
+        { "certificates.authority": { certificate: "./Makefile", privatekey: "MIGHAgEA" } },
+        "certificates.authority.privatekey: unknown setting, got [secret]; did you mean privateKey?",
+        "certificates.authority.privateKey: neither PEM nor the path of a file, got [secret]; write a path like /etc/ssl/kubernetes-ca-key.pem",
+      ],
+      [
+        { "certificates.authority": { certificate: "./Makefile" } },
+        "certificates.authority.privateKey: neither PEM nor the path of a file, got nothing; write a path like /etc/ssl/kubernetes-ca-key.pem",
+      ],
     ]));
 });
 

@@ -32,6 +32,18 @@ describe("settings of who joins:", () => {
         `joinTokens[0].token: ${noToken}`,
       ],
       [
+        { joinTokens: { name: "lab", token: "0a1b2c-0123456789abcdef" } },
+        "joinTokens: not a list, got [secret]; write its items below it, a dash before each",
+      ],
+      [
+        { joinTokens: ["0a1b2c-0123456789abcdef"] },
+        "joinTokens[0]: not a group of settings, got [secret]; write below it some of name, validityHours, token",
+      ],
+      [
+        { joinTokens: [{ name: "lab", token: null }] },
+        "joinTokens[0].token: not a bootstrap token, got nothing; use 6 and 16 small letters and digits with a dot between them",
+      ],
+      [
         { joinTokns: [{ name: "lab", token }] },
         'joinTokns: unknown setting, got [{"name":"lab","token":"[secret]"}]; did you mean joinTokens?',
       ],

@@ -54,10 +54,7 @@ describe("a living cluster", () => {
       { clusterDomain: "example.org" },
       `clusterDomain: ${living}, got example.org; put cluster.local back, ${another}`,
     ],
-    [
-      { clusterName: "prod" },
-      `clusterName: ${living}, got prod; put kubernetes back, ${another}`,
-    ],
+    [{ clusterName: "prod" }, `clusterName: ${living}, got prod; put kubernetes back, ${another}`],
     [
       { dnsAddress: "10.32.0.53" },
       `dnsAddress: ${living}, got 10.32.0.53; put 10.32.0.10 back, ${another}`,
