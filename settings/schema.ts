@@ -10,7 +10,6 @@ import { kubeProxyModes } from "../services/cluster-facts.ts";
 import { isPath, isPem } from "./authority.ts";
 import type { Sound } from "./draft.ts";
 import { isDnsName, isLabelKey, isLabelValue, parseTaint, taintEffects } from "./label.ts";
-import { isServer } from "./mirror.ts";
 import { mistake, quoteIt } from "./mistake.ts";
 import { labelOwner, taintOwner } from "./owned.ts";
 import { mistakesInPod } from "./static-pod.ts";
@@ -91,6 +90,11 @@ const staticPods = list(
     .transform((pod) => pod as StaticPod),
 );
 
+/** The address of a mirror that is a server; undefined for any other text. */
+function serverAt(text: string): URL | undefined {
+  return /^https?:\/\/\S+$/.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+}
+
 const machine = group({
   name: name("worker1"),
   address,
@@ -165,10 +169,23 @@ export const common = {
   }).prefault({}),
   artifacts: group({
     mirror: text(
-      (text) => path.isAbsolute(text) || (isServer(text) && URL.canParse(text) && !/\s/.test(text)),
+      (text) => path.isAbsolute(text) || serverAt(text) !== undefined,
       "neither an absolute folder nor an http(s) address",
       "write it like /srv/kthw or https://mirror.example.com/kthw",
-    ).optional(),
+    )
+      .refine((text) => !serverAt(text)?.username && !serverAt(text)?.password, {
+        error: hiding(
+          "an address with a password",
+          "let the server admit the machines without one",
+        ),
+      })
+      .refine((text) => !/[?#]/.test(serverAt(text)?.href ?? ""), {
+        error: saying(
+          "an address with a query or fragment",
+          "write it like https://mirror.example.com/kthw",
+        ),
+      })
+      .optional(),
   }).prefault({}),
   certificates: group({
     validityHours: hours.default(8_760),

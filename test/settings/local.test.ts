@@ -33,6 +33,18 @@ describe("settings of machines on this computer:", () => {
         "artifacts.mirror: neither an absolute folder nor an http(s) address, got mirror; write it like /srv/kthw or https://mirror.example.com/kthw",
       ],
       [
+        { "artifacts.mirror": "https://me:word@mirror.example.com" },
+        "artifacts.mirror: an address with a password, got [secret]; let the server admit the machines without one",
+      ],
+      [
+        { "artifacts.mirror": "https://mirror.example.com/kthw?version=1" },
+        "artifacts.mirror: an address with a query or fragment, got https://mirror.example.com/kthw?version=1; write it like https://mirror.example.com/kthw",
+      ],
+      [
+        { "artifacts.mirror": "https:mirror" },
+        "artifacts.mirror: neither an absolute folder nor an http(s) address, got https:mirror; write it like /srv/kthw or https://mirror.example.com/kthw",
+      ],
+      [
         { "artifacts.mirror": "https://mirror.example.com" },
         "artifacts.mirror: out of reach for machines on this computer, got https://mirror.example.com; copy it into a folder and write that",
       ],
