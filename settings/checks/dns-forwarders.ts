@@ -6,9 +6,17 @@ import type { Subject } from "./subject.ts";
 const none = "leave it out for names of the cluster only";
 const outside = `write the address of a DNS server outside the cluster, or ${none}`;
 
+/** https://github.com/coredns/coredns/blob/master/plugin/forward/README.md */
+const mostForwarders = 15;
+
 /** Each DNS server for names outside the cluster is listed once, and is outside the cluster. */
 export function dnsForwarders({ draft }: Subject): string[] {
   const { dnsForwarders = [] } = draft;
+  if (dnsForwarders.length > mostForwarders) {
+    const wrong = "more than CoreDNS forwards to";
+    const todo = `list at most ${mostForwarders}`;
+    return [mistakeAt("dnsForwarders", wrong, dnsForwarders.length, todo)];
+  }
   return dnsForwarders.flatMap((text, index) => {
     const where = `dnsForwarders[${index}]`;
     const earlier = dnsForwarders.indexOf(text);

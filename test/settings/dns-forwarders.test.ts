@@ -20,6 +20,10 @@ describe("DNS servers for names outside the cluster", () => {
         ] as const,
     ),
     [
+      { dnsForwarders: Array.from({ length: 16 }, (_, index) => `192.0.2.${index}`) },
+      "dnsForwarders: more than CoreDNS forwards to, got 16; list at most 15",
+    ],
+    [
       first("10.32.0.10"),
       `dnsForwarders[0]: the cluster's own DNS server, which would ask itself, got 10.32.0.10; ${todo}`,
     ],
