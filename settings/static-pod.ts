@@ -1,4 +1,4 @@
-import { isDnsName } from "./label.ts";
+import { isDnsLabel, isDnsName } from "./label.ts";
 import { mistake } from "./mistake.ts";
 
 /** A mistake in a manifest, and its place there. */
@@ -15,8 +15,8 @@ export function mistakesInPod(pod: Readonly<Record<string, unknown>>): Found[] {
     const todo = "give a manifest of apiVersion v1 and kind Pod";
     return [{ path: [], message: mistake("not a Pod", got === "" ? undefined : got, todo) }];
   }
-  const { name } = fieldsOf(pod.metadata);
-  const { containers } = fieldsOf(pod.spec);
+  const { name, namespace } = fieldsOf(pod.metadata);
+  const { containers, initContainers } = fieldsOf(pod.spec);
   return [
     ...(typeof name === "string" && isDnsName(name)
       ? []
@@ -30,6 +30,18 @@ export function mistakesInPod(pod: Readonly<Record<string, unknown>>): Found[] {
             ),
           },
         ]),
+    ...(namespace === undefined || isLabel(namespace)
+      ? []
+      : [
+          {
+            path: ["metadata", "namespace"],
+            message: mistake(
+              "not the name of a namespace",
+              namespace,
+              "use small letters, digits and inner dashes, like kube-system",
+            ),
+          },
+        ]),
     ...(Array.isArray(containers) && containers.length > 0
       ? []
       : [
@@ -38,8 +50,41 @@ export function mistakesInPod(pod: Readonly<Record<string, unknown>>): Found[] {
             message: mistake("no container", containers, "list one at least"),
           },
         ]),
+    ...mistakesInContainers(containers, ["spec", "containers"]),
+    ...mistakesInContainers(initContainers, ["spec", "initContainers"]),
     ...references(pod.spec, ["spec"]),
   ];
+}
+
+function mistakesInContainers(containers: unknown, place: readonly PropertyKey[]): Found[] {
+  if (!Array.isArray(containers)) return [];
+  return containers.flatMap((container: unknown, index) => {
+    const path = [...place, index];
+    if (typeof container !== "object" || container === null) {
+      const todo = "write its name and image below the dash";
+      return [{ path, message: mistake("not a container", container, todo) }];
+    }
+    const { name, image } = fieldsOf(container);
+    const nameTodo = "use small letters, digits and inner dashes, like registry";
+    const imageTodo = "write it like registry.example.com/registry:3";
+    return [
+      ...(isLabel(name)
+        ? []
+        : [{ path: [...path, "name"], message: mistake("not a DNS label", name, nameTodo) }]),
+      ...(typeof image === "string" && /^\S+$/.test(image)
+        ? []
+        : [
+            {
+              path: [...path, "image"],
+              message: mistake("not the name of an image", image, imageTodo),
+            },
+          ]),
+    ];
+  });
+}
+
+function isLabel(value: unknown): boolean {
+  return typeof value === "string" && isDnsLabel(value);
 }
 
 /** Fields by which a pod refers to other objects of the API, which a static pod must not do. */

@@ -28,6 +28,24 @@ describe("settings of pods:", () => {
         { "workerPools[0].staticPods": [staticPod, staticPod], controllerStaticPods: [staticPod] },
         "workerPools[0].staticPods[1].metadata.name: the same as workerPools[0].staticPods[0].metadata.name, got registry; give each pod a name of its own",
       ],
+      [
+        {
+          controllerStaticPods: [
+            {
+              ...staticPod,
+              metadata: { name: "registry", namespace: "Kube System" },
+              spec: { containers: [null, {}, { name: "A", image: 3 }], initContainers: ["x"] },
+            },
+          ],
+        },
+        "controllerStaticPods[0].metadata.namespace: not the name of a namespace, got Kube System; use small letters, digits and inner dashes, like kube-system",
+        "controllerStaticPods[0].spec.containers[0]: not a container, got nothing; write its name and image below the dash",
+        "controllerStaticPods[0].spec.containers[1].name: not a DNS label, got nothing; use small letters, digits and inner dashes, like registry",
+        "controllerStaticPods[0].spec.containers[1].image: not the name of an image, got nothing; write it like registry.example.com/registry:3",
+        "controllerStaticPods[0].spec.containers[2].name: not a DNS label, got A; use small letters, digits and inner dashes, like registry",
+        "controllerStaticPods[0].spec.containers[2].image: not the name of an image, got 3; write it like registry.example.com/registry:3",
+        "controllerStaticPods[0].spec.initContainers[0]: not a container, got x; write its name and image below the dash",
+      ],
       ...[
         ["serviceAccountName", "default"] as const,
         ["imagePullSecrets", [{ name: "x" }]] as const,
@@ -50,6 +68,7 @@ describe("settings of pods:", () => {
                 containers: [
                   {
                     name: "x",
+                    image: "x",
                     env: [{ name: "secret", valueFrom: { secretKeyRef: { name: "s", key: "k" } } }],
                     envFrom: [{ configMapRef: { name: "c" } }],
                   },
