@@ -24,6 +24,7 @@ import {
   machineRange,
   podRange,
   rangesApart,
+  rangesUsable,
   serviceRange,
 } from "./checks/ranges.ts";
 import type { Subject } from "./checks/subject.ts";
@@ -32,6 +33,7 @@ import { joinTokens } from "./checks/tokens.ts";
 const checks: readonly ((subject: Subject) => string[])[] = [
   architecture,
   rangesApart,
+  rangesUsable,
   machineRange,
   podRange,
   serviceRange,

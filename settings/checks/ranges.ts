@@ -8,6 +8,7 @@ import {
   nthAddress,
   overlap,
   parseAddress,
+  parseCidr,
   sizeOf,
 } from "../ipv4.ts";
 import { mistakeAt } from "../mistake.ts";
@@ -21,6 +22,30 @@ export function rangesApart({ machineCidr, podCidr, serviceCidr }: Subject): str
   return conflicts(ranges, overlap).map(({ where, value, earlier }) => {
     const wrong = `overlaps ${earlier.where} ${formatCidr(earlier.value)}`;
     return mistakeAt(where, wrong, formatCidr(value), "choose networks that are apart");
+  });
+}
+
+/** Networks whose addresses no machine, pod or service can have: https://www.iana.org/assignments/iana-ipv4-special-registry/ */
+const unusable = [
+  ["0.0.0.0/8", "of no host"],
+  ["127.0.0.0/8", "of each machine's own loopback"],
+  ["169.254.0.0/16", "of one link only"],
+  ["224.0.0.0/3", "multicast or reserved"],
+] as const;
+
+/** Each network has addresses that hosts can have. */
+export function rangesUsable({ draft: { machineCidr, podCidr, serviceCidr } }: Subject): string[] {
+  const examples = {
+    machineCidr: "10.240.0.0/24",
+    podCidr: "10.200.0.0/16",
+    serviceCidr: "10.32.0.0/24",
+  };
+  return Object.entries({ machineCidr, podCidr, serviceCidr }).flatMap(([where, text]) => {
+    const range = parseCidr(text ?? "");
+    const found = unusable.find(([cidr]) => range && encloses(parseCidr(cidr)!, range));
+    if (!found) return [];
+    const todo = `choose a private network like ${examples[where as keyof typeof examples]}`;
+    return [mistakeAt(where, `addresses ${found[1]}`, text, todo)];
   });
 }
 

@@ -3,6 +3,18 @@ import { itRefuses, worker1, worker2 } from "../support/settings.ts";
 describe("settings of addresses:", () => {
   describe("addresses", () =>
     itRefuses([
+      ...[
+        ["0.0.0.0/24", "of no host"],
+        ["127.0.0.0/24", "of each machine's own loopback"],
+        ["169.254.0.0/24", "of one link only"],
+        ["224.0.0.0/24", "multicast or reserved"],
+      ].map(
+        ([range, wrong]) =>
+          [
+            { serviceCidr: range },
+            `serviceCidr: addresses ${wrong}, got ${range}; choose a private network like 10.32.0.0/24`,
+          ] as const,
+      ),
       [
         { "controllers[0].address": "10.240.0.011" },
         "controllers[0].address: not an IPv4 address, got 10.240.0.011; write four numbers like 10.240.0.10",
