@@ -28,7 +28,7 @@ export function kubeletFields({ draft }: Subject): string[] {
         return [at(where, "decided by the program", value, reservedKubeletFields[field]!)];
       }
       if (field === "maxPods" && !(Number.isInteger(value) && Number(value) > 0)) {
-        return [at(where, "not a positive whole number", value, "use 1 or more")];
+        return [at(where, "not a positive whole number", value, "use 1 or more, without quotes")];
       }
       if (field === "tlsMinVersion" && value !== "VersionTLS12" && value !== "VersionTLS13") {
         return [at(where, "not TLS 1.2 or newer", value, "use VersionTLS12 or VersionTLS13")];

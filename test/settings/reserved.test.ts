@@ -41,7 +41,7 @@ describe("settings beside the program's own:", () => {
       ],
       [
         { "workerPools[0].kubelet.maxPods": "many" },
-        "workerPools[0].kubelet.maxPods: not a positive whole number, got many; use 1 or more",
+        "workerPools[0].kubelet.maxPods: not a positive whole number, got many; use 1 or more, without quotes",
       ],
       [
         { "apiServer.extraFlags.etcd-servers": "x" },
