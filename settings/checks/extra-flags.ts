@@ -136,11 +136,14 @@ function faultOfKind(kind: string, value: string): Fault | undefined {
       if (isGoDuration(value)) return undefined;
       return { wrong: "not a duration", todo: "write it like 10s or 2h30m" };
     case "Level":
-    case "int":
     case "int32":
+      return faultOfInteger(value, 32);
+    case "int":
     case "int64":
-      if (/^[-+]?\d+$/.test(value)) return undefined;
-      return { wrong: "not a whole number", todo: "write it in digits" };
+      return faultOfInteger(value, 64);
+    case "portRange":
+      if (/^\d+([-+]\d+)?$/.test(value)) return undefined;
+      return { wrong: "not a range of ports", todo: "write it like 30000-32767" };
     case "uint":
       if (/^\d+$/.test(value)) return undefined;
       return { wrong: "not a whole number of 0 or more", todo: "write it in digits" };
@@ -154,6 +157,13 @@ function faultOfKind(kind: string, value: string): Fault | undefined {
     default:
       return undefined;
   }
+}
+
+function faultOfInteger(value: string, bits: number): Fault | undefined {
+  if (!/^[-+]?\d+$/.test(value)) return { wrong: "not a whole number", todo: "write it in digits" };
+  const number = BigInt(value.replace("+", ""));
+  if (BigInt.asIntN(bits, number) === number) return undefined;
+  return { wrong: `not a number of ${bits} bits`, todo: "use one nearer to 0" };
 }
 
 /** A flag that may be given, but not set to false. */

@@ -23,6 +23,8 @@ describe("an extra flag that tunes is accepted", () => {
   accepts("apiServer", {
     "event-ttl": "2h30m",
     v: 2,
+    "service-node-port-range": "30000+2767",
+    "default-watch-cache-size": "+2147483648",
     vmodule: "a b='c' \"d\" $HOME ; z",
     "max-requests-inflight": "800",
     "goaway-chance": 0.01,
@@ -80,6 +82,18 @@ describe("an extra flag whose value is of another kind is refused", () => {
     "v",
     "2 --profiling=true",
     "not a whole number, got 2 --profiling=true; write it in digits",
+  );
+  refuses(
+    "scheduler",
+    "v",
+    "99999999999",
+    "not a number of 32 bits, got 99999999999; use one nearer to 0",
+  );
+  refuses(
+    "apiServer",
+    "service-node-port-range",
+    "30000-32767-3",
+    "not a range of ports, got 30000-32767-3; write it like 30000-32767",
   );
   refuses("apiServer", "goaway-chance", "often", "not a number, got often; write it like 0.5");
   refuses("apiServer", "watch-cache", "off", "neither true nor false, got off; write one of them");
