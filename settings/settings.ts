@@ -62,7 +62,10 @@ function mistakesIn(written: unknown, context: Context): string[] {
       const meant = nearest(key, known);
       delete group[key];
       if (meant && !(meant in group)) group[meant] = value;
-      const isSecret = issue.path[0] === "joinTokens" || issue.path[1] === "authority";
+      const isSecret =
+        issue.path[0] === "joinTokens" ||
+        issue.path[1] === "authority" ||
+        /password|passphrase/i.test(key);
       const shown = isSecret ? "[secret]" : value;
       return unknownSetting([...issue.path, key], shown, known);
     });

@@ -3,6 +3,10 @@ import { itRefuses, label, worker1, worker2, worker3 } from "../support/settings
 describe("settings as they are written:", () => {
   describe("unknown settings", () =>
     itRefuses([
+      [
+        { "hosts.jumpBox": { host: "bastion", password: "hunter2" } },
+        "hosts.jumpBox.password: unknown setting, got [secret]; use a known one, those are host, user, port, privateKeyFile, hostKey",
+      ],
       [{ clusterNmae: "x" }, "clusterNmae: unknown setting, got x; did you mean clusterName?"],
       [
         { machineCIDR: "10.240.0.0/16" },
