@@ -25,7 +25,7 @@ export function rangesApart({ machineCidr, podCidr, serviceCidr }: Subject): str
 }
 
 /** Whether a network has addresses for so many machines; the first, the second (the gateway's) and the last are not for machines. */
-export function hasRoom(cidr: Cidr, machines: number): boolean {
+function hasRoom(cidr: Cidr, machines: number): boolean {
   return sizeOf(cidr) - 3 >= machines;
 }
 
