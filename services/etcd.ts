@@ -9,7 +9,7 @@ export function etcdClientUrl({ address }: { readonly address: string }): string
 }
 
 /** The URL at which other members reach a member. */
-export function etcdPeerUrl({ address }: { readonly address: string }): string {
+function etcdPeerUrl({ address }: { readonly address: string }): string {
   return `https://${address}:2380`;
 }
 
@@ -19,7 +19,7 @@ export function initialCluster(members: readonly MachineFacts[]): string {
 }
 
 /** The file with the value of `--initial-cluster` on a founder of the cluster; empty on a member that joins. */
-export const foundersPath = "/etc/etcd/founders";
+const foundersPath = "/etc/etcd/founders";
 
 const pki = "/etc/kubernetes/pki/etcd";
 const membersPath = "/etc/etcd/members";

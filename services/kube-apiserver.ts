@@ -18,11 +18,11 @@ import { commandLine, type Flags, unit } from "./systemd.ts";
 import { yaml } from "./yaml.ts";
 
 /** The file of the keys by which secrets are encrypted in etcd. */
-export const encryptionPath = "/etc/kubernetes/encryption.yaml";
+const encryptionPath = "/etc/kubernetes/encryption.yaml";
 /** The path of the audit policy: the events that the API server writes to its audit log. */
-export const auditPolicyPath = "/etc/kubernetes/audit-policy.yaml";
+const auditPolicyPath = "/etc/kubernetes/audit-policy.yaml";
 /** The path of the rules for requests without credentials. */
-export const authenticationPath = "/etc/kubernetes/authentication.yaml";
+const authenticationPath = "/etc/kubernetes/authentication.yaml";
 
 const iptables = "/usr/sbin/iptables --wait";
 const refusal = "INPUT ! -i lo -p tcp --dport 6443 --syn -j REJECT --reject-with tcp-reset";

@@ -15,7 +15,7 @@ const apiVersion = "kubeadm.k8s.io/v1beta4";
  * How long kubeadm waits in each phase of a join. Two full phases, and half a minute for the rest, must end before the limit of the
  * gate that runs the join: kubeadm says what is wrong, while the gate says only that the limit is over.
  */
-export const joinPhaseSeconds = (gateLimitSeconds - 30) / 2;
+const joinPhaseSeconds = (gateLimitSeconds - 30) / 2;
 
 /** The kubeconfig in the public ConfigMap cluster-info, with the address and CA certificate of the cluster: https://kubernetes.io/docs/reference/setup-tools/kubeadm/implementation-details/ */
 export function clusterInfo(args: { readonly server: string; readonly ca: string }): string {

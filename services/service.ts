@@ -52,7 +52,7 @@ export interface Service extends Omit<PlacedService, "reads"> {
 }
 
 /** The paths of a credential's files. */
-export function pathsOf({ path, origin }: Credential): string[] {
+function pathsOf({ path, origin }: Credential): string[] {
   return origin.kind === "certificate" ? [`${path}.crt`, `${path}.key`] : [path];
 }
 

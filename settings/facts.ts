@@ -6,6 +6,7 @@ import {
   type NodeFacts,
   serverUrl,
 } from "../services/cluster-facts.ts";
+import { frozen } from "./frozen.ts";
 import { nthAddress, parseCidr } from "./ipv4.ts";
 import type { Settings } from "./settings.ts";
 
@@ -19,7 +20,7 @@ export function clusterFacts(settings: Settings, endpoint: Endpoint): ClusterFac
   const { folders, images } = versionsOf(settings.kubernetesVersion);
   const joinsByKubeadm = settings.workerPools.some(({ join }) => join === "kubeadm");
   const admitsGuests = settings.joinTokens.length > 0;
-  return Object.freeze({
+  return frozen<ClusterFacts>({
     clusterName: settings.clusterName,
     clusterDomain: settings.clusterDomain,
     kubernetesVersion: settings.kubernetesVersion,

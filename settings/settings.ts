@@ -6,6 +6,7 @@ import { subjectOf } from "./checks/subject.ts";
 import { clusterSettings, type Frozen } from "./cluster.ts";
 import type { Context } from "./context.ts";
 import { draftOf, type Sound } from "./draft.ts";
+import { frozen } from "./frozen.ts";
 import { isServer, type MirrorSettings } from "./mirror.ts";
 import { nearest, place, unknownSetting } from "./mistake.ts";
 import { common } from "./schema.ts";
@@ -106,12 +107,4 @@ function mirrorSettings(draft: Draft, context: Context): MirrorSettings | undefi
   const mirror = mirrorOf(draft, context);
   if (mirror !== undefined && !path.isAbsolute(mirror) && !isServer(mirror)) return undefined;
   return { kubernetesVersion, architecture, artifacts: { mirror } };
-}
-
-function frozen<T>(value: T): T {
-  if (typeof value === "object" && value !== null) {
-    for (const item of Object.values(value)) frozen(item);
-    Object.freeze(value);
-  }
-  return value;
 }

@@ -51,4 +51,13 @@ describe("the documents", () => {
       for (const [, name] of names!.matchAll(/`([\w-]+)`/g))
         assert.ok(existsSync(join(root, "test/live", `${name}.test.ts`)), name);
   });
+
+  it("docs/testing.md names every test", () => {
+    const text = read("docs/testing.md");
+    for (const file of readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })) {
+      const isTest = file.endsWith(".test.ts");
+      const isNamed = text.includes(`test/${file}`) || text.includes(`test/${dirname(file)}/ `);
+      assert.ok(!isTest || isNamed, file);
+    }
+  });
 });

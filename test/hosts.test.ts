@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { oldestLinuxForNftables } from "../services/kube-proxy.ts";
 import { type Graph, machineOf, runProgram } from "./support/program.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -142,8 +143,22 @@ describe("the program on existing hosts", () => {
     assert.match(words("cp1"), / proxy=ipvs\b/);
     assert.match(words("worker1"), / proxy=ipvs\b/);
     assert.doesNotMatch(words("lb"), / proxy=/);
+    assert.doesNotMatch(words("worker1"), / linux=/);
     assert.match(words("cp1"), / ports='80 [^']*' units='[^']* health-proxy /);
     assert.doesNotMatch(words("worker1"), /health-proxy| 80\b/);
+  });
+  it("asks for the Linux that kube-proxy needs in nftables mode", async () => {
+    const { graph } = await onHosts({}, { kubeProxy: { mode: "nftables" } });
+    const words = (machine: string) => String(graph.command(`${machine}:host-check`).inputs.create);
+    assert.ok(words("worker1").endsWith(` proxy=nftables linux=${oldestLinuxForNftables}`));
+    assert.doesNotMatch(words("lb"), / linux=/);
+    const found = (linux: string) =>
+      spawnSync("sh", ["-s", "--", "worker1", "proxy=nftables", `linux=${linux}`], {
+        input: readFileSync(new URL("../stacks/hosts/check.sh", import.meta.url)),
+        encoding: "utf8",
+      }).stdout;
+    assert.match(found("99.0"), /too old for kubeProxy.mode nftables, got .*Linux 99.0 or newer/);
+    assert.doesNotMatch(found("3.0"), /too old/);
   });
 });
 

@@ -50,7 +50,7 @@ export function rangesUsable({ draft: { machineCidr, podCidr, serviceCidr } }: S
 }
 
 /** Whether a network has addresses for so many machines; the first, the second (the gateway's) and the last are not for machines. */
-export function hasRoom(cidr: Cidr, machines: number): boolean {
+function hasRoom(cidr: Cidr, machines: number): boolean {
   return sizeOf(cidr) - 3 >= machines;
 }
 

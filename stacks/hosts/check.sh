@@ -1,14 +1,14 @@
 #!/bin/sh
 # Looks whether a host can be given its part of a cluster, and prints a line for each thing that is in the way. It changes nothing.
 #   sh -s -- NAME now=SECONDS address=ADDRESS node=yes|no architecture=amd64 memory=MIB disk=MIB cgroup=1|2 container=yes|no
-#     ports='PORT…' units='UNIT…' folders='FOLDER…' files='FILE…' [mirror=FOLDER] [proxy=nftables|ipvs]
+#     ports='PORT…' units='UNIT…' folders='FOLDER…' files='FILE…' [mirror=FOLDER] [proxy=nftables|ipvs] [linux=OLDEST]
 # A host that already has services of ours may go on with them: their ports, units and folders are in nobody's way.
 set -u
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 state=/var/lib/kthw
 name=$1
 shift
-now='' address='' node='' architecture='' memory='' disk='' cgroup='' container='' ports='' units='' folders='' files='' mirror='' proxy=''
+now='' address='' node='' architecture='' memory='' disk='' cgroup='' container='' ports='' units='' folders='' files='' mirror='' proxy='' linux=''
 for word in "$@"; do
   value=${word#*=}
   case $word in
@@ -26,6 +26,7 @@ for word in "$@"; do
     files=*) files=$value ;;
     mirror=*) mirror=$value ;;
     proxy=*) proxy=$value ;;
+    linux=*) linux=$value ;;
   esac
 done
 
@@ -87,8 +88,8 @@ check_kernel() {
   kernel=$(uname -r)
   case $proxy in
     nftables)
-      printf '5.13\n%s\n' "$kernel" | sort -V -C ||
-        wrong "its kernel is too old for kubeProxy.mode nftables" "$kernel" "use iptables, or Linux 5.13 or newer"
+      printf '%s\n%s\n' "$linux" "$kernel" | sort -V -C ||
+        wrong "its kernel is too old for kubeProxy.mode nftables" "$kernel" "use iptables, or Linux $linux or newer"
       ;;
     ipvs)
       [ -e /proc/net/ip_vs ] || root modprobe --quiet --dry-run ip_vs ||

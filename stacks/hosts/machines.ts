@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { derive } from "../../node/derive.ts";
 import { quoted } from "../../node/shell.ts";
 import type { Role } from "../../services/cluster-facts.ts";
+import { oldestLinuxForNftables } from "../../services/kube-proxy.ts";
 import type { Service } from "../../services/service.ts";
 import { machinesOf } from "../../settings/cluster.ts";
 import type { MachineRecords } from "../../settings/unchanged.ts";
@@ -182,6 +183,7 @@ function expectations(
     files: files.join(" "),
     ...(mirror?.startsWith("/") && { mirror }),
     ...(role !== "loadBalancer" && mode !== "iptables" && { proxy: mode }),
+    ...(role !== "loadBalancer" && mode === "nftables" && { linux: oldestLinuxForNftables }),
   };
   return Object.entries(words)
     .map(([name, value]) => `${name}=${word(`${value}`)}`)
