@@ -8,7 +8,7 @@ import { once } from "../node/gate.ts";
 import type { Host } from "../node/host.ts";
 import { rolling } from "../node/rolling.ts";
 import { type ClusterFacts, serverUrl } from "../services/cluster-facts.ts";
-import { aesKey, encryptionConfiguration } from "../services/kube-apiserver.ts";
+import { aesKey, encryptionConfiguration, encryptionKeyName } from "../services/kube-apiserver.ts";
 import { kubeconfigWithData } from "../services/kubeconfig.ts";
 import { controlPlaneServices } from "../services/roles.ts";
 import { pki } from "../services/service.ts";
@@ -51,13 +51,13 @@ export class ControlPlane extends pulumi.ComponentResource {
     );
     // The state holds the value of a RandomBytes in plain text, as the id.
     const encryptionKey = new RandomPassword(
-      "encryption-key1",
+      `encryption-${encryptionKeyName}`,
       { length: 64, special: false },
       { parent: this },
     );
     const texts = {
       encryption: derive([encryptionKey.result], (random) =>
-        encryptionConfiguration([{ name: "key1", secret: aesKey(random) }]),
+        encryptionConfiguration([{ name: encryptionKeyName, secret: aesKey(random) }]),
       ),
     };
     const placement = new Placement(this, {

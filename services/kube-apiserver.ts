@@ -229,6 +229,11 @@ export function aesKey(random: string): string {
   return createHash("sha256").update(random).digest("base64");
 }
 
+/** The name of the key that encrypts new secrets. */
+export const encryptionKeyName = "key1";
+/** How a secret begins in etcd. */
+export const encryptedPrefix = `k8s:enc:aescbc:v1:${encryptionKeyName}:`;
+
 /** EncryptionConfiguration of https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data/; the first key encrypts, all of them decrypt. */
 export function encryptionConfiguration(
   keys: readonly { readonly name: string; readonly secret: string }[],

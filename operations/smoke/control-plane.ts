@@ -1,3 +1,4 @@
+import { encryptedPrefix } from "../../services/kube-apiserver.ts";
 import { eventually } from "../access/command.ts";
 import type { StackMachine } from "../access/stack.ts";
 import { type Check, Fault, failWith } from "./check.ts";
@@ -140,8 +141,8 @@ export const secretsEncrypted: Check<Cluster> = {
       `${etcdctl} get --print-value-only ${key} | tr -c '[:print:]' .`,
     );
     const start = stored.slice(0, 40);
-    if (!start.startsWith("k8s:enc:aescbc:v1:key1:"))
-      throw new Error(`it starts with ${start}, not with k8s:enc:aescbc:v1:key1:`);
+    if (!start.startsWith(encryptedPrefix))
+      throw new Error(`it starts with ${start}, not with ${encryptedPrefix}`);
     if (stored.includes(text)) throw new Error("its text can be read there");
   },
   lookAt: (cluster) => [
