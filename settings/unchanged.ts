@@ -66,7 +66,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
   ) {
     super("kthw:index:ClusterRecord", name, {}, opts);
     const { authority } = settings.certificates;
-    const another = "make another cluster";
+    const another = "make another cluster by make down and make up";
     const checks = [
       this.#values(
         `${name}:cluster`,
@@ -88,19 +88,22 @@ export class ClusterRecord extends pulumi.ComponentResource {
         const value = machine[field];
         return value === undefined ? [] : [{ where: `${machine.where}.${field}`, value }];
       });
-      const values = this.#values(
-        // No machine's name holds a colon.
-        `${machine.name}:address`,
-        own,
-        "let a machine of another name have the new one",
-        "kthw:index:ExistingHosts",
+      // Each in a record of its own: an earlier version's record of an address never gets another field.
+      const values = own.map((one) =>
+        this.#values(
+          // No machine's name holds a colon.
+          `${machine.name}:${lastWord(one.where)}`,
+          [one],
+          wayTo(machine),
+          "kthw:index:ExistingHosts",
+        ),
       );
       const held = own.map((one) => ({ ...one, machine: machine.name, isKept: true }));
       const others = claims
         .filter((claim) => claim.machine === machine.name)
         .map((claim) => ({ ...claim, isKept: false }));
       const claimed = [...held, ...others].map((claim) => this.#claim(claim, machine.role, names));
-      const records = [values, ...claimed];
+      const records = [...values, ...claimed];
       checks.push(...records.map(({ check }) => check));
       return [machine.name, records.map(({ stash }) => stash)] as const;
     });
@@ -116,7 +119,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
     way: string,
     formerParent?: string,
   ) {
-    const key = (where: string) => where.replace(/^.*\]\./, "");
+    const key = lastWord;
     const input = Object.fromEntries(values.map(({ where, value }) => [key(where), value]));
     const stash = this.#remember(name, input, formerParent);
     const check = formerOf(stash).then((record) => {
@@ -171,6 +174,18 @@ export class ClusterRecord extends pulumi.ComponentResource {
       },
     );
   }
+}
+
+/** How a machine gets another address or pod range: a worker may leave, a cluster needs its other machines. */
+function wayTo({ role, name }: { readonly role: Role; readonly name: string }): string {
+  return role === "worker"
+    ? `take ${name} out with one update and add it again with the next`
+    : "let a machine of another name have the new one";
+}
+
+/** The last word of a machine's setting, as in `controllers[0].address`; another place as it is. */
+function lastWord(where: string): string {
+  return where.replace(/^.*\]\./, "");
 }
 
 /** The value that was remembered first; undefined in the first update. */
