@@ -15,6 +15,8 @@ import { Placement } from "./placement.ts";
 
 /** How long a Node may take to become Ready. kubectl must give up before the gate's limit, to say what kubectl waited for. */
 const nodeReadySeconds = gateLimitSeconds - 20;
+/** The same where another command follows in the same gate, and needs time of its own. */
+const nodeReadySecondsBefore = gateLimitSeconds / 2;
 
 export interface WorkerPoolArgs {
   readonly facts: ClusterFacts;
@@ -95,8 +97,9 @@ export class WorkerPool extends pulumi.ComponentResource {
             ]
           : [];
       // kubectl would leave its cache on the machine.
-      const isReady = `${kubernetes}/kubectl --cache-dir=/dev/null --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=${nodeReadySeconds}s node/${node.name}`;
       const last = index === workers.length - 1 && args.finally !== undefined;
+      const seconds = last ? nodeReadySecondsBefore : nodeReadySeconds;
+      const isReady = `${kubernetes}/kubectl --cache-dir=/dev/null --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=${seconds}s node/${node.name}`;
       return host.healthy(
         "node-healthy",
         [...Object.values(services), ...networkServices(facts, node)].map(({ name }) => name),
