@@ -35,11 +35,14 @@ interface Outputs {
   readonly mirror?: string | null;
 }
 
+/** The type of a host in a stack's state, and its former name, which stays in the state until the next update. */
+const hostTypes = ["kthw:index:Host", "kthw:index:Node"];
+
 /** Reads the machines of a stack, also after a failed update; fails if there are none. */
 export async function machinesOf(stack: string): Promise<readonly ShellMachine[]> {
   const { deployment } = await ask<Exported>(stack, "export");
   const machines = (deployment.resources ?? [])
-    .filter(({ type }) => type === "kthw:index:Host")
+    .filter(({ type }) => hostTypes.includes(type))
     .flatMap(({ outputs }) => (outputs === undefined ? [] : [outputs]));
   if (machines.length === 0) throw new Error(`stack ${stack} has no machines`);
   return machines;
