@@ -20,7 +20,7 @@ yes = $$([[ -t 0 && -t 1 && -z $${CI:-} ]] || echo --yes)
 # The start of what is done to the stack; Pulumi leaves nothing in the stack's settings.
 define with-stack
 . install/env.sh
-trap '"$$KTHW_ROOT/install/settings"' EXIT
+trap '[ ! -e "$$KTHW_ROOT/Pulumi.$$STACK.yaml" ] || "$$KTHW_ROOT/install/settings"' EXIT
 pulumi stack select --create "$$STACK" >/dev/null
 endef
 
@@ -57,7 +57,7 @@ shell: settings $(tools) ## a shell for pulumi and kubectl; CMD='…' runs one c
 	export PULUMI_STACK=$$STACK
 	install/kubeconfig 2>/dev/null || true
 	unset MAKEFLAGS MAKELEVEL
-	$(if $(CMD),eval "$$CMD",bash --rcfile install/shell.sh -i || true)
+	$(if $(CMD),(eval "$$CMD"),bash --rcfile install/shell.sh -i || true)
 
 smoke: settings $(tools) kubectl ## try the cluster: nodes, encryption, pods, services, DNS, logs, exec and so on
 	@. install/env.sh

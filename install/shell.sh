@@ -7,4 +7,4 @@
 PS1="($STACK) $PS1"
 # Before each prompt, so that the settings are the user's own after every command of Pulumi.
 # shellcheck disable=SC2016
-PROMPT_COMMAND+=('"$KTHW_ROOT/install/settings"')
+PROMPT_COMMAND+=('[ ! -e "$KTHW_ROOT/Pulumi.$STACK.yaml" ] || "$KTHW_ROOT/install/settings"')
