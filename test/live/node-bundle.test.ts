@@ -45,7 +45,7 @@ describeOnMachine("kthw-node apply of a bundle", () => {
     assert.equal(await as("www-data", `cat ${pki}/server.crt`), true);
     assert.equal(await as("www-data", `cat ${pki}/server.key`), false);
     const folders = (
-      await machine.output(`cd ${folder}/current; find / -path '/var/lib/kthw*' -type d -prune -print
+      await machine.output(`cd ${folder}/current; find / -xdev -path '/var/lib/kthw*' -type d -prune -print
           find /var/lib/kthw/bundles -type d; find -L ${folder}/current -type d`)
     ).split("\n");
     assert.ok(folders.length > 6);
