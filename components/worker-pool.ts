@@ -96,9 +96,9 @@ export class WorkerPool extends pulumi.ComponentResource {
               }),
             ]
           : [];
-      // kubectl would leave its cache on the machine.
       const last = index === workers.length - 1 && args.finally !== undefined;
       const seconds = last ? nodeReadySecondsBefore : nodeReadySeconds;
+      // kubectl would leave its cache on the machine.
       const isReady = `${kubernetes}/kubectl --cache-dir=/dev/null --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=${seconds}s node/${node.name}`;
       return host.healthy(
         "node-healthy",

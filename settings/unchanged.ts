@@ -119,17 +119,16 @@ export class ClusterRecord extends pulumi.ComponentResource {
     way: string,
     formerParent?: string,
   ) {
-    const key = lastWord;
-    const input = Object.fromEntries(values.map(({ where, value }) => [key(where), value]));
+    const input = Object.fromEntries(values.map(({ where, value }) => [lastWord(where), value]));
     const stash = this.#remember(name, input, formerParent);
     const check = formerOf(stash).then((record) => {
       // Earlier versions remembered the first value alone.
-      const former = typeof record === "string" ? { [key(values[0]!.where)]: record } : record;
+      const former = typeof record === "string" ? { [lastWord(values[0]!.where)]: record } : record;
       const isChanged = (key: string) => former?.[key] !== undefined && former[key] !== input[key];
       return values
-        .filter(({ where }) => isChanged(key(where)) && !isChanged(within[where] ?? ""))
+        .filter(({ where }) => isChanged(lastWord(where)) && !isChanged(within[where] ?? ""))
         .map(({ where, value }) => {
-          const todo = `put ${former![key(where)]} back, or ${way}`;
+          const todo = `put ${former![lastWord(where)]} back, or ${way}`;
           return mistakeAt(where, "cannot be changed on a living cluster", value, todo);
         });
     });
