@@ -36,6 +36,14 @@ async function madeWith(change: Change = {}): Promise<State> {
   return new Map(stashes.map(({ name, inputs }) => [name, inputs.input]));
 }
 
+/** Network weave takes no ranges from the machines. */
+const withoutRanges = Object.fromEntries(
+  ["controllers[0]", "controllers[1]", "controllers[2]", worker1, worker2].map((place) => [
+    `${place}.podCidr`,
+    undefined,
+  ]),
+);
+
 const living = "cannot be changed on a living cluster";
 const another = "or make another cluster by make down and make up";
 const named = "or let a machine of another name have the new one";
@@ -55,6 +63,10 @@ describe("a living cluster", () => {
     [
       { clusterDomain: "example.org" },
       `clusterDomain: ${living}, got example.org; put cluster.local back, ${another}`,
+    ],
+    [
+      { network: "weave", ...withoutRanges },
+      `network: ${living}, got weave; put bridge back, ${another}`,
     ],
     [{ clusterName: "prod" }, `clusterName: ${living}, got prod; put kubernetes back, ${another}`],
     [
@@ -138,6 +150,28 @@ describe("a living cluster", () => {
     const range = await compare({ [`${worker1}.podCidr`]: "10.200.31.0/24" }, since);
     assert.deepEqual(range.mistakes, [
       `${worker1}.podCidr: ${living}, got 10.200.31.0/24; put 10.200.21.0/24 back, ${again("worker1")}`,
+    ]);
+  });
+
+  it("is a bridge cluster if it is older than the choice of a network", async () => {
+    const { "record:cluster": made, ...rest } = Object.fromEntries(await madeWith());
+    const { network: _, ...older } = made as Record<string, string>;
+    const state = new Map(Object.entries({ ...rest, "record:cluster": older }));
+    assert.deepEqual((await compare({}, state)).mistakes, []);
+    assert.deepEqual((await compare({ network: "weave", ...withoutRanges }, state)).mistakes, [
+      `network: ${living}, got weave; put bridge back, ${another}`,
+    ]);
+  });
+
+  it("keeps its network's datapath", async () => {
+    const weave = { network: "weave", ...withoutRanges };
+    const state = await madeWith(weave);
+    assert.deepEqual((await compare({ ...weave, "weave.mtu": 1300 }, state)).mistakes, []);
+    assert.deepEqual((await compare({ ...weave, "weave.fastDatapath": false }, state)).mistakes, [
+      `weave.fastDatapath: ${living}, got false; put true back, ${another}`,
+    ]);
+    assert.deepEqual((await compare({}, state)).mistakes, [
+      `network: ${living}, got bridge; put weave back, ${another}`,
     ]);
   });
 
