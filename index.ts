@@ -27,6 +27,7 @@ const facts = clusterFacts(settings, platform.endpoint(settings));
 const traits = platform.traits(settings);
 const nodes = nodeGroups(settings, traits);
 const podNetwork = networks[settings.network];
+const networkImages = podNetwork.images?.(settings.architecture);
 const networkOfGuests = facts.admitsGuests ? podNetwork.guests(facts) : undefined;
 const services = servicesByMachine(
   facts,
@@ -39,8 +40,8 @@ const machinesByName = await platform.machines(settings, records, services);
 const place = ({ name }: { readonly name: string }) =>
   new Host(name, {
     machine: machinesByName.get(name)!,
-    requires: kernelCheck(services.get(name)!.flatMap(({ kernel = [] }) => kernel)),
-    downloads: downloadsFor(services.get(name)!, settings, artifacts),
+    requires: kernelCheck(services.get(name)!),
+    downloads: downloadsFor(services.get(name)!, settings, artifacts, networkImages),
     reassert: settings.reassert,
   });
 const loadBalancers = facts.loadBalancers.map(place);

@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
+import type { Architecture, Image } from "../components/versions.ts";
 import type { Host } from "../node/host.ts";
 import type { ClusterFacts, KubeProxyMode, NodeFacts } from "../services/cluster-facts.ts";
 import type { Service } from "../services/service.ts";
@@ -21,6 +22,8 @@ export interface Network<Settings extends object = object> {
   readonly kubeProxyModes: readonly KubeProxyMode[];
   /** Settings of the network that a living cluster keeps, by their place. */
   unchanged?(settings: Settings): Readonly<Record<string, string>>;
+  /** Container images of the network's pods, which a mirror may have. */
+  images?(architecture: Architecture): readonly Image[];
   /** The network's service on a machine, named `podNetwork`. */
   service(facts: ClusterFacts, node: NodeFacts, settings: Settings): Service;
   /** What the pods of guests need besides. */

@@ -9,10 +9,13 @@ export interface KernelNeed {
 }
 
 /**
- * The lines of a POSIX shell that print, for each need that the kernel of a machine does not meet, what is missing, and fail then;
- * nothing for no needs. A part may be loaded, be a module that can be loaded, or be built in; a container sees only the first and the last.
+ * The lines of a POSIX shell that print what services need of the kernel and a machine's lacks, and fail then; nothing for services
+ * without such needs. A part may be loaded, be a module that can be loaded, or be built in; a container sees only the first and the last.
  */
-export function kernelCheck(needs: readonly KernelNeed[]): string {
+export function kernelCheck(
+  services: readonly { readonly kernel?: readonly KernelNeed[] }[],
+): string {
+  const needs = services.flatMap(({ kernel = [] }) => kernel);
   if (needs.length === 0) return "";
   const lines = needs.map(({ by, modules, todo }) => {
     const pairs = Object.entries(modules).map(([module, option]) => `${module}:${option}`);

@@ -1,3 +1,4 @@
+import type { Architecture, Image } from "../../components/versions.ts";
 import type { ClusterFacts } from "../../services/cluster-facts.ts";
 import { weaveVersion } from "./service.ts";
 import type { Weave } from "./settings.ts";
@@ -7,6 +8,14 @@ export const weaveNet = "weave-net";
 
 /** The key of the password in its Secret. */
 export const passwordKey = "password";
+
+/** The images of Weave Net's pods, and where a mirror has them. */
+export function weaveImages(architecture: Architecture): Image[] {
+  return ["weave-kube", "weave-npc"].map((product) => ({
+    name: image(product),
+    file: `images/${product}-${weaveVersion}-${architecture}.tar`,
+  }));
+}
 
 /** What Weave Net may do in the whole cluster: read what network policies speak of, and report that a node's network is up. */
 export const clusterRules = [
@@ -126,7 +135,7 @@ export function weavePodSpec({ podCidr }: ClusterFacts, weave: Weave) {
 }
 
 /** An image of the fork, by tag, and by digest where one is given. */
-function image(product: string, digest: string | undefined): string {
+function image(product: string, digest?: string): string {
   const tag = `docker.io/rajchaudhuri/${product}:${weaveVersion}`;
   return digest === undefined ? tag : `${tag}@${digest}`;
 }

@@ -1,4 +1,5 @@
 import type { Network } from "../pod-network.ts";
+import { weaveImages } from "./manifests.ts";
 import { weaveService } from "./service.ts";
 import { type WithWeave, weaveGroup } from "./settings.ts";
 
@@ -12,6 +13,7 @@ export const weave: Network<WithWeave> & { readonly group: typeof weaveGroup } =
   kubeProxyModes: ["iptables", "ipvs"],
   // A bridge on a machine keeps the datapath with which it was made.
   unchanged: ({ weave }) => ({ "weave.fastDatapath": `${weave.fastDatapath}` }),
+  images: weaveImages,
   service: (facts, _node, { weave }) => weaveService(facts, weave),
   // Its pods run on every node, whoever made the node.
   guests: () => ({ services: [], workloads: [] }),

@@ -3,15 +3,15 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { networks } from "../../networks/networks.ts";
-import { changed, itRefuses, mistakes, read, root, settings } from "../support/settings.ts";
-
-const cps = ["controllers[0]", "controllers[1]", "controllers[2]"];
-const workers = ["workerPools[0].machines[0]", "workerPools[0].machines[1]"];
-/** What turns the settings of the local stack into settings with Weave Net. */
-export const withWeave = {
-  network: "weave",
-  ...Object.fromEntries([...cps, ...workers].map((place) => [`${place}.podCidr`, undefined])),
-};
+import {
+  changed,
+  itRefuses,
+  mistakes,
+  read,
+  root,
+  settings,
+  withWeave,
+} from "../support/settings.ts";
 
 describe("a network", () => {
   const names = Object.keys(networks);

@@ -5,7 +5,15 @@ import { ClusterRecord } from "../../settings/unchanged.ts";
 import { platforms } from "../../stacks/platforms.ts";
 import { computed, runProgram } from "../support/program.ts";
 import { record } from "../support/record.ts";
-import { type Change, changed, settings, worker1, worker2, worker3 } from "../support/settings.ts";
+import {
+  type Change,
+  changed,
+  settings,
+  withWeave,
+  worker1,
+  worker2,
+  worker3,
+} from "../support/settings.ts";
 
 /** What Pulumi's state remembers, by the name of what remembers it. */
 type State = ReadonlyMap<string, unknown>;
@@ -36,14 +44,6 @@ async function madeWith(change: Change = {}): Promise<State> {
   return new Map(stashes.map(({ name, inputs }) => [name, inputs.input]));
 }
 
-/** Network weave takes no ranges from the machines. */
-const withoutRanges = Object.fromEntries(
-  ["controllers[0]", "controllers[1]", "controllers[2]", worker1, worker2].map((place) => [
-    `${place}.podCidr`,
-    undefined,
-  ]),
-);
-
 const living = "cannot be changed on a living cluster";
 const another = "or make another cluster by make down and make up";
 const named = "or let a machine of another name have the new one";
@@ -64,10 +64,7 @@ describe("a living cluster", () => {
       { clusterDomain: "example.org" },
       `clusterDomain: ${living}, got example.org; put cluster.local back, ${another}`,
     ],
-    [
-      { network: "weave", ...withoutRanges },
-      `network: ${living}, got weave; put bridge back, ${another}`,
-    ],
+    [withWeave, `network: ${living}, got weave; put bridge back, ${another}`],
     [{ clusterName: "prod" }, `clusterName: ${living}, got prod; put kubernetes back, ${another}`],
     [
       { dnsAddress: "10.32.0.53" },
@@ -158,18 +155,18 @@ describe("a living cluster", () => {
     const { network: _, ...older } = made as Record<string, string>;
     const state = new Map(Object.entries({ ...rest, "record:cluster": older }));
     assert.deepEqual((await compare({}, state)).mistakes, []);
-    assert.deepEqual((await compare({ network: "weave", ...withoutRanges }, state)).mistakes, [
+    assert.deepEqual((await compare(withWeave, state)).mistakes, [
       `network: ${living}, got weave; put bridge back, ${another}`,
     ]);
   });
 
   it("keeps its network's datapath", async () => {
-    const weave = { network: "weave", ...withoutRanges };
-    const state = await madeWith(weave);
-    assert.deepEqual((await compare({ ...weave, "weave.mtu": 1300 }, state)).mistakes, []);
-    assert.deepEqual((await compare({ ...weave, "weave.fastDatapath": false }, state)).mistakes, [
-      `weave.fastDatapath: ${living}, got false; put true back, ${another}`,
-    ]);
+    const state = await madeWith(withWeave);
+    assert.deepEqual((await compare({ ...withWeave, "weave.mtu": 1300 }, state)).mistakes, []);
+    assert.deepEqual(
+      (await compare({ ...withWeave, "weave.fastDatapath": false }, state)).mistakes,
+      [`weave.fastDatapath: ${living}, got false; put true back, ${another}`],
+    );
     assert.deepEqual((await compare({}, state)).mistakes, [
       `network: ${living}, got bridge; put weave back, ${another}`,
     ]);
