@@ -70,7 +70,7 @@ const esp = 50;
 
 /** https://github.com/rajch/weave: what Weave Net and its network policies need of the kernel. */
 function kernelNeeds({ fastDatapath, password }: Weave): KernelNeed[] {
-  const kernel = "use a kernel that has it, such as Debian's";
+  const kernel = "load the modules, use a kernel that has them, such as Debian's";
   return [
     {
       by: "network weave",
@@ -138,9 +138,6 @@ ip -o link show | sed -n 's/^[0-9]*: \\(weave\\|vethwe[^:@]*\\|vxlan-6784\\)[:@]
   # The other end of a pair may have gone with the first.
   ip link delete "$name" 2>/dev/null || [[ ! -e /sys/class/net/$name ]]
 done
-for table in filter nat mangle; do
-  iptables -t "$table" -S | sed -nE '/ -[io] weave( |$)|--comment "Block non-local access to Weave Net control port"/s/^-A //p' | while read -r rule; do
-    eval "iptables -t $table -D $rule"
-  done
-done
+# The chains go by \`kthw-node drop-chains\`.
+iptables-save | sed -nE '/^\\*|^COMMIT/p; / -[io] weave |"Block non-local access to Weave Net control port"/s/^-A/-D/p' | iptables-restore --noflush
 `;
