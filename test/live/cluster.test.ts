@@ -229,6 +229,21 @@ describeLive("a cluster on this computer", (live) => {
     await expectNone();
   });
 
+  itOnceUp("lists every certificate", async () => {
+    const { code, stdout } = await stack.script("operations/certificates/list-certificates.ts");
+    const names = stdout.split("\n").map((line) => line.split(/\s+/)[2]);
+    const { resources } = (await stack.export()).deployment;
+    const issued = resources
+      .filter(({ type }) => type === "tls:index/locallySignedCert:LocallySignedCert")
+      .map(({ urn }) => nameOf(urn));
+    const authorities = ["etcd-ca", "kubernetes-ca", "kubernetes-front-proxy-ca"];
+    assert.deepEqual(
+      names.filter((name) => name !== undefined && name !== "CERTIFICATE").sort(),
+      [...issued, ...authorities].sort(),
+    );
+    assert.equal(code, 0);
+  });
+
   itOnceUp("bundles what explains a failure, without the secrets that stand in it", async () => {
     const planted = [...secrets.keys(), kubeconfig].join("\n");
     await stack.machines.inside("worker1", "systemd-cat --identifier=planted", planted);
