@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { derive } from "../../node/derive.ts";
 import { quoted } from "../../node/shell.ts";
 import type { Role } from "../../services/cluster-facts.ts";
+import { kernelCheck } from "../../services/kernel.ts";
 import { oldestLinuxForNftables } from "../../services/kube-proxy.ts";
 import type { Service } from "../../services/service.ts";
 import { machinesOf } from "../../settings/cluster.ts";
@@ -53,12 +54,13 @@ class ExistingHosts extends pulumi.ComponentResource {
         ...(jumpBox && { proxy: connectionTo(jumpBox) }),
       };
       const expected = expectations(role, address, services.get(name)!, settings);
+      const script = check + kernelFindings(services.get(name)!);
       // Another host, or another way to the host, is checked again with the current time.
       const ways = [target, jumpBox].map(
         (way) => way && [way.host, way.port, way.user, way.hostKey, keyOf(way)],
       );
       const digest = createHash("sha256")
-        .update(JSON.stringify([generation, ways, expected, check]))
+        .update(JSON.stringify([generation, ways, expected, script]))
         .digest("hex")
         .slice(0, 12);
       const time = passed.get(`${name} ${digest}`) ?? `${Math.round(Date.now() / 1000)}`;
@@ -69,7 +71,7 @@ class ExistingHosts extends pulumi.ComponentResource {
           {
             connection,
             create: `sh -s -- ${name} now=${time} ${expected}`,
-            stdin: check,
+            stdin: script,
             addPreviousOutputInEnv: false,
             logging: "none",
           },
@@ -156,6 +158,13 @@ const room = {
   controller: { memoryMiB: 1_700, diskMiB: 4_096 },
   worker: { memoryMiB: 900, diskMiB: 3_072 },
 } as const satisfies Record<Role, object>;
+
+/** More lines for check.sh, which print what services need of the kernel and the host's lacks. */
+function kernelFindings(services: readonly Service[]): string {
+  const lines = kernelCheck(services);
+  if (lines === "") return "";
+  return `[ "$may" = no ] || root sh -c ${quoted(`exec 2>&1\n${lines}`)} </dev/null || true\n`;
+}
 
 /** The arguments of check.sh, as words of a shell. */
 function expectations(
