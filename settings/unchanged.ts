@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { type ExternalAuthority, publicKeyHash } from "../components/certificate-authority.ts";
+import { remembered } from "../node/remembered.ts";
 import type { Role } from "../services/cluster-facts.ts";
 import { serviceAccountIssuer } from "../services/kube-apiserver.ts";
 import { type ClusterSettings, machinesOf } from "./cluster.ts";
@@ -187,13 +188,9 @@ function lastWord(where: string): string {
   return where.replace(/^.*\]\./, "");
 }
 
-/** The value that was remembered first; undefined in the first update. */
-async function formerOf({
-  output,
-}: pulumi.Stash): Promise<Record<string, string> | string | undefined> {
-  // Unknown outputs run no function. The class has this promise, its type does not.
-  const { isKnown } = output as unknown as { readonly isKnown: Promise<boolean> };
-  return (await isKnown) ? await new Promise((resolve) => output.apply(resolve)) : undefined;
+/** The value that was remembered first; undefined in the first preview. */
+async function formerOf(stash: pulumi.Stash): Promise<Record<string, string> | string | undefined> {
+  return (await remembered(stash)) as Record<string, string> | string | undefined;
 }
 
 /** The identity of an authority, which stays when its certificate is renewed. */

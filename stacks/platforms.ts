@@ -1,3 +1,4 @@
+import { aws } from "./aws/platform.ts";
 import { hosts } from "./hosts/platform.ts";
 import { local } from "./local/platform.ts";
 
@@ -5,4 +6,5 @@ import { local } from "./local/platform.ts";
 export const platforms = {
   local,
   hosts,
+  aws,
 };
