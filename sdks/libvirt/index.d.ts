@@ -94,7 +94,6 @@ export interface DomainArgs {
   name?: pulumi.Input<string>;
   /** kvm, or qemu for emulation. */
   type?: pulumi.Input<string>;
-  machine?: pulumi.Input<string>;
   /** In MiB. */
   memory?: pulumi.Input<number>;
   vcpu?: pulumi.Input<number>;
