@@ -29,7 +29,11 @@ const services = servicesByMachine(facts, [
   ...facts.loadBalancers,
   ...nodes.flatMap((group) => group.nodes),
 ]);
-const records = await refuseChanges(settings, platform.claims(settings));
+const records = await refuseChanges(
+  settings,
+  platform.claims(settings),
+  platform.unchanging(settings),
+);
 const machinesByName = await platform.machines(settings, records, services);
 
 const place = ({ name }: { readonly name: string }) =>

@@ -1,6 +1,6 @@
 import { Instance } from "@pulumi/aws/ec2/instance.js";
 import * as pulumi from "@pulumi/pulumi";
-import { remembered } from "../../node/remembered.ts";
+import { formerOf } from "../../settings/unchanged.ts";
 import type { AwsSettings, Named } from "./named.ts";
 
 /** What an instance is made of. */
@@ -32,7 +32,7 @@ export async function makingOf(
     { input: today },
     { ...opts, ignoreChanges: ["input"] },
   );
-  const former = (await remembered(stash)) as Making | undefined;
+  const former = await formerOf<Making>(stash);
   return { ...(former ?? today), generation };
 }
 

@@ -11,6 +11,7 @@ export const hosts: Platform<"hosts", typeof hostsGroup> = {
   balancesApi: () => false,
   check,
   claims: targetClaims,
+  unchanging: () => ({}),
   endpoint: ({ hosts, loadBalancers: [loadBalancer] }) => {
     const fromMachines = { host: loadBalancer!.address, port: 6443 };
     return { fromMachines, fromOperator: hosts.endpoint ?? fromMachines };
