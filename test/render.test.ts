@@ -2,20 +2,15 @@ import { strict as assert } from "node:assert";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { stringify } from "yaml";
+import { guestNetworkFiles, guestNetworkPodSpec, guestRoutes } from "../networks/bridge/guests.ts";
+import { bridgeNetwork } from "../networks/bridge/service.ts";
 import { describeService } from "../node/description.ts";
 import { describeDownloads } from "../node/downloads.ts";
 import { apiLoadBalancer } from "../services/api-load-balancer.ts";
-import { bridgeNetwork } from "../services/bridge-network.ts";
 import { containerd } from "../services/containerd.ts";
 import { corefile, dnsPodSpec } from "../services/core-dns.ts";
 import { etcd, initialCluster } from "../services/etcd.ts";
-import {
-  guestKubeProxyFiles,
-  guestKubeProxyPodSpec,
-  guestNetworkFiles,
-  guestNetworkPodSpec,
-  guestRoutes,
-} from "../services/guest-nodes.ts";
+import { guestKubeProxyFiles, guestKubeProxyPodSpec } from "../services/guest-nodes.ts";
 import { healthProxy } from "../services/health-proxy.ts";
 import { encryptionConfiguration, kubeApiserver } from "../services/kube-apiserver.ts";
 import { kubeControllerManager } from "../services/kube-controller-manager.ts";

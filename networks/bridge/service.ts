@@ -1,6 +1,7 @@
-import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
-import type { Service } from "./service.ts";
-import { unit } from "./systemd.ts";
+import type { ClusterFacts, NodeFacts } from "../../services/cluster-facts.ts";
+import type { Service } from "../../services/service.ts";
+import { unit } from "../../services/systemd.ts";
+import { podNetwork } from "../pod-network.ts";
 
 const routesPath = "/etc/kthw/pod-routes";
 const scriptPath = "/usr/local/libexec/kthw/pod-routes";
@@ -9,7 +10,7 @@ const scriptPath = "/usr/local/libexec/kthw/pod-routes";
 export function bridgeNetwork({ nodes, podCidr }: ClusterFacts, node: NodeFacts): Service {
   const others = nodes.filter(({ name }) => name !== node.name);
   return {
-    name: "pod-network",
+    name: podNetwork,
     packages: ["iptables"],
     unit: "pod-network.service",
     reload: `test -r ${routesPath}`,
@@ -47,7 +48,11 @@ export function bridgeNetwork({ nodes, podCidr }: ClusterFacts, node: NodeFacts)
           .map((other) => `${other.podCidr} via ${other.address} # ${other.name}\n`)
           .join(""),
       },
-      { path: "/etc/cni/net.d/10-bridge.conflist", text: bridgeConflist(node.podCidr), live: true },
+      {
+        path: "/etc/cni/net.d/10-bridge.conflist",
+        text: bridgeConflist(node.podCidr!),
+        live: true,
+      },
     ],
   };
 }
