@@ -34,7 +34,11 @@ const services = servicesByMachine(
   [...facts.loadBalancers, ...nodes.flatMap((group) => group.nodes)],
   (node) => [podNetwork.service(facts, node, settings), ...(networkOfGuests?.services ?? [])],
 );
-const records = await refuseChanges(settings, platform.claims(settings));
+const records = await refuseChanges(
+  settings,
+  platform.claims(settings),
+  platform.unchanging(settings),
+);
 const machinesByName = await platform.machines(settings, records, services);
 
 const place = ({ name }: { readonly name: string }) =>
@@ -60,7 +64,7 @@ const etcd = new EtcdCluster("etcd", { facts, hosts: controllers, ca: etcdCa });
 const controlPlane = new ControlPlane("control-plane", {
   facts,
   hosts: controllers,
-  loadBalancer: loadBalancers[0]!,
+  loadBalancer: loadBalancers[0],
   ca,
   frontProxyCa,
   etcdCa,
