@@ -58,7 +58,7 @@ const etcd = new EtcdCluster("etcd", { facts, hosts: controllers, ca: etcdCa });
 const controlPlane = new ControlPlane("control-plane", {
   facts,
   hosts: controllers,
-  loadBalancer: loadBalancers[0]!,
+  loadBalancer: loadBalancers[0],
   ca,
   frontProxyCa,
   etcdCa,

@@ -38,6 +38,8 @@ export interface HostPort {
 export interface Endpoint {
   readonly fromMachines: HostPort;
   readonly fromOperator: HostPort;
+  /** Further addresses of a load balancer that is no machine, which could take the place of the first. */
+  readonly otherAddresses?: readonly string[];
 }
 
 /** The role of a machine; controllers run pods, too. */

@@ -135,6 +135,8 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
     unit: "kube-apiserver.service",
     credentials: credentials(facts, controller),
     ports: [6443],
+    // Pods reach the API servers through the API's own service, past the load balancer.
+    clients: { 6443: ["loadBalancer", "controller", "worker"] },
     health: `curl --fail --silent --max-time 5 --cacert ${pki}/ca.crt https://127.0.0.1:6443/readyz`,
     timeoutSeconds: 120,
     files: [
@@ -208,7 +210,11 @@ function credentials(facts: ClusterFacts, controller: MachineFacts): Credential[
 function subjectNames({ clusterDomain, serviceAddress, endpoint, ...facts }: ClusterFacts) {
   const within = apiNamesWithinCluster(clusterDomain, serviceAddress);
   const machines = [...facts.controllers, ...facts.loadBalancers];
-  const hosts = [endpoint.fromMachines.host, endpoint.fromOperator.host];
+  const hosts = [
+    endpoint.fromMachines.host,
+    ...(endpoint.otherAddresses ?? []),
+    endpoint.fromOperator.host,
+  ];
   const isAddress = (host: string) => /^[\d.]+$/.test(host);
   return {
     dnsNames: [

@@ -26,6 +26,8 @@ export interface Platform<Name extends string, Group extends z.ZodType> {
   readonly onThisComputer: boolean;
   /** The path at which the machines see the folder of a mirror. */
   mirrorOnMachines(folder: string): string;
+  /** Whether the platform has a load balancer of its own in front of the API, in place of a machine. */
+  balancesApi(draft: Draft & Sound<Record<Name, z.output<Group>>>): boolean;
   /** The mistakes of settings that are mistakes on this platform only. */
   check(subject: Subject<Draft & Sound<Record<Name, z.output<Group>>>>): string[];
   /** Values that only one machine at a time can have, besides its address and pod range. */

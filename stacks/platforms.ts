@@ -1,3 +1,4 @@
+import { aws } from "./aws/platform.ts";
 import { hosts } from "./hosts/platform.ts";
 import { libvirt } from "./libvirt/platform.ts";
 import { local } from "./local/platform.ts";
@@ -7,4 +8,5 @@ export const platforms = {
   local,
   hosts,
   libvirt,
+  aws,
 };

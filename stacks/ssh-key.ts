@@ -25,6 +25,23 @@ export function keyFile(
       ];
 }
 
+/** The same, where the public half must lie beside the private key. */
+export function publicKeyFile(
+  where: string,
+  file: string | undefined,
+  surroundings: Surroundings,
+): string[] {
+  const mistakes = keyFile(where, file, surroundings);
+  if (file === undefined || mistakes.length > 0) return mistakes;
+  try {
+    surroundings.read(`${expanded(file, surroundings.home)}.pub`);
+    return [];
+  } catch {
+    const todo = `write it by ssh-keygen -y -f ${file} >${file}.pub`;
+    return [mistakeAt(where, "no public key beside it", file, todo)];
+  }
+}
+
 function problemOf(file: string, { read }: Surroundings): string | undefined {
   let text: string;
   try {

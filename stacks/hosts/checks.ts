@@ -3,6 +3,7 @@ import type { Machine, Subject } from "../../settings/checks/subject.ts";
 import type { Sound } from "../../settings/draft.ts";
 import { mistakeAt } from "../../settings/mistake.ts";
 import type { Draft } from "../../settings/schema.ts";
+import { namedMachines } from "../named-machines.ts";
 import { keyFile } from "../ssh-key.ts";
 import type { hostsGroup } from "./settings.ts";
 
@@ -11,27 +12,11 @@ type HostsDraft = Draft & Sound<{ hosts: z.output<typeof hostsGroup> }>;
 /** The mistakes of settings for existing hosts. */
 export function check({ draft, machines, context }: Subject<HostsDraft>): string[] {
   return [
-    ...names(draft, machines),
+    ...namedMachines("hosts.machines", draft.hosts?.machines ?? [], machines),
     ...targets(draft, machines),
     ...keyFile("hosts.privateKeyFile", draft.hosts?.privateKeyFile, context),
     ...keyFile("hosts.jumpBox.privateKeyFile", draft.hosts?.jumpBox?.privateKeyFile, context),
   ];
-}
-
-function names({ hosts }: HostsDraft, machines: readonly Machine[]): string[] {
-  const seen = new Map<string, string>();
-  return (hosts?.machines ?? []).flatMap((host, index) => {
-    const name = host?.name;
-    if (name === undefined) return [];
-    const where = `hosts.machines[${index}].name`;
-    const earlier = seen.get(name);
-    if (earlier !== undefined)
-      return [mistakeAt(where, `the same as ${earlier}`, name, "list each machine once")];
-    seen.set(name, where);
-    if (machines.some((machine) => machine.name === name)) return [];
-    const todo = "use the name of a load balancer, controller or worker";
-    return [mistakeAt(where, "the name of no machine", name, todo)];
-  });
 }
 
 /** No two machines are the same host. */

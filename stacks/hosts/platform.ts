@@ -8,6 +8,7 @@ export const hosts: Platform<"hosts", typeof hostsGroup> = {
   group: hostsGroup,
   onThisComputer: false,
   mirrorOnMachines: (folder) => folder,
+  balancesApi: () => false,
   check,
   claims: targetClaims,
   unchanging: () => ({}),

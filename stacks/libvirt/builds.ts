@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
+import { remembered } from "../../node/remembered.ts";
 import type { MachineFacts, Role } from "../../services/cluster-facts.ts";
 import { machinesOf } from "../../settings/cluster.ts";
 import { mistakeAt } from "../../settings/mistake.ts";
-import { formerOf } from "../../settings/unchanged.ts";
 import type { PlatformSettings } from "../platform.ts";
 import type { Image } from "./image.ts";
 import type { libvirtGroup } from "./settings.ts";
@@ -58,7 +58,7 @@ export class Builds extends pulumi.ComponentResource {
     const remember = <T>(what: string, input: T) => {
       const options = { parent: this, ignoreChanges: ["input"] };
       const stash = new pulumi.Stash(what, { input }, options);
-      return { stash, former: formerOf(stash) as Promise<T | undefined> };
+      return { stash, former: remembered(stash) as Promise<T | undefined> };
     };
     const entries = all.map(async ({ name, role }: { name: string; role: Role }) => {
       const generation = generationOf(name);
@@ -74,14 +74,14 @@ export class Builds extends pulumi.ComponentResource {
       const first = remember(`${name}:first-generation`, generation);
       const build = remember(`${name}:build-${generation}`, today);
       const record = await build.former;
-      const { generations: then, ...remembered } = record ?? today;
+      const { generations: then, ...made } = record ?? today;
       return {
         name,
         role,
         isFirst: ((await first.former) ?? generation) === generation,
         generations: then,
         remembered: {
-          build: remembered,
+          build: made,
           generation,
           isMade: record !== undefined,
           records: [first.stash, build.stash],

@@ -7,6 +7,7 @@ export const libvirt: Platform<"libvirt", typeof libvirtGroup> = {
   group: libvirtGroup,
   onThisComputer: false,
   mirrorOnMachines: (folder) => folder,
+  balancesApi: () => false,
   check,
   claims: () => [],
   // The network and the pool cannot change under the machines.

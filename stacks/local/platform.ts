@@ -8,6 +8,7 @@ export const local: Platform<"local", typeof localGroup> = {
   group: localGroup,
   onThisComputer: true,
   mirrorOnMachines: () => "/opt/kthw-mirror",
+  balancesApi: () => false,
   check,
   // A machine's ports follow from its address.
   claims: () => [],
