@@ -41,6 +41,7 @@ const place = ({ name }: { readonly name: string }) =>
     machine: machinesByName.get(name)!,
     downloads: downloadsFor(services.get(name)!, settings, artifacts),
     reassert: settings.reassert,
+    timeoutFactor: settings.timeoutFactor,
   });
 const loadBalancers = facts.loadBalancers.map(place);
 const groups = nodes.map((group) => ({
@@ -134,6 +135,8 @@ export const joinCommands = joinTokens?.commands ?? null;
 export const joinCommand = joinCommands?.[settings.joinTokens[0]!.name] ?? null;
 /** Where machines find the mirror of binaries and images; nothing where they download them from upstream. */
 export const mirror = artifacts.mirrorUrl ?? null;
+/** What timeouts are multiplied by on these machines. */
+export const timeoutFactor = settings.timeoutFactor;
 /** Every machine: its address, its role, and how to open a shell on it. */
 export const machines = [
   { role: "load balancer", hosts: loadBalancers },
