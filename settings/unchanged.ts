@@ -1,7 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { type ExternalAuthority, publicKeyHash } from "../components/certificate-authority.ts";
-import { remembered } from "../node/remembered.ts";
 import type { Role } from "../services/cluster-facts.ts";
 import { serviceAccountIssuer } from "../services/kube-apiserver.ts";
 import { type ClusterSettings, machinesOf } from "./cluster.ts";
@@ -130,7 +129,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
   ) {
     const input = Object.fromEntries(values.map(({ where, value }) => [lastWord(where), value]));
     const stash = this.#remember(name, input, formerParent);
-    const check = formerOf(stash).then((record) => {
+    const check = formerOf<Record<string, string> | string>(stash).then((record) => {
       // Earlier versions remembered the first value alone.
       const former = typeof record === "string" ? { [lastWord(values[0]!.where)]: record } : record;
       const isChanged = (key: string) => former?.[key] !== undefined && former[key] !== input[key];
@@ -151,7 +150,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
     names: string[],
   ) {
     const stash = this.#remember(`${value}:machine`, machine);
-    const check = formerOf(stash).then((owner) => {
+    const check = formerOf<unknown>(stash).then((owner) => {
       if (typeof owner !== "string" || owner === machine) return [];
       if (!names.includes(owner)) {
         const wrong = `belongs to ${owner}, which leaves in this update`;
@@ -196,9 +195,11 @@ function lastWord(where: string): string {
   return where.replace(/^.*\]\./, "");
 }
 
-/** The value that was remembered first; undefined in the first preview. */
-async function formerOf(stash: pulumi.Stash): Promise<Record<string, string> | string | undefined> {
-  return (await remembered(stash)) as Record<string, string> | string | undefined;
+/** The value that a stash remembered first; undefined in a preview of the update in which it is made. */
+export async function formerOf<T>({ output }: pulumi.Stash): Promise<T | undefined> {
+  // Unknown outputs run no function. The class has this promise, its type does not.
+  const { isKnown } = output as unknown as { readonly isKnown: Promise<boolean> };
+  return (await isKnown) ? await new Promise((resolve) => output.apply(resolve)) : undefined;
 }
 
 /** The identity of an authority, which stays when its certificate is renewed. */

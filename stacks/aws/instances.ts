@@ -1,39 +1,31 @@
 import { Instance } from "@pulumi/aws/ec2/instance.js";
 import * as pulumi from "@pulumi/pulumi";
-import { remembered } from "../../node/remembered.ts";
+import { Builds, type Remembered } from "../builds.ts";
 import type { AwsSettings, Named } from "./named.ts";
 
-/** What an instance is made of. */
-export interface Making {
+/** What a machine is made from: as the settings were when the machine was made, whatever they are today. */
+export interface Build {
   readonly image: string;
   readonly instanceType: string;
   readonly diskGiB: number;
 }
 
-/** What a machine was made of, which stays until its generation is raised, so that today's image or size replaces no machine by itself. */
-export async function makingOf(
-  machine: { readonly name: string; readonly role: keyof AwsSettings["aws"]["sizes"] },
-  { aws }: AwsSettings,
-  image: string,
-  opts: pulumi.CustomResourceOptions,
-): Promise<Making & { readonly generation: number }> {
-  const { generation, ...own } = {
-    generation: 1,
-    ...aws.machines.find(({ name }) => name === machine.name),
-  };
-  const size = aws.sizes[machine.role];
-  const today: Making = {
-    image,
-    instanceType: own.instanceType ?? size.instanceType,
-    diskGiB: own.diskGiB ?? size.diskGiB,
-  };
-  const stash = new pulumi.Stash(
-    `${machine.name}:made-${generation}`,
-    { input: today },
-    { ...opts, ignoreChanges: ["input"] },
-  );
-  const former = (await remembered(stash)) as Making | undefined;
-  return { ...(former ?? today), generation };
+/** Remembers what each machine is made from, so that another image or size replaces no machine by itself. */
+export function ec2Builds({ aws, ...settings }: AwsSettings, image: string): Builds<Build> {
+  return new Builds("builds", {
+    settings,
+    where: "aws.machines",
+    own: aws.machines,
+    today: ({ name, role }) => {
+      const size = aws.sizes[role];
+      const own = aws.machines.find((machine) => machine.name === name);
+      return {
+        image,
+        instanceType: own?.instanceType ?? size.instanceType,
+        diskGiB: own?.diskGiB ?? size.diskGiB,
+      };
+    },
+  });
 }
 
 /** An instance with a fixed address. */
@@ -41,7 +33,7 @@ export function makeInstance(
   machine: {
     readonly name: string;
     readonly address: string;
-    readonly making: Making & { readonly generation: number };
+    readonly remembered: Remembered<Build>;
     readonly subnetId: pulumi.Input<string>;
     readonly securityGroup: pulumi.Input<string>;
     readonly keyName: pulumi.Input<string>;
@@ -52,12 +44,12 @@ export function makeInstance(
   { aws }: AwsSettings,
   { name, opts }: Named,
 ): Instance {
-  const { image, instanceType, diskGiB, generation } = machine.making;
+  const { build, generation } = machine.remembered;
   return new Instance(
     machine.name,
     {
-      ami: image,
-      instanceType,
+      ami: build.image,
+      instanceType: build.instanceType,
       subnetId: machine.subnetId,
       privateIp: machine.address,
       vpcSecurityGroupIds: [machine.securityGroup],
@@ -75,7 +67,7 @@ export function makeInstance(
       },
       rootBlockDevice: {
         volumeType: "gp3",
-        volumeSize: diskGiB,
+        volumeSize: build.diskGiB,
         encrypted: true,
         tags: { ...aws.tags, Name: `${name}-${machine.name}` },
       },
@@ -85,6 +77,7 @@ export function makeInstance(
       ...opts,
       // Two instances cannot have one address.
       deleteBeforeReplace: true,
+      // A machine is made anew when its generation is raised, and for no other reason.
       replacementTrigger: generation,
       // It acts at the first boot alone, and a change would stop and start the machine.
       ignoreChanges: ["userData"],

@@ -9,14 +9,15 @@ import * as tls from "@pulumi/tls";
 import { derive } from "../../node/derive.ts";
 import type { Machine } from "../../node/machine.ts";
 import { apiClients } from "../../services/api-load-balancer.ts";
-import type { Role } from "../../services/cluster-facts.ts";
+import type { MachineFacts, Role } from "../../services/cluster-facts.ts";
 import { machinesOf } from "../../settings/cluster.ts";
 import { refuse } from "../../settings/refuse.ts";
 import type { MachineRecords } from "../../settings/unchanged.ts";
 import { userData } from "../cloud-init.ts";
+import { afterFirstBoot } from "../first-boot.ts";
 import type { Machines, ServicesByMachine } from "../platform.ts";
 import { expanded, type SshTarget, sshCommandLine, sshConnection, sshTarget } from "../ssh.ts";
-import { makeInstance, makingOf } from "./instances.ts";
+import { ec2Builds, makeInstance } from "./instances.ts";
 import { makeLoadBalancer } from "./load-balancer.ts";
 import { lookUp } from "./lookups.ts";
 import { type AwsSettings, type Named, nameOnAws } from "./named.ts";
@@ -69,6 +70,8 @@ class Ec2Machines extends pulumi.ComponentResource {
     const wanted = subnetsOf(settings);
     const found = await lookUp(settings, wanted, opts.provider!);
     if ("mistakes" in found) return await refuse(found.mistakes);
+    const builds = await ec2Builds(settings, found.image).result;
+    if ("mistakes" in builds) return await refuse(builds.mistakes);
 
     const subnets = wanted.map(({ cidr }, index) => ({ cidr, zone: found.zones[index]! }));
     const network = makeNetwork(settings.machineCidr, subnets, this.#named);
@@ -108,16 +111,14 @@ class Ec2Machines extends pulumi.ComponentResource {
         )
       : [];
 
-    const makings = await Promise.all(
-      all.map((machine) => makingOf(machine, settings, found.image, { parent: this })),
-    );
     const keyPair = new KeyPair(
       "operator",
       { keyName: this.#named.name, publicKey: this.#operatorKey },
       opts,
     );
-    const machines = all.map((machine, index): Machine => {
-      const { name, address, role } = machine;
+    const known = all.map(({ name, address }) => ({ name, address }));
+    const machines = all.map(({ name, address, role }): Machine => {
+      const remembered = builds.get(name)!;
       const hostKey = new tls.PrivateKey(
         `${name}:host-key`,
         { algorithm: "ED25519" },
@@ -127,7 +128,7 @@ class Ec2Machines extends pulumi.ComponentResource {
         {
           name,
           address,
-          making: makings[index]!,
+          remembered,
           subnetId: subnetOf(address),
           securityGroup: groups.ids.get(role)!,
           keyName: keyPair.keyName,
@@ -138,7 +139,7 @@ class Ec2Machines extends pulumi.ComponentResource {
                 name,
                 hostKey: { privateKey, publicKey },
                 operatorKey: this.#operatorKey,
-                machines: all,
+                machines: known,
               }),
           ),
           sourceDestCheck: pods.kind !== "routed",
@@ -148,14 +149,22 @@ class Ec2Machines extends pulumi.ComponentResource {
           ...this.#named,
           opts: {
             ...opts,
-            dependsOn: [...records.get(name)!, ...network.ready, ...groups.rules.get(role)!],
+            dependsOn: [
+              ...records.get(name)!,
+              ...remembered.records,
+              ...network.ready,
+              ...groups.rules.get(role)!,
+            ],
           },
         },
       );
+      const { ready, ...reached } = this.#reached(name, instance, hostKey, known);
       return {
         name,
         address,
-        ...this.#reached(name, instance, hostKey, role === "controller" ? balanced : []),
+        ...reached,
+        // The API servers are asked through the load balancer, which takes minutes to come.
+        ready: role === "controller" ? [...ready, ...balanced] : ready,
         sudo: false,
         id: instance.id,
         resource: instance,
@@ -171,7 +180,7 @@ class Ec2Machines extends pulumi.ComponentResource {
     name: string,
     instance: Instance,
     hostKey: tls.PrivateKey,
-    before: readonly pulumi.Resource[],
+    machines: readonly MachineFacts[],
   ): Pick<Machine, "connection" | "ready" | "ssh"> {
     const jumpBox = this.#jumpBox;
     const target = <Text>(host: Text, hostKey: Text): SshTarget<Text> => ({
@@ -184,25 +193,37 @@ class Ec2Machines extends pulumi.ComponentResource {
     const ssh = derive([instance.publicIp, hostKey.publicKeyOpenssh], (host, key) =>
       sshCommandLine(target(host, key.trim()), jumpBox),
     );
-    const connection = sshConnection(target(instance.publicIp, hostKey.publicKeyOpenssh), jumpBox);
-    // Retries of a connection through a jump box fail for good where the first has failed.
-    const answers = jumpBox && [
-      new local.Command(
-        `${name}:answers`,
-        {
-          create: "stacks/aws/answers.sh",
-          environment: { KTHW_SSH: ssh },
-          addPreviousOutputInEnv: false,
-          logging: "none",
-        },
-        { parent: this, dependsOn: [instance], deletedWith: instance },
-      ),
-    ];
-    return {
-      connection: { ...connection, dialErrorLimit: 60, perDialTimeout: 5 },
-      ready: [...(answers ?? [instance]), ...before],
-      ssh,
+    const connection = {
+      ...sshConnection(target(instance.publicIp, hostKey.publicKeyOpenssh), jumpBox),
+      dialErrorLimit: 60,
+      perDialTimeout: 5,
     };
+    // Through a jump box, the retries of a connection that has failed fail for good.
+    const answers = jumpBox
+      ? [
+          new local.Command(
+            `${name}:answers`,
+            {
+              create: "stacks/aws/answers.sh",
+              environment: { KTHW_SSH: ssh },
+              addPreviousOutputInEnv: false,
+              logging: "none",
+            },
+            { parent: this, dependsOn: [instance], deletedWith: instance },
+          ),
+        ]
+      : [];
+    const booted = afterFirstBoot(
+      {
+        name,
+        connection,
+        boot: pulumi.interpolate`machine ${instance.id}`,
+        resource: instance,
+        machines,
+      },
+      { parent: this, dependsOn: answers },
+    );
+    return { connection, ready: [booted], ssh };
   }
 }
 

@@ -10,7 +10,8 @@ export const aws: Platform<"aws", typeof awsGroup> = {
   balancesApi: ({ aws }) => aws?.networkLoadBalancer !== undefined,
   check,
   claims: () => [],
-  unchanging: () => ({}),
+  // Another region or network would replace all machines at once.
+  unchanging: ({ machineCidr, aws: { region } }) => ({ machineCidr, "aws.region": region }),
   endpoint: ({ aws: { networkLoadBalancer, endpoint }, loadBalancers }) => {
     const [first, ...otherAddresses] =
       networkLoadBalancer?.addresses ?? loadBalancers.map(({ address }) => address);

@@ -7,8 +7,8 @@ import { isDnsLabel } from "../../settings/label.ts";
 import { isServer } from "../../settings/mirror.ts";
 import { mistakeAt } from "../../settings/mistake.ts";
 import type { Draft } from "../../settings/schema.ts";
-import { expanded } from "../ssh.ts";
-import { keyFile } from "../ssh-key.ts";
+import { namedMachines } from "../named-machines.ts";
+import { keyFile, publicKeyFile } from "../ssh-key.ts";
 import { imageFrom } from "./image.ts";
 import type { libvirtGroup } from "./settings.ts";
 
@@ -84,35 +84,14 @@ function gateway({ machineCidr, addresses }: LibvirtSubject): string[] {
 
 /** What is said of single machines is said once, and of machines that are there. */
 function machines({ draft: { libvirt }, machines }: LibvirtSubject): string[] {
-  const seen = new Map<string, string>();
-  return (libvirt?.machines ?? []).flatMap((machine, index) => {
-    const name = machine?.name;
-    if (name === undefined) return [];
-    const where = `libvirt.machines[${index}].name`;
-    const earlier = seen.get(name);
-    if (earlier !== undefined)
-      return [mistakeAt(where, `the same as ${earlier}`, name, "list each machine once")];
-    seen.set(name, where);
-    if (machines.some((machine) => machine.name === name)) return [];
-    const todo = "use the name of a load balancer, controller or worker";
-    return [mistakeAt(where, "the name of no machine", name, todo)];
-  });
+  return namedMachines("libvirt.machines", libvirt?.machines ?? [], machines);
 }
 
 /** The operator's key is there, with its public part, which the machines are given. */
 function keys({ draft: { libvirt }, context }: LibvirtSubject): string[] {
-  const place = "libvirt.privateKeyFile";
-  const file = libvirt?.privateKeyFile;
-  const mistakes = [
-    ...keyFile(place, file, context),
-    ...keyFile("libvirt.jumpBox.privateKeyFile", libvirt?.jumpBox?.privateKeyFile, context),
+  const { privateKeyFile, jumpBox } = libvirt ?? {};
+  return [
+    ...publicKeyFile("libvirt.privateKeyFile", privateKeyFile, context),
+    ...keyFile("libvirt.jumpBox.privateKeyFile", jumpBox?.privateKeyFile, context),
   ];
-  if (file === undefined || mistakes.length > 0) return mistakes;
-  try {
-    context.read(`${expanded(file, context.home)}.pub`);
-    return [];
-  } catch {
-    const todo = `write it by ssh-keygen -y -f ${file} >${file}.pub`;
-    return [mistakeAt(place, "no public key beside it", file, todo)];
-  }
 }

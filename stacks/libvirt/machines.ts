@@ -10,11 +10,12 @@ import { nthAddress, parseAddress, parseCidr } from "../../settings/ipv4.ts";
 import { mistakeAt } from "../../settings/mistake.ts";
 import { refuse } from "../../settings/refuse.ts";
 import type { MachineRecords } from "../../settings/unchanged.ts";
+import type { Remembered } from "../builds.ts";
 import { metaData, networkConfig, userData } from "../cloud-init.ts";
 import { afterFirstBoot } from "../first-boot.ts";
 import type { Machines } from "../platform.ts";
 import { expanded, sshCommandLine, sshConnection, sshTarget } from "../ssh.ts";
-import { Builds, type LibvirtSettings, type Remembered } from "./builds.ts";
+import { type Build, type LibvirtSettings, libvirtBuilds } from "./builds.ts";
 import { domainXslt } from "./domain-xslt.ts";
 import { type Image, imageFrom } from "./image.ts";
 import { copyOf, preflight, uefi } from "./preflight.ts";
@@ -36,7 +37,7 @@ export async function libvirtMachines(
       : "see that it runs there, and that this user may use it";
     return refuse([mistakeAt("libvirt.uri", `no libvirt answers (${error.message})`, uri, todo)]);
   });
-  const builds = await new Builds("builds", settings, image).result;
+  const builds = await libvirtBuilds(settings, image).result;
   if ("mistakes" in builds) return await refuse(builds.mistakes);
   const mistakes = await preflight(settings, image, builds);
   if (mistakes.length > 0) return await refuse(mistakes);
@@ -46,7 +47,7 @@ export async function libvirtMachines(
 interface LibvirtMachinesArgs {
   readonly settings: LibvirtSettings;
   readonly records: MachineRecords;
-  readonly builds: ReadonlyMap<string, Remembered>;
+  readonly builds: ReadonlyMap<string, Remembered<Build>>;
   /** Undefined where nothing on this computer can tell. */
   readonly running: Running | undefined;
   /** The name of the network and the pool, and the first word of the domains' names. */

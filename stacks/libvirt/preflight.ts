@@ -5,7 +5,8 @@ import { pipeline } from "node:stream/promises";
 import { room } from "../../services/room.ts";
 import { machinesOf } from "../../settings/cluster.ts";
 import { mistakeAt } from "../../settings/mistake.ts";
-import type { LibvirtSettings, Remembered } from "./builds.ts";
+import type { Remembered } from "../builds.ts";
+import type { Build, LibvirtSettings } from "./builds.ts";
 import { type Image, isRemote } from "./image.ts";
 
 /** The code and the variables of the UEFI firmware, in Debian's package ovmf. */
@@ -20,7 +21,7 @@ const mib = 1024 * 1024;
 export async function preflight(
   settings: LibvirtSettings,
   image: Image,
-  builds: ReadonlyMap<string, Remembered>,
+  builds: ReadonlyMap<string, Remembered<Build>>,
 ): Promise<string[]> {
   const absent = machinesOf(settings).filter(({ name }) => !builds.get(name)!.isMade);
   if (absent.length === 0) return [];
