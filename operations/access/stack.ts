@@ -20,20 +20,23 @@ export interface StackOutputs {
   readonly machines: readonly StackMachine[];
   /** The mirror of binaries and images, as the machines reach it; undefined where machines download from upstream. */
   readonly mirror?: string;
+  /** What timeouts are multiplied by. */
+  readonly timeoutFactor: number;
 }
 
 /** Reads the outputs of a stack; fails as long as no update of the stack has succeeded. */
 export async function outputsOf(stack: string): Promise<StackOutputs> {
-  const { machines, mirror } = await ask<Outputs>(stack, "output", "--json");
+  const { machines, mirror, timeoutFactor = 1 } = await ask<Outputs>(stack, "output", "--json");
   if (machines === undefined)
     throw new Error(`stack ${stack} has no cluster yet: no update of it has succeeded`);
-  return { machines, ...(mirror && { mirror }) };
+  return { machines, timeoutFactor, ...(mirror && { mirror }) };
 }
 
 /** The outputs as Pulumi shows them: none without a cluster, a null without a mirror. */
 interface Outputs {
   readonly machines?: readonly StackMachine[];
   readonly mirror?: string | null;
+  readonly timeoutFactor?: number;
 }
 
 /** The type of a host in a stack's state, and its former name, which stays in the state until the next update. */
