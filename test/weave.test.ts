@@ -8,12 +8,7 @@ import { weaveService } from "../networks/weave/service.ts";
 import type { Weave } from "../networks/weave/settings.ts";
 import { kernelCheck } from "../services/kernel.ts";
 import { facts } from "./support/facts.ts";
-import {
-  type Graph,
-  type LocalSettings,
-  runProgram,
-  stdinOf,
-} from "./support/program.ts";
+import { type Graph, type LocalSettings, runProgram, stdinOf } from "./support/program.ts";
 import type { Registration } from "./support/record.ts";
 
 const nodes = ["cp1", "cp2", "cp3", "worker1", "worker2"];
