@@ -34,7 +34,11 @@ const services = servicesByMachine(
   [...facts.loadBalancers, ...nodes.flatMap((group) => group.nodes)],
   (node) => [podNetwork.service(facts, node, settings), ...(networkOfGuests?.services ?? [])],
 );
-const records = await refuseChanges(settings, platform.claims(settings));
+const records = await refuseChanges(
+  settings,
+  platform.claims(settings),
+  platform.unchanging(settings),
+);
 const machinesByName = await platform.machines(settings, records, services);
 
 const place = ({ name }: { readonly name: string }) =>
@@ -43,6 +47,7 @@ const place = ({ name }: { readonly name: string }) =>
     requires: kernelCheck(services.get(name)!),
     downloads: downloadsFor(services.get(name)!, settings, artifacts, networkImages),
     reassert: settings.reassert,
+    timeoutFactor: settings.timeoutFactor,
   });
 const loadBalancers = facts.loadBalancers.map(place);
 const groups = nodes.map((group) => ({
@@ -60,7 +65,7 @@ const etcd = new EtcdCluster("etcd", { facts, hosts: controllers, ca: etcdCa });
 const controlPlane = new ControlPlane("control-plane", {
   facts,
   hosts: controllers,
-  loadBalancer: loadBalancers[0]!,
+  loadBalancer: loadBalancers[0],
   ca,
   frontProxyCa,
   etcdCa,
@@ -139,6 +144,8 @@ export const joinCommands = joinTokens?.commands ?? null;
 export const joinCommand = joinCommands?.[settings.joinTokens[0]!.name] ?? null;
 /** Where machines find the mirror of binaries and images; nothing where they download them from upstream. */
 export const mirror = artifacts.mirrorUrl ?? null;
+/** What timeouts are multiplied by on these machines. */
+export const timeoutFactor = settings.timeoutFactor;
 /** Every machine: its address, its role, and how to open a shell on it. */
 export const machines = [
   { role: "load balancer", hosts: loadBalancers },

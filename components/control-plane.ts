@@ -21,8 +21,8 @@ export interface ControlPlaneArgs {
   readonly facts: ClusterFacts;
   /** The controllers. */
   readonly hosts: readonly Host[];
-  /** The host of the API's load balancer. */
-  readonly loadBalancer: Host;
+  /** The host of the API's load balancer; undefined where the platform has a load balancer of its own. */
+  readonly loadBalancer: Host | undefined;
   readonly ca: CertificateAuthority;
   readonly frontProxyCa: Issuer;
   readonly etcdCa: Issuer;
@@ -91,11 +91,13 @@ export class ControlPlane extends pulumi.ComponentResource {
         ? [placement.service(host, healthProxy, { dependsOn: [apiservers[index]!] })]
         : [],
     );
-    const loadBalancer = new ApiLoadBalancer(
-      "api",
-      { facts, host: args.loadBalancer, dependsOn: apiservers },
-      { parent: this, aliases: [{ parent: pulumi.rootStackResource }] },
-    );
+    const balanced = args.loadBalancer
+      ? new ApiLoadBalancer(
+          "api",
+          { facts, host: args.loadBalancer, dependsOn: apiservers },
+          { parent: this, aliases: [{ parent: pulumi.rootStackResource }] },
+        ).ready
+      : [];
     this.ready = controllers.map(({ host, services }, index) =>
       host.healthy(
         "control-plane-healthy",
@@ -103,7 +105,7 @@ export class ControlPlane extends pulumi.ComponentResource {
         {
           parent: this,
           dependsOn: [
-            ...loadBalancer.ready,
+            ...balanced,
             apiservers[index]!,
             managers[index]!,
             schedulers[index]!,

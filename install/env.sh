@@ -4,9 +4,12 @@
 # The project's folder.
 KTHW_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# The exact version that package.json pins for an npm package.
+# The exact version that package.json pins for an npm package, or that a package in a folder of this project has.
 pinned() {
-  sed -n "s|^ *\"$1\": \"\([^\"]*\)\",\{0,1\}\$|\1|p" "$KTHW_ROOT/package.json"
+  local version
+  version=$(sed -n "s|^ *\"$1\": \"\([^\"]*\)\",\{0,1\}\$|\1|p" "$KTHW_ROOT/package.json")
+  [[ $version != file:* ]] || version=$(sed -n 's|^  "version": "\(.*\)",$|\1|p' "$KTHW_ROOT/${version#file:}/package.json")
+  echo "$version"
 }
 
 # A job without a login has no HOME; then it is what the system knows of the user.

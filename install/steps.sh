@@ -72,7 +72,14 @@ holds_secrets() {
   grep --quiet --no-messages --word-regexp 'secure:' "$1"
 }
 
-# Whether the stack's machines are made on this computer, not elsewhere or by somebody else.
+# The stack's platform.
+platform() {
+  local name
+  name=$(sed -nE 's/^ +kthw:platform: *"?([a-z]+)"? *(#.*)?$/\1/p' "Pulumi.${STACK:-local}.yaml" 2>/dev/null || true)
+  echo "${name:-local}"
+}
+
+# Whether the stack's machines are containers on this computer.
 makes_machines() {
-  ! grep --quiet --no-messages --extended-regexp '^ +kthw:platform: *"?hosts"? *(#.*)?$' "Pulumi.${STACK:-local}.yaml"
+  [ "$(platform)" = local ]
 }

@@ -1,6 +1,9 @@
 import type { ClusterFacts, MachineFacts } from "./cluster-facts.ts";
 import { nginxService } from "./nginx.ts";
-import type { Service } from "./service.ts";
+import type { Client, Service } from "./service.ts";
+
+/** Who connects to the API's endpoint. */
+export const apiClients: readonly Client[] = ["controller", "worker", "operator"];
 
 /** nginx that spreads TCP connections to the API over the controllers, on 6443 and 443. */
 export function apiLoadBalancer({ controllers }: ClusterFacts): Service {
@@ -10,6 +13,7 @@ export function apiLoadBalancer({ controllers }: ClusterFacts): Service {
     documentation: "https://nginx.org/en/docs/stream/ngx_stream_proxy_module.html",
     modules: ["libnginx-mod-stream"],
     ports: [6443, 443],
+    clients: { 6443: apiClients, 443: apiClients },
     Service: { LimitNOFILE: "65536" },
     config: config(controllers),
   });

@@ -38,6 +38,8 @@ export interface HostPort {
 export interface Endpoint {
   readonly fromMachines: HostPort;
   readonly fromOperator: HostPort;
+  /** Further addresses of a load balancer that is no machine, which could take the place of the first. */
+  readonly otherAddresses?: readonly string[];
 }
 
 /** The role of a machine; controllers run pods, too. */
@@ -99,6 +101,8 @@ export interface ClusterFacts {
   readonly publishesClusterInfo: boolean;
   /** Whether each controller reports the health of its API server over plain HTTP, on port 80. */
   readonly healthProxy: boolean;
+  /** What timeouts are multiplied by on slow machines. */
+  readonly timeoutFactor: number;
   readonly apiServerFlags: Flags;
   readonly controllerManagerFlags: Flags;
   readonly schedulerFlags: Flags;

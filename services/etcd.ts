@@ -68,6 +68,7 @@ export function etcd(
     ],
     unit: "etcd.service",
     ports: [2379, 2380, 2381],
+    clients: { 2379: ["controller"], 2380: ["controller"] },
     health: "curl --fail --silent --max-time 5 http://127.0.0.1:2381/health",
     // /var/lib/etcd is not listed: what etcd stores outlives the service.
     data: ["/etc/etcd"],

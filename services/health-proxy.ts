@@ -9,6 +9,7 @@ export function healthProxy({ clusterDomain }: ClusterFacts): Service {
     description: "Health of the Kubernetes API server over plain HTTP",
     documentation: "https://nginx.org/en/docs/http/ngx_http_proxy_module.html",
     ports: [80],
+    clients: { 80: ["loadBalancer"] },
     config: config(clusterDomain),
   });
 }

@@ -14,7 +14,7 @@ import { etcdClientUrl } from "./etcd.ts";
 import { laidOver, leaveOut, type Reserved, serving } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { type Credential, pki, type Service } from "./service.ts";
-import { commandLine, type Flags, unit } from "./systemd.ts";
+import { commandLine, type Flags, startTimeout, unit } from "./systemd.ts";
 import { yaml } from "./yaml.ts";
 
 /** The file of the keys by which secrets are encrypted in etcd. */
@@ -135,6 +135,8 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
     unit: "kube-apiserver.service",
     credentials: credentials(facts, controller),
     ports: [6443],
+    // Pods reach the API servers through the API's own service, past the load balancer.
+    clients: { 6443: ["loadBalancer", "controller", "worker"] },
     health: `curl --fail --silent --max-time 5 --cacert ${pki}/ca.crt https://127.0.0.1:6443/readyz`,
     timeoutSeconds: 120,
     files: [
@@ -155,6 +157,7 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
             // New connections are turned away, so that the load balancer takes another server, while requests end.
             ExecStop: [`${iptables} -I ${refusal}`, "/bin/sleep 1"],
             ExecStopPost: `-${iptables} -D ${refusal}`,
+            ...startTimeout(facts),
             // Open watches would hold it for a minute.
             TimeoutStopSec: "5",
             LimitNOFILE: "65536",
@@ -208,7 +211,11 @@ function credentials(facts: ClusterFacts, controller: MachineFacts): Credential[
 function subjectNames({ clusterDomain, serviceAddress, endpoint, ...facts }: ClusterFacts) {
   const within = apiNamesWithinCluster(clusterDomain, serviceAddress);
   const machines = [...facts.controllers, ...facts.loadBalancers];
-  const hosts = [endpoint.fromMachines.host, endpoint.fromOperator.host];
+  const hosts = [
+    endpoint.fromMachines.host,
+    ...(endpoint.otherAddresses ?? []),
+    endpoint.fromOperator.host,
+  ];
   const isAddress = (host: string) => /^[\d.]+$/.test(host);
   return {
     dnsNames: [

@@ -76,6 +76,8 @@ export function kubelet(facts: ClusterFacts, node: NodeFacts): Service {
       data: ["/var/lib/kubelet"],
     },
     ports: [10_248, 10_250],
+    // API servers, and Pods that gather metrics, on any node.
+    clients: { 10250: ["controller", "worker"] },
     ownFolders: ["/etc/kubernetes", "/var/lib/kubelet"],
     health: "curl --fail --silent --max-time 5 http://127.0.0.1:10248/healthz",
     teardown: [

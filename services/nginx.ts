@@ -11,6 +11,7 @@ export interface Nginx {
   readonly modules?: readonly string[];
   /** TCP ports on which nginx listens; it is healthy once it takes connections on the first. */
   readonly ports: readonly [number, ...number[]];
+  readonly clients: NonNullable<Service["clients"]>;
   readonly Service?: Unit["Service"];
   /** The whole configuration. */
   readonly config: string;
@@ -26,6 +27,7 @@ export function nginxService({ name, modules = [], ports, config, ...about }: Ng
     masks: ["nginx.service"],
     unit: `${name}.service`,
     ports,
+    clients: about.clients,
     health: `bash -c '</dev/tcp/127.0.0.1/${ports[0]}'`,
     reload: `/usr/sbin/nginx -t -q -c ${path}`,
     files: [

@@ -1,6 +1,7 @@
 import type { Authority, CertificateRequest } from "../components/pki.ts";
 import type { ArtifactName } from "../components/versions.ts";
 import type { Directory, Service as PlacedService } from "../node/description.ts";
+import type { Role } from "./cluster-facts.ts";
 import type { KernelNeed } from "./kernel.ts";
 
 /** Where the content of a credential's file comes from. */
@@ -33,6 +34,9 @@ export interface Credential {
   readonly elsewhere?: boolean;
 }
 
+/** Who connects to a port from elsewhere: the machines of a role, or the operator and users of the API. */
+export type Client = Role | "operator";
+
 /** Packets to a UDP port, or of a protocol of IP. */
 export type OtherTraffic = { readonly udpPort: number } | { readonly ipProtocol: number };
 
@@ -53,6 +57,8 @@ export interface Service extends Omit<PlacedService, "reads"> {
   readonly kernel?: readonly KernelNeed[];
   /** TCP ports that the service listens on. */
   readonly ports?: readonly number[];
+  /** The clients of those ports on other machines; nobody connects to the other ports from elsewhere. */
+  readonly clients?: Readonly<Record<number, readonly Client[]>>;
   /** What other machines send to the service besides TCP: UDP ports, or whole protocols of IP by their numbers. */
   readonly otherTraffic?: readonly OtherTraffic[];
   /** Folders of this service alone: before the first update of an existing host, the folders must be empty. */
@@ -83,6 +89,7 @@ export function placed(service: Service): PlacedService {
     credentialStore,
     kernel,
     ports,
+    clients,
     otherTraffic,
     ownFolders,
     ...rest

@@ -10,6 +10,8 @@ export interface Context {
   readonly cacheDir: string;
   /** The kernel of this computer. */
   readonly kernel: Kernel;
+  /** The variables of the environment. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** The user's home folder. */
   readonly home: string;
   /** Reads a file that a setting names, by an absolute path or relative to the project's folder. */

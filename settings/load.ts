@@ -41,6 +41,7 @@ export async function loadSettings(): Promise<Settings> {
     arch: arch === "x64" ? "amd64" : arch,
     cacheDir: env.KTHW_CACHE || path.join(cache, "kthw"),
     kernel: thisKernel(),
+    env,
     home: os.homedir(),
     read: (file: string) => readFileSync(file, "utf8"),
     isSecret: (setting: string) => secretSettings.includes(`kthw:${setting}`),

@@ -87,9 +87,9 @@ function after(text: string, beginning: string): string {
 }
 
 function checked(draft: Draft, context: Context): string[] {
-  const subject = subjectOf(draft, context);
-  const ofPlatform = draft.platform ? platforms[draft.platform].check(subject) : [];
-  return [...check(subject), ...ofPlatform];
+  const platform = draft.platform && platforms[draft.platform];
+  const subject = subjectOf(draft, context, platform?.balancesApi(draft));
+  return [...check(subject), ...(platform?.check(subject) ?? [])];
 }
 
 function settingsFrom(parsed: Parsed, context: Context) {

@@ -45,6 +45,9 @@ export interface Claim {
   readonly machine: string;
 }
 
+/** The values of a platform's settings that may not change on a living cluster, by the settings' place. */
+export type Unchanging = Readonly<Record<string, string>>;
+
 /** The resources that remember each machine, by the machine's name: created before the machine, and deleted after it. */
 export type MachineRecords = ReadonlyMap<string, readonly pulumi.Resource[]>;
 
@@ -52,8 +55,9 @@ export type MachineRecords = ReadonlyMap<string, readonly pulumi.Resource[]>;
 export async function refuseChanges(
   settings: ClusterSettings,
   claims: readonly Claim[],
+  unchanging: Unchanging,
 ): Promise<MachineRecords> {
-  const record = new ClusterRecord("record", settings, claims);
+  const record = new ClusterRecord("record", settings, claims, unchanging);
   const mistakes = await record.mistakes;
   return mistakes.length > 0 ? await refuse(mistakes) : record.machines;
 }
@@ -69,6 +73,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
     name: string,
     settings: ClusterSettings,
     claims: readonly Claim[],
+    unchanging: Unchanging,
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("kthw:index:ClusterRecord", name, {}, opts);
@@ -90,6 +95,9 @@ export class ClusterRecord extends pulumi.ComponentResource {
         "kthw:index:CertificateAuthority",
       ).check,
     ];
+    const ofPlatform = Object.entries(unchanging).map(([where, value]) => ({ where, value }));
+    if (ofPlatform.length > 0)
+      checks.push(this.#values(`${name}:platform`, ofPlatform, another).check);
 
     const all = machinesOf(settings);
     const names = all.map((machine) => machine.name);
@@ -131,7 +139,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
   ) {
     const input = Object.fromEntries(values.map(({ where, value }) => [lastWord(where), value]));
     const stash = this.#remember(name, input, formerParent);
-    const check = formerOf(stash).then((record) => {
+    const check = formerOf<Record<string, string> | string>(stash).then((record) => {
       // Earlier versions remembered the first value alone.
       const known = typeof record === "string" ? { [lastWord(values[0]!.where)]: record } : record;
       const former = known && { ...before, ...known };
@@ -153,7 +161,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
     names: string[],
   ) {
     const stash = this.#remember(`${value}:machine`, machine);
-    const check = formerOf(stash).then((owner) => {
+    const check = formerOf<unknown>(stash).then((owner) => {
       if (typeof owner !== "string" || owner === machine) return [];
       if (!names.includes(owner)) {
         const wrong = `belongs to ${owner}, which leaves in this update`;
@@ -198,10 +206,8 @@ function lastWord(where: string): string {
   return where.replace(/^.*\]\./, "");
 }
 
-/** The value that was remembered first; undefined in the first update. */
-async function formerOf({
-  output,
-}: pulumi.Stash): Promise<Record<string, string> | string | undefined> {
+/** The value that a stash remembered first; undefined in a preview of the update in which it is made. */
+export async function formerOf<T>({ output }: pulumi.Stash): Promise<T | undefined> {
   // Unknown outputs run no function. The class has this promise, its type does not.
   const { isKnown } = output as unknown as { readonly isKnown: Promise<boolean> };
   return (await isKnown) ? await new Promise((resolve) => output.apply(resolve)) : undefined;

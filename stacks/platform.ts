@@ -6,7 +6,7 @@ import type { Subject } from "../settings/checks/subject.ts";
 import type { ClusterSettings, Frozen } from "../settings/cluster.ts";
 import type { Sound } from "../settings/draft.ts";
 import type { Draft } from "../settings/schema.ts";
-import type { Claim, MachineRecords } from "../settings/unchanged.ts";
+import type { Claim, MachineRecords, Unchanging } from "../settings/unchanged.ts";
 
 /** The machines of a stack, by name. */
 export type Machines = ReadonlyMap<string, Machine>;
@@ -26,10 +26,14 @@ export interface Platform<Name extends string, Group extends z.ZodType> {
   readonly onThisComputer: boolean;
   /** The path at which the machines see the folder of a mirror. */
   mirrorOnMachines(folder: string): string;
+  /** Whether the platform has a load balancer of its own in front of the API, in place of a machine. */
+  balancesApi(draft: Draft & Sound<Record<Name, z.output<Group>>>): boolean;
   /** The mistakes of settings that are mistakes on this platform only. */
   check(subject: Subject<Draft & Sound<Record<Name, z.output<Group>>>>): string[];
   /** Values that only one machine at a time can have, besides its address and pod range. */
   claims(settings: PlatformSettings<Name, Group>): Claim[];
+  /** The settings that may not change on a living cluster of this platform. */
+  unchanging(settings: PlatformSettings<Name, Group>): Unchanging;
   /** The addresses at which the API is reached. */
   endpoint(settings: PlatformSettings<Name, Group>): Endpoint;
   /** The traits of the machines' kernels and containers. */

@@ -2,9 +2,17 @@ import { formatCidr, parseCidr, sizeOf } from "../ipv4.ts";
 import { mistakeAt } from "../mistake.ts";
 import { conflicts, type Machine, type Subject } from "./subject.ts";
 
-/** There is exactly one load balancer. */
-export function loadBalancerCount({ draft: { loadBalancers } }: Subject): string[] {
-  if (!loadBalancers || loadBalancers.length === 1) return [];
+/** There is exactly one load balancer, or none where the platform has one of its own. */
+export function loadBalancerCount({ draft: { loadBalancers }, balancesApi }: Subject): string[] {
+  if (!loadBalancers) return [];
+  if (balancesApi) {
+    if (loadBalancers.length === 0) return [];
+    const wrong = "a machine in front of the API beside the platform's own load balancer";
+    return [
+      mistakeAt("loadBalancers", wrong, loadBalancers.length, "list none, or leave that one out"),
+    ];
+  }
+  if (loadBalancers.length === 1) return [];
   const todo = "list exactly one";
   return loadBalancers.length === 0
     ? [mistakeAt("loadBalancers", "no machine", undefined, todo)]

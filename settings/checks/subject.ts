@@ -13,6 +13,8 @@ export interface Setting<T> {
 export interface Subject<D extends Draft = Draft> {
   readonly draft: D;
   readonly context: Context;
+  /** Whether the platform has a load balancer of its own in front of the API, which is no machine. */
+  readonly balancesApi: boolean;
   readonly machineCidr: Cidr | undefined;
   readonly podCidr: Cidr | undefined;
   readonly serviceCidr: Cidr | undefined;
@@ -40,7 +42,11 @@ export interface Machine {
 }
 
 /** The subject of the checks, from settings as far as they parse. */
-export function subjectOf<D extends Draft>(draft: D, context: Context): Subject<D> {
+export function subjectOf<D extends Draft>(
+  draft: D,
+  context: Context,
+  balancesApi = false,
+): Subject<D> {
   const all = machinesOf(draft).map((value) => ({ where: value.where, value }));
   const twice = conflicts(all, sameMachine);
   const machines = all
@@ -50,6 +56,7 @@ export function subjectOf<D extends Draft>(draft: D, context: Context): Subject<
   return {
     draft,
     context,
+    balancesApi,
     machineCidr: parseCidr(draft.machineCidr ?? ""),
     podCidr: parseCidr(draft.podCidr ?? ""),
     serviceCidr: parseCidr(draft.serviceCidr ?? ""),

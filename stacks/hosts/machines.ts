@@ -1,18 +1,20 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { local, remote, type types } from "@pulumi/command";
+import { local, remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { derive } from "../../node/derive.ts";
-import { quoted } from "../../node/shell.ts";
+import { quoted, word } from "../../node/shell.ts";
 import type { Role } from "../../services/cluster-facts.ts";
 import { kernelCheck } from "../../services/kernel.ts";
 import { oldestLinuxForNftables } from "../../services/kube-proxy.ts";
+import { room } from "../../services/room.ts";
 import type { Service } from "../../services/service.ts";
 import { machinesOf } from "../../settings/cluster.ts";
 import type { MachineRecords } from "../../settings/unchanged.ts";
 import type { Machines, ServicesByMachine } from "../platform.ts";
+import { keyOf, sshCommandLine, sshConnection } from "../ssh.ts";
 import { claimedBy } from "./claimed.ts";
-import { type HostsSettings, type SshTarget, sshTargets } from "./targets.ts";
+import { type HostsSettings, sshTargets } from "./targets.ts";
 
 /** The machines of existing hosts, which the stack neither makes nor removes. All hosts are checked before any of them is changed. */
 export function existingHosts(
@@ -49,10 +51,7 @@ class ExistingHosts extends pulumi.ComponentResource {
     const all = machinesOf(settings).map(({ role, name, address }) => {
       const target = targets.get(name)!;
       const generation = generations.get(name) ?? 1;
-      const connection = {
-        ...connectionTo(target),
-        ...(jumpBox && { proxy: connectionTo(jumpBox) }),
-      };
+      const connection = sshConnection(target, jumpBox);
       const expected = expectations(role, address, services.get(name)!, settings);
       const script = check + kernelFindings(services.get(name)!);
       // Another host, or another way to the host, is checked again with the current time.
@@ -113,7 +112,7 @@ class ExistingHosts extends pulumi.ComponentResource {
           id: pulumi.interpolate`${member} generation ${generation}`,
           resource: undefined,
           ready: [gate],
-          ssh: commandLine(target, jumpBox),
+          ssh: sshCommandLine(target, jumpBox),
           traits,
         },
       ]),
@@ -121,43 +120,6 @@ class ExistingHosts extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 }
-
-function connectionTo(to: SshTarget): types.input.remote.ConnectionArgs {
-  const { host, port, user, hostKey } = to;
-  const privateKey = pulumi.secret(keyOf(to));
-  return { host, port, user, privateKey, ...(hostKey !== undefined && { hostKey }) };
-}
-
-function keyOf({ privateKeyFile }: SshTarget): string {
-  return readFileSync(privateKeyFile, "utf8");
-}
-
-function commandLine(to: SshTarget, through: SshTarget | undefined): string {
-  if (through === undefined) return `${ssh(to)} ${to.user}@${to.host}`;
-  // The outer ssh replaces %h and %p. A % for the ssh to the jump box is doubled, and what a shell replaces within quotes is escaped.
-  const options = ssh(through)
-    .replaceAll("%", "%%")
-    .replaceAll(/["$`\\]/g, "\\$&");
-  const proxy = `${options} -W %h:%p ${through.user}@${through.host}`;
-  return `${ssh(to)} -o ProxyCommand="${proxy}" ${to.user}@${to.host}`;
-}
-
-/** The command line of ssh(1) up to the destination; a host with a known key must show that key. */
-function ssh({ port, privateKeyFile, hostKey }: SshTarget): string {
-  const [type, key] = hostKey?.split(" ") ?? [];
-  const known =
-    key === undefined
-      ? ""
-      : ` -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null -o 'KnownHostsCommand=/bin/echo %H ${type} ${key}'`;
-  return `ssh -p ${port} -i ${word(privateKeyFile)}${known}`;
-}
-
-/** The memory and disk that a role needs on a host. */
-const room = {
-  loadBalancer: { memoryMiB: 200, diskMiB: 256 },
-  controller: { memoryMiB: 1_700, diskMiB: 4_096 },
-  worker: { memoryMiB: 900, diskMiB: 3_072 },
-} as const satisfies Record<Role, object>;
 
 /** More lines for check.sh, which print what services need of the kernel and the host's lacks. */
 function kernelFindings(services: readonly Service[]): string {
@@ -197,11 +159,6 @@ function expectations(
   return Object.entries(words)
     .map(([name, value]) => `${name}=${word(`${value}`)}`)
     .join(" ");
-}
-
-/** A word of a shell. */
-function word(text: string): string {
-  return /^[\w./-]*$/.test(text) ? text : quoted(text);
 }
 
 /**

@@ -8,8 +8,10 @@ export const hosts: Platform<"hosts", typeof hostsGroup> = {
   group: hostsGroup,
   onThisComputer: false,
   mirrorOnMachines: (folder) => folder,
+  balancesApi: () => false,
   check,
   claims: targetClaims,
+  unchanging: () => ({}),
   endpoint: ({ hosts, loadBalancers: [loadBalancer] }) => {
     const fromMachines = { host: loadBalancer!.address, port: 6443 };
     return { fromMachines, fromOperator: hosts.endpoint ?? fromMachines };

@@ -8,9 +8,11 @@ export const local: Platform<"local", typeof localGroup> = {
   group: localGroup,
   onThisComputer: true,
   mirrorOnMachines: () => "/opt/kthw-mirror",
+  balancesApi: () => false,
   check,
   // A machine's ports follow from its address.
   claims: () => [],
+  unchanging: () => ({}),
   endpoint: ({ local, loadBalancers: [loadBalancer] }) => ({
     fromMachines: { host: loadBalancer!.address, port: 6443 },
     fromOperator: { host: "127.0.0.1", port: local.apiPort },

@@ -28,7 +28,7 @@ async function compare(change: Change, state: State = new Map(), preview = false
   const all = settings(changed(change), { read: () => privateKey });
   const claims = platforms[all.platform].claims(all);
   const { resources, exports: mistakes } = await record(
-    async () => await new ClusterRecord("record", all, claims).mistakes,
+    async () => await new ClusterRecord("record", all, claims, {}).mistakes,
     {
       preview,
       outputs: (one) => (state.has(one.name) ? { output: state.get(one.name) } : computed(one)),

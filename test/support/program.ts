@@ -36,6 +36,10 @@ export interface LocalSettings {
 export interface Change {
   readonly preview?: boolean;
   readonly settings?: (settings: LocalSettings) => void;
+  /** The stack whose settings file is the start. @default "local" */
+  readonly stack?: string;
+  /** What a provider's function answers. */
+  readonly call?: (call: runtime.MockCallArgs) => Record<string, unknown>;
   /** Outputs that differ from what the providers would otherwise compute. */
   readonly outputs?: (resource: runtime.MockResourceArgs) => Record<string, unknown> | undefined;
 }
@@ -173,7 +177,8 @@ export function firstUpdate(): ReturnType<typeof runProgram> {
 
 /** Runs index.ts over mocks with the settings of the local stack. */
 export async function runProgram(change: Change = {}) {
-  const file = readFileSync(new URL("../../Pulumi.local.yaml", import.meta.url), "utf8");
+  const stack = change.stack ?? "local";
+  const file = readFileSync(new URL(`../../Pulumi.${stack}.yaml`, import.meta.url), "utf8");
   const { config } = parse(file) as { config: Record<string, unknown> };
   const settings = Object.fromEntries(
     Object.entries(config).map(([key, value]) => [key.replace(/^kthw:/, ""), value]),
@@ -184,6 +189,7 @@ export async function runProgram(change: Change = {}) {
     {
       config: { artifacts: { mirror }, ...settings, architecture: "amd64" },
       preview: change.preview ?? false,
+      ...(change.call && { call: change.call }),
       outputs: (resource) => ({ ...computed(resource), ...change.outputs?.(resource) }),
     },
   );

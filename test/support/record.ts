@@ -20,6 +20,7 @@ export interface Registration {
   /** Another value replaces it. */
   readonly replacementTrigger: unknown;
   readonly retainOnDelete: boolean;
+  readonly deleteBeforeReplace: boolean;
 }
 
 /** How a program is run. */
@@ -117,6 +118,7 @@ export async function record<T>(
           replaceOnChanges: request.getReplaceonchangesList(),
           replacementTrigger: request.getReplacementTrigger()?.toJavaScript(),
           retainOnDelete: request.getRetainondelete(),
+          deleteBeforeReplace: request.getDeletebeforereplace(),
         });
       }
       done(error, response);

@@ -15,6 +15,7 @@ export const context = {
   arch: "amd64",
   cacheDir: "/var/cache/kthw",
   kernel,
+  env: {},
   home: "/home/operator",
   read,
   isSecret: () => true,

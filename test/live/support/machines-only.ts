@@ -5,5 +5,9 @@ import { platforms } from "../../../stacks/platforms.ts";
 
 const settings = await loadSettings();
 const platform = platforms[settings.platform];
-const records = await refuseChanges(settings, platform.claims(settings));
+const records = await refuseChanges(
+  settings,
+  platform.claims(settings),
+  platform.unchanging(settings),
+);
 await platform.machines(settings, records, new Map());

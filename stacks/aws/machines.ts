@@ -1,0 +1,235 @@
+import { readFileSync } from "node:fs";
+import os from "node:os";
+import type { Instance } from "@pulumi/aws/ec2/instance.js";
+import { KeyPair } from "@pulumi/aws/ec2/keyPair.js";
+import { Provider, type ProviderArgs } from "@pulumi/aws/provider.js";
+import { local } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import * as tls from "@pulumi/tls";
+import { derive } from "../../node/derive.ts";
+import type { Machine } from "../../node/machine.ts";
+import { apiClients } from "../../services/api-load-balancer.ts";
+import type { MachineFacts, Role } from "../../services/cluster-facts.ts";
+import { machinesOf } from "../../settings/cluster.ts";
+import { refuse } from "../../settings/refuse.ts";
+import type { MachineRecords } from "../../settings/unchanged.ts";
+import { userData } from "../cloud-init.ts";
+import { afterFirstBoot } from "../first-boot.ts";
+import type { Machines, ServicesByMachine } from "../platform.ts";
+import { expanded, type SshTarget, sshCommandLine, sshConnection, sshTarget } from "../ssh.ts";
+import { ec2Builds, makeInstance } from "./instances.ts";
+import { makeLoadBalancer } from "./load-balancer.ts";
+import { lookUp } from "./lookups.ts";
+import { type AwsSettings, type Named, nameOnAws } from "./named.ts";
+import { makeNetwork } from "./network.ts";
+import { type Listeners, type PodTraffic, rulesFor } from "./rules.ts";
+import { makeSecurityGroups, type Reach } from "./security-groups.ts";
+import { subnetHolding, subnetsOf } from "./subnets.ts";
+
+/** Makes instances of EC2, and their network with its security groups. */
+export function ec2Machines(
+  settings: AwsSettings,
+  records: MachineRecords,
+  services: ServicesByMachine,
+): Promise<Machines> {
+  return new Ec2Machines("machines", settings).make(records, services);
+}
+
+class Ec2Machines extends pulumi.ComponentResource {
+  readonly #settings: AwsSettings;
+  readonly #named: Named;
+  readonly #jumpBox: SshTarget | undefined;
+  /** The public half of the operator's key, in the form of authorized_keys. */
+  readonly #operatorKey: string;
+
+  constructor(name: string, settings: AwsSettings, opts?: pulumi.ComponentResourceOptions) {
+    super("kthw:index:Ec2Machines", name, {}, opts);
+    const { region, profile, tags } = settings.aws;
+    this.#settings = settings;
+    this.#jumpBox = jumpBoxOf(settings);
+    this.#operatorKey = readFileSync(
+      `${expanded(settings.aws.privateKeyFile, os.homedir())}.pub`,
+      "utf8",
+    ).trim();
+    const provider = new Provider(
+      "aws",
+      {
+        region: region as NonNullable<ProviderArgs["region"]>,
+        ...(profile !== undefined && { profile }),
+        defaultTags: { tags },
+      },
+      { parent: this },
+    );
+    this.#named = { name: nameOnAws(pulumi.getStack()), opts: { parent: this, provider } };
+  }
+
+  async make(records: MachineRecords, services: ServicesByMachine): Promise<Machines> {
+    const settings = this.#settings;
+    const { aws } = settings;
+    const { opts } = this.#named;
+    const wanted = subnetsOf(settings);
+    const found = await lookUp(settings, wanted, opts.provider!);
+    if ("mistakes" in found) return await refuse(found.mistakes);
+    const builds = await ec2Builds(settings, found.image).result;
+    if ("mistakes" in builds) return await refuse(builds.mistakes);
+
+    const subnets = wanted.map(({ cidr }, index) => ({ cidr, zone: found.zones[index]! }));
+    const network = makeNetwork(settings.machineCidr, subnets, this.#named);
+    const subnetOf = (address: string) => network.subnets[subnetHolding(subnets, address)]!.id;
+
+    const all = machinesOf(settings);
+    const roles = [...new Set(all.map(({ role }) => role))];
+    const balancer = aws.networkLoadBalancer;
+    const listeners = new Map<Role, Listeners>(
+      roles.map((role) => [role, services.get(all.find((one) => one.role === role)!.name)!]),
+    );
+    const reach = new Map<Role, Reach>(roles.map((role) => [role, "everywhere"]));
+    if (balancer) {
+      listeners.set("loadBalancer", [{ name: "API", clients: { 6443: apiClients } }]);
+      reach.set("loadBalancer", { role: "controller", port: 6443 });
+    }
+    const pods: PodTraffic = { kind: "routed", podCidr: settings.podCidr };
+    const groups = makeSecurityGroups(
+      network.vpc.id,
+      reach,
+      rulesFor(listeners, roles, pods, aws),
+      this.#named,
+    );
+    const balanced = balancer
+      ? makeLoadBalancer(
+          {
+            vpcId: network.vpc.id,
+            addresses: balancer.addresses.map((address) => ({
+              address,
+              subnetId: subnetOf(address),
+            })),
+            securityGroup: groups.ids.get("loadBalancer")!,
+            healthCheck: balancer.healthCheck,
+            controllers: settings.controllers,
+          },
+          this.#named,
+        )
+      : [];
+
+    const keyPair = new KeyPair(
+      "operator",
+      { keyName: this.#named.name, publicKey: this.#operatorKey },
+      opts,
+    );
+    const known = all.map(({ name, address }) => ({ name, address }));
+    const machines = all.map(({ name, address, role }): Machine => {
+      const remembered = builds.get(name)!;
+      const hostKey = new tls.PrivateKey(
+        `${name}:host-key`,
+        { algorithm: "ED25519" },
+        { parent: this },
+      );
+      const instance = makeInstance(
+        {
+          name,
+          address,
+          remembered,
+          subnetId: subnetOf(address),
+          securityGroup: groups.ids.get(role)!,
+          keyName: keyPair.keyName,
+          userData: derive(
+            [hostKey.privateKeyOpenssh, hostKey.publicKeyOpenssh],
+            (privateKey, publicKey) =>
+              userData({
+                name,
+                hostKey: { privateKey, publicKey },
+                operatorKey: this.#operatorKey,
+                machines: known,
+              }),
+          ),
+          sourceDestCheck: pods.kind !== "routed",
+        },
+        settings,
+        {
+          ...this.#named,
+          opts: {
+            ...opts,
+            dependsOn: [
+              ...records.get(name)!,
+              ...remembered.records,
+              ...network.ready,
+              ...groups.rules.get(role)!,
+            ],
+          },
+        },
+      );
+      const { ready, ...reached } = this.#reached(name, instance, hostKey, known);
+      return {
+        name,
+        address,
+        ...reached,
+        // The API servers are asked through the load balancer, which takes minutes to come.
+        ready: role === "controller" ? [...ready, ...balanced] : ready,
+        sudo: false,
+        id: instance.id,
+        resource: instance,
+        traits: { cgroupVersion: 2, container: false, restrictOomScoreAdj: false },
+      };
+    });
+    this.registerOutputs({});
+    return new Map(machines.map((machine) => [machine.name, machine]));
+  }
+
+  /** How the operator reaches a machine, and from when on. */
+  #reached(
+    name: string,
+    instance: Instance,
+    hostKey: tls.PrivateKey,
+    machines: readonly MachineFacts[],
+  ): Pick<Machine, "connection" | "ready" | "ssh"> {
+    const jumpBox = this.#jumpBox;
+    const target = <Text>(host: Text, hostKey: Text): SshTarget<Text> => ({
+      host,
+      port: 22,
+      user: "root",
+      privateKeyFile: expanded(this.#settings.aws.privateKeyFile, os.homedir()),
+      hostKey,
+    });
+    const ssh = derive([instance.publicIp, hostKey.publicKeyOpenssh], (host, key) =>
+      sshCommandLine(target(host, key.trim()), jumpBox),
+    );
+    const connection = {
+      ...sshConnection(target(instance.publicIp, hostKey.publicKeyOpenssh), jumpBox),
+      dialErrorLimit: 60 * this.#settings.timeoutFactor,
+      perDialTimeout: 5,
+    };
+    // Through a jump box, the retries of a connection that has failed fail for good.
+    const answers = jumpBox
+      ? [
+          new local.Command(
+            `${name}:answers`,
+            {
+              create: "stacks/aws/answers.sh",
+              environment: { KTHW_SSH: ssh },
+              addPreviousOutputInEnv: false,
+              logging: "none",
+            },
+            { parent: this, dependsOn: [instance], deletedWith: instance },
+          ),
+        ]
+      : [];
+    const booted = afterFirstBoot(
+      {
+        name,
+        connection,
+        boot: pulumi.interpolate`machine ${instance.id}`,
+        resource: instance,
+        machines,
+        timeoutFactor: this.#settings.timeoutFactor,
+      },
+      { parent: this, dependsOn: answers },
+    );
+    return { connection, ready: [booted], ssh };
+  }
+}
+
+/** The host through which all machines are reached; it takes the operator's key unless it has one of its own. */
+function jumpBoxOf({ aws: { jumpBox, privateKeyFile } }: AwsSettings): SshTarget | undefined {
+  const common = { user: "root", port: 22, privateKeyFile };
+  return jumpBox && sshTarget(jumpBox.host, jumpBox, common, os.homedir());
+}

@@ -1,0 +1,51 @@
+import { remote } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { Machine } from "../node/machine.ts";
+import type { MachineFacts } from "../services/cluster-facts.ts";
+import { hostsFile } from "./cloud-init.ts";
+
+/** A machine on which cloud-init does the first steps. */
+export interface BootedMachine {
+  readonly name: string;
+  readonly connection: Machine["connection"];
+  /** A text that changes when the machine boots with an empty disk, or was seen to boot. */
+  readonly boot: pulumi.Input<string>;
+  /** The resource that makes the machine. */
+  readonly resource: pulumi.Resource;
+  /** All machines, whose names and addresses the machine knows. */
+  readonly machines: readonly MachineFacts[];
+  /** What timeouts are multiplied by. */
+  readonly timeoutFactor: number;
+}
+
+/** How long the first boot may take from the first connection on. */
+const firstBootSeconds = 300;
+
+const waitAndName = (
+  seconds: number,
+) => `timeout ${seconds} cloud-init status --wait >/dev/null || [ $? = 2 ] || { cloud-init status --long >&2; exit 1; }
+cat >/etc/hosts.new && mv /etc/hosts.new /etc/hosts`;
+
+/** Waits until the first boot is done, and keeps the names of all machines in /etc/hosts. */
+export function afterFirstBoot(
+  { name, connection, boot, resource, machines, timeoutFactor }: BootedMachine,
+  opts: { readonly parent: pulumi.Resource; readonly dependsOn?: readonly pulumi.Resource[] },
+): pulumi.Resource {
+  const command = waitAndName(firstBootSeconds * timeoutFactor);
+  return new remote.Command(
+    `${name}:names`,
+    {
+      connection,
+      create: command,
+      update: pulumi.interpolate`${command} # ${boot}`,
+      stdin: hostsFile(machines),
+      addPreviousOutputInEnv: false,
+      logging: "none",
+    },
+    {
+      parent: opts.parent,
+      dependsOn: [resource, ...(opts.dependsOn ?? [])],
+      deletedWith: resource,
+    },
+  );
+}
