@@ -379,6 +379,27 @@ describe("Weave Net on a machine", () => {
     }
   });
 
+  it("is refused beside the legacy packet filter", () => {
+    const requirement = weaveService(facts, weave()).requires![2]!;
+    const bin = path.join(folder, "bin");
+    mkdirSync(bin);
+    const refused = () =>
+      spawnSync("/bin/bash", ["-c", requirement], { encoding: "utf8", env: { PATH: bin } });
+    assert.equal(refused().status, 0);
+    for (const [backend, status] of [
+      ["nf_tables", 0],
+      ["legacy", 1],
+    ] as const) {
+      const script = `#!/bin/sh\necho "iptables v1.8.9 (${backend})"\n`;
+      writeFileSync(path.join(bin, "iptables"), script, { mode: 0o755 });
+      assert.equal(refused().status, status, backend);
+    }
+    assert.equal(
+      refused().stdout.trim(),
+      "iptables uses its legacy backend, got iptables v1.8.9 (legacy); run update-alternatives --set iptables /usr/sbin/iptables-nft",
+    );
+  });
+
   describe("asks the kernel", () => {
     const needs = (differing: Partial<Weave> = {}) =>
       kernelCheck([weaveService(facts, weave(differing))]);

@@ -20,7 +20,7 @@ export function weaveService({ podCidr }: ClusterFacts, weave: Weave): Service {
   return {
     name: podNetwork,
     kernel,
-    requires: [noOtherConfiguration, ownMachineId],
+    requires: [noOtherConfiguration, ownMachineId, noLegacyBackend],
     packages: ["ipset", "iptables"],
     unit: `${podNetwork}.service`,
     ports: [6781, 6782, 6783, 6784],
@@ -122,6 +122,10 @@ const noOtherConfiguration = [
 /** Weave Net names its peers after the machine id and the id of the board, which the images of machines must not share. */
 const ownMachineId =
   'grep --quiet --extended-regexp "^[0-9a-f]{32}$" /etc/machine-id || { echo "no machine id, after which weave names its peers, got $(cat /etc/machine-id 2>&1); run systemd-machine-id-setup, and let the image of the machines ship /etc/machine-id empty"; false; }';
+
+/** Weave Net's rules are nftables', and would have no order with those of kube-proxy in the legacy packet filter. */
+const noLegacyBackend =
+  'said=$(iptables --version 2>/dev/null) || exit 0; case $said in *legacy*) echo "iptables uses its legacy backend, got $said; run update-alternatives --set iptables /usr/sbin/iptables-nft"; false ;; esac';
 
 /** A set is destroyed once no other set lists it. */
 const dropSets =
