@@ -100,7 +100,7 @@ describe("the program with Weave Net", () => {
     assert.deepEqual(Object.keys(object("ConfigMap")).sort(), ["apiVersion", "kind", "metadata"]);
   });
   it("keeps its pods where a node joins or leaves", () => {
-    assert.deepEqual(objects(graph).get("DaemonSet")!.ignoreChanges, [peersAtFirst]);
+    assert.deepEqual(weaveObjects(graph).get("DaemonSet")!.ignoreChanges, [peersAtFirst]);
   });
   it("runs Weave Net on every node, whatever its taints, before the node is Ready", () => {
     const { metadata, spec } = object("DaemonSet");
