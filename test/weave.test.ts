@@ -3,7 +3,14 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { clusterRules, peersAtFirst, weavePodSpec } from "../networks/weave/manifests.ts";
+import { downloadsFor } from "../components/downloads.ts";
+import { newestKubernetesVersion } from "../components/versions.ts";
+import {
+  clusterRules,
+  peersAtFirst,
+  weaveImages,
+  weavePodSpec,
+} from "../networks/weave/manifests.ts";
 import { weaveService } from "../networks/weave/service.ts";
 import type { Weave } from "../networks/weave/settings.ts";
 import { kernelCheck } from "../services/kernel.ts";
@@ -330,6 +337,39 @@ describe("the pod of Weave Net", () => {
     const other = weavePodSpec(facts, weave({ fastDatapath: false, mtu: 8916 })).containers[0]!;
     assert.equal(variables(other).get("WEAVE_NO_FASTDP"), "1");
     assert.equal(variables(other).get("WEAVE_MTU"), "8916");
+  });
+});
+
+describe("the images of Weave Net", () => {
+  const images = weaveImages("arm64");
+  const downloads = (mirrored: readonly string[]) =>
+    downloadsFor(
+      [{ binaries: ["kubelet"] }],
+      { kubernetesVersion: newestKubernetesVersion, architecture: "arm64" },
+      {
+        mirrorUrl: "https://mirror.example.com",
+        sums: new Map(mirrored.map((file) => [file, "5f0b"])),
+      },
+      images,
+    ).filter((one) => one.kind === "image" && one.name.includes("weave"));
+
+  it("are those that its pods name", () => {
+    const { initContainers, containers } = weavePodSpec(facts, weave());
+    assert.deepEqual(
+      images.map(({ name }) => name),
+      [...new Set([...initContainers, ...containers].map(({ image }) => image))],
+    );
+  });
+  it("come from a mirror that has them, and else from their registry", () => {
+    assert.deepEqual(downloads([]), []);
+    assert.deepEqual(downloads(["images/weave-npc-2.9.0-arm64.tar"]), [
+      {
+        kind: "image",
+        name: "docker.io/rajchaudhuri/weave-npc:2.9.0",
+        url: "https://mirror.example.com/images/weave-npc-2.9.0-arm64.tar",
+        sum: "sha256:5f0b",
+      },
+    ]);
   });
 });
 
