@@ -47,6 +47,7 @@ const place = ({ name }: { readonly name: string }) =>
     requires: kernelCheck(services.get(name)!),
     downloads: downloadsFor(services.get(name)!, settings, artifacts, networkImages),
     reassert: settings.reassert,
+    timeoutFactor: settings.timeoutFactor,
   });
 const loadBalancers = facts.loadBalancers.map(place);
 const groups = nodes.map((group) => ({
@@ -143,6 +144,8 @@ export const joinCommands = joinTokens?.commands ?? null;
 export const joinCommand = joinCommands?.[settings.joinTokens[0]!.name] ?? null;
 /** Where machines find the mirror of binaries and images; nothing where they download them from upstream. */
 export const mirror = artifacts.mirrorUrl ?? null;
+/** What timeouts are multiplied by on these machines. */
+export const timeoutFactor = settings.timeoutFactor;
 /** Every machine: its address, its role, and how to open a shell on it. */
 export const machines = [
   { role: "load balancer", hosts: loadBalancers },

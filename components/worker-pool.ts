@@ -98,7 +98,8 @@ export class WorkerPool extends pulumi.ComponentResource {
           : [];
       const last = index === workers.length - 1 && args.finally !== undefined;
       const seconds =
-        last || args.network.until !== undefined ? nodeReadySecondsBefore : nodeReadySeconds;
+        (last || args.network.until !== undefined ? nodeReadySecondsBefore : nodeReadySeconds) *
+        facts.timeoutFactor;
       // kubectl would leave its cache on the machine.
       const isReady = `${kubernetes}/kubectl --cache-dir=/dev/null --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=${seconds}s node/${node.name}`;
       return host.healthy(

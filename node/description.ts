@@ -97,6 +97,9 @@ const prerequisiteFields: Fields<Prerequisites> = {
   },
 };
 
+/** How long a service may take to become healthy if its description does not say. */
+export const defaultTimeoutSeconds = 60;
+
 /** The header fields of a service, in the order in which they are written. */
 const serviceFields: Fields<Omit<Service, "name" | "files">> = {
   requires: list("requires"),

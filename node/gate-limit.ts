@@ -1,2 +1,2 @@
-/** How long a gate's command may take to succeed, once the gate's services are healthy. A timeout within the command is shorter. */
+/** How long a gate's command may take to succeed, once the gate's services are healthy; on slow machines a multiple of it. A timeout within the command is shorter. */
 export const gateLimitSeconds = 120;

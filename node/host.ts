@@ -5,6 +5,7 @@ import { agentScript } from "./agent.ts";
 import { derive } from "./derive.ts";
 import {
   type Bundle,
+  defaultTimeoutSeconds,
   describeBundle,
   describeService,
   type File,
@@ -24,6 +25,8 @@ export interface HostArgs {
   readonly downloads: readonly Download[];
   /** A number that the operator raises to have every service checked and mended. */
   readonly reassert: number;
+  /** What timeouts on the machine are multiplied by. */
+  readonly timeoutFactor: number;
 }
 
 /** A file whose text is a secret or unknown before the first update. */
@@ -44,11 +47,13 @@ export class Host extends pulumi.ComponentResource {
   /** A number that the operator raises to have every service checked and mended. */
   readonly reassert: number;
   readonly #placed: pulumi.Resource;
+  readonly #timeoutFactor: number;
 
   constructor(name: string, args: HostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kthw:index:Host", name, {}, formerly("Node", opts));
     this.machine = args.machine;
     this.reassert = args.reassert;
+    this.#timeoutFactor = args.timeoutFactor;
     const asRoot = args.machine.sudo ? "sudo -n " : "";
     const install = [
       ...(args.requires === "" ? [] : [`sh -c ${quoted(args.requires)} </dev/null && ${asRoot}`]),
@@ -127,7 +132,7 @@ export class Host extends pulumi.ComponentResource {
         create: opts.waits ? "kthw-node apply --wait" : "kthw-node apply",
         update: this.#rerun("kthw-node apply --wait", opts.certificates),
         delete: "kthw-node remove",
-        stdin: describeService(service),
+        stdin: describeService(this.#stretched(service)),
       },
       { parent: opts.parent, dependsOn: [this.#placed, ...(opts.dependsOn ?? [])] },
     );
@@ -143,14 +148,21 @@ export class Host extends pulumi.ComponentResource {
       readonly again?: boolean;
     },
   ): pulumi.Resource {
+    const limit = gateLimitSeconds * this.#timeoutFactor;
     const until =
-      opts.until === undefined ? "" : ` --within ${gateLimitSeconds} --until ${quoted(opts.until)}`;
+      opts.until === undefined ? "" : ` --within ${limit} --until ${quoted(opts.until)}`;
     const create = `kthw-node wait ${services.join(" ")}${until}`;
     return this.#command(
       name,
       { create, ...(opts.again && { update: this.#rerun(create) }) },
       { parent: opts.parent, dependsOn: opts.dependsOn ?? [] },
     );
+  }
+
+  #stretched(service: Service): Service {
+    if (this.#timeoutFactor === 1) return service;
+    const { timeoutSeconds = defaultTimeoutSeconds } = service;
+    return { ...service, timeoutSeconds: timeoutSeconds * this.#timeoutFactor };
   }
 
   /** A command for updates. Its comment lists the reasons to run the command again: a change of the comment does so. */

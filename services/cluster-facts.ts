@@ -101,6 +101,8 @@ export interface ClusterFacts {
   readonly publishesClusterInfo: boolean;
   /** Whether each controller reports the health of its API server over plain HTTP, on port 80. */
   readonly healthProxy: boolean;
+  /** What timeouts are multiplied by on slow machines. */
+  readonly timeoutFactor: number;
   readonly apiServerFlags: Flags;
   readonly controllerManagerFlags: Flags;
   readonly schedulerFlags: Flags;

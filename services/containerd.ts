@@ -1,17 +1,15 @@
 import type { MachineTraits } from "../node/machine.ts";
 import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
 import type { Service } from "./service.ts";
-import { unit } from "./systemd.ts";
+import { startTimeout, unit } from "./systemd.ts";
 
 const socket = "/run/containerd/containerd.sock";
 /** The group whose members may use the socket; that amounts to root's rights. */
 const group = "kubernetes";
 
 /** The container runtime of a node. */
-export function containerd(
-  { folders, images }: ClusterFacts,
-  { traits }: Pick<NodeFacts, "traits">,
-): Service {
+export function containerd(facts: ClusterFacts, { traits }: Pick<NodeFacts, "traits">): Service {
+  const { folders, images } = facts;
   // A container shares modules with the computer around it, and all kernel settings except those of its network.
   const { container } = traits;
   return {
@@ -52,6 +50,7 @@ export function containerd(
             ],
             Restart: "always",
             RestartSec: "2",
+            ...startTimeout(facts),
             Delegate: "yes",
             KillMode: "process",
             OOMScoreAdjust: "-999",

@@ -14,7 +14,7 @@ import { etcdClientUrl } from "./etcd.ts";
 import { laidOver, leaveOut, type Reserved, serving } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { type Credential, pki, type Service } from "./service.ts";
-import { commandLine, type Flags, unit } from "./systemd.ts";
+import { commandLine, type Flags, startTimeout, unit } from "./systemd.ts";
 import { yaml } from "./yaml.ts";
 
 /** The file of the keys by which secrets are encrypted in etcd. */
@@ -157,6 +157,7 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
             // New connections are turned away, so that the load balancer takes another server, while requests end.
             ExecStop: [`${iptables} -I ${refusal}`, "/bin/sleep 1"],
             ExecStopPost: `-${iptables} -D ${refusal}`,
+            ...startTimeout(facts),
             // Open watches would hold it for a minute.
             TimeoutStopSec: "5",
             LimitNOFILE: "65536",

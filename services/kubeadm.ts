@@ -73,6 +73,7 @@ export function joinConfiguration(
   node: Pick<NodeFacts, "name" | "address" | "discovery" | "traits">,
   { token, caCertHashes }: { readonly token: string; readonly caCertHashes: readonly string[] },
 ): string {
+  const phase = `${joinPhaseSeconds * facts.timeoutFactor}s`;
   return yaml({
     apiVersion,
     kind: "JoinConfiguration",
@@ -94,9 +95,9 @@ export function joinConfiguration(
       taints: [],
     },
     timeouts: {
-      discovery: `${joinPhaseSeconds}s`,
-      kubeletHealthCheck: `${joinPhaseSeconds}s`,
-      tlsBootstrap: `${joinPhaseSeconds}s`,
+      discovery: phase,
+      kubeletHealthCheck: phase,
+      tlsBootstrap: phase,
     },
   });
 }

@@ -20,6 +20,11 @@ export function unit(sections: Unit): string {
     .concat("\n");
 }
 
+/** The setting that lets a service of type notify take longer to start on slow machines; on others systemd's own 90 s hold. */
+export function startTimeout(facts: { readonly timeoutFactor: number }): Record<string, string> {
+  return facts.timeoutFactor === 1 ? {} : { TimeoutStartSec: `${90 * facts.timeoutFactor}` };
+}
+
 /** Command line flags by name, without the leading dashes. */
 export type Flags = Record<string, string | number | boolean>;
 

@@ -43,6 +43,7 @@ export function clusterFacts(settings: Settings, endpoint: Endpoint): ClusterFac
     admitsGuests,
     publishesClusterInfo: joinsByKubeadm || admitsGuests,
     healthProxy: settings.controllerHealthProxy,
+    timeoutFactor: settings.timeoutFactor,
     apiServerFlags: settings.apiServer.extraFlags,
     controllerManagerFlags: settings.controllerManager.extraFlags,
     schedulerFlags: settings.scheduler.extraFlags,

@@ -175,6 +175,7 @@ export const common = {
     "not a number of seconds",
     "use a whole number from 1 to 86400",
   ).default(300),
+  timeoutFactor: whole(1, 100, "not a factor", "use a whole number from 1 to 100").default(1),
   etcd: group({ generation: count.default(1) }).prefault({}),
   apiServer: service("event-ttl: 2h"),
   controllerManager: service("node-monitor-period: 5s"),

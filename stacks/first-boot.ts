@@ -14,16 +14,24 @@ export interface BootedMachine {
   readonly resource: pulumi.Resource;
   /** All machines, whose names and addresses the machine knows. */
   readonly machines: readonly MachineFacts[];
+  /** What timeouts are multiplied by. */
+  readonly timeoutFactor: number;
 }
 
-const command = `timeout 900 cloud-init status --wait >/dev/null || [ $? = 2 ] || { cloud-init status --long >&2; exit 1; }
+/** How long the first boot may take from the first connection on. */
+const firstBootSeconds = 300;
+
+const waitAndName = (
+  seconds: number,
+) => `timeout ${seconds} cloud-init status --wait >/dev/null || [ $? = 2 ] || { cloud-init status --long >&2; exit 1; }
 cat >/etc/hosts.new && mv /etc/hosts.new /etc/hosts`;
 
 /** Waits until the first boot is done, and keeps the names of all machines in /etc/hosts. */
 export function afterFirstBoot(
-  { name, connection, boot, resource, machines }: BootedMachine,
+  { name, connection, boot, resource, machines, timeoutFactor }: BootedMachine,
   opts: { readonly parent: pulumi.Resource; readonly dependsOn?: readonly pulumi.Resource[] },
 ): pulumi.Resource {
+  const command = waitAndName(firstBootSeconds * timeoutFactor);
   return new remote.Command(
     `${name}:names`,
     {

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { quoted } from "../node/shell.ts";
 import { joinConfiguration } from "../services/kubeadm.ts";
 import { facts, worker } from "./support/facts.ts";
-import { firstUpdate } from "./support/program.ts";
+import { firstUpdate, runProgram, stdinOf } from "./support/program.ts";
 
 /** The one number in a text that a pattern finds. */
 const number = (pattern: RegExp, text: string) => Number(pattern.exec(text)?.[1]);
@@ -28,6 +28,25 @@ describe("a gate's command", () => {
       const options = command.includes("--until") ? ` --within ${limit} --until '.*'` : "";
       assert.match(command, new RegExp(`^kthw-node wait [a-z -]*[a-z]${options}$`));
     }
+  });
+
+  it("has a multiple of the limit on slow machines, as each timeout within and before it", async () => {
+    const { graph } = await runProgram({ settings: (settings) => (settings.timeoutFactor = 3) });
+    const slow = graph.commands().map(({ inputs }) => String(inputs.create));
+    const limits = slow.flatMap((create) => number(/ --within (\d+) /, create) || []);
+    assert.ok(limits.length > 0);
+    assert.deepEqual(new Set(limits), new Set([3 * limit]));
+    const [seconds] = slow.flatMap((create) => number(/kubectl.* --timeout=(\d+)s /, create) || []);
+    const [former] = commands.flatMap((one) => number(/kubectl.* --timeout=(\d+)s /, one) || []);
+    assert.equal(seconds, 3 * former!);
+    const descriptions = ["cp1:etcd", "cp1:kube-proxy", "cp1:kube-apiserver"].map((name) =>
+      stdinOf(graph.command(name)),
+    );
+    assert.deepEqual(
+      descriptions.map((text) => number(/^timeout (\d+)$/m, text)),
+      [540, 180, 360],
+    );
+    assert.match(descriptions[2]!, /^ *TimeoutStartSec=270$/m);
   });
 
   it("lets kubectl say what it waited for before it is cut off", () => {

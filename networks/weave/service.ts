@@ -52,7 +52,11 @@ export function weaveService({ podCidr }: ClusterFacts, weave: Weave): Service {
             Type: "oneshot",
             RemainAfterExit: "yes",
             // A part that is built in is no module, and a container loads none.
-            ExecStart: `-/sbin/modprobe --all ${modules.join(" ")}`,
+            ExecStart: [
+              // Without an interface dummy0.
+              "-/sbin/modprobe dummy numdummies=0",
+              `-/sbin/modprobe --all ${modules.join(" ")}`,
+            ],
           },
           Install: { WantedBy: "multi-user.target" },
         }),
@@ -111,7 +115,7 @@ function kernelNeeds({ fastDatapath, password }: Weave): KernelNeed[] {
 
 /** The container runtime takes the first configuration by name. */
 const noOtherConfiguration = [
-  `first=$(find ${cniFolder} -maxdepth 1 -name "*.conf*" -printf "%f\\n" 2>/dev/null | LC_ALL=C sort | head -n 1)`,
+  `first=$(find ${cniFolder} -maxdepth 1 -name "*.conf*" -printf "%f\\n" 2>/dev/null | LC_ALL=C sort | head -n 1);`,
   `test -z "$first" -o "$first" = ${conflist} -o "$(printf "%s\\n" "$first" ${conflist} | LC_ALL=C sort | head -n 1)" = ${conflist} ||`,
   `{ echo "the configuration of another network comes before ${conflist}, got ${cniFolder}/$first; move it away, or make the machine anew"; false; }`,
 ].join(" ");

@@ -12,6 +12,18 @@ export interface Result {
   readonly seconds: number;
 }
 
+let factor = 1;
+
+/** Multiplies all timeouts from now on, as a cluster of slow machines needs. */
+export function stretchTimeouts(by: number): void {
+  factor = by;
+}
+
+/** How many seconds a timeout is on the machines of this cluster. */
+export function stretched(seconds: number): number {
+  return seconds * factor;
+}
+
 /** How a command is run. */
 export interface RunOptions {
   /** The working folder. @default this process's */
@@ -42,7 +54,7 @@ export async function run(
     ...(env !== undefined && { env, extendEnv: false }),
     ...(signal !== undefined && { cancelSignal: signal }),
     input,
-    timeout: timeoutSeconds * 1000,
+    timeout: stretched(timeoutSeconds) * 1000,
     killSignal: "SIGKILL",
     maxBuffer: Number.POSITIVE_INFINITY,
     stripFinalNewline: false,
@@ -93,7 +105,7 @@ export async function eventually<T>(
   timeoutSeconds = 30,
   signal?: AbortSignal,
 ): Promise<T> {
-  const deadline = performance.now() + timeoutSeconds * 1000;
+  const deadline = performance.now() + stretched(timeoutSeconds) * 1000;
   for (;;) {
     try {
       return await work();

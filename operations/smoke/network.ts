@@ -1,4 +1,4 @@
-import { eventually } from "../access/command.ts";
+import { eventually, stretched } from "../access/command.ts";
 import { type Check, Fault, failWith } from "./check.ts";
 import {
   type Cluster,
@@ -124,7 +124,7 @@ async function expectConnection(cluster: Cluster, pod: RunningPod, target: strin
 }
 
 async function connect(cluster: Cluster, pod: RunningPod, target: string): Promise<void> {
-  await inPod(cluster, pod.name, "/agnhost", "connect", target, "--timeout=5s");
+  await inPod(cluster, pod.name, "/agnhost", "connect", target, `--timeout=${stretched(5)}s`);
 }
 
 /** The first search domain of a Pod: that of the Services in its namespace, such as default.svc.cluster.local. */

@@ -1,6 +1,6 @@
 /** Checks the cluster of a stack, and prints how each check ends: `run-smoke.ts <stack>`. */
 import { argv, exit } from "node:process";
-import { output } from "../access/command.ts";
+import { output, stretched, stretchTimeouts } from "../access/command.ts";
 import { outputsOf } from "../access/stack.ts";
 import { type Check, runChecks } from "./check.ts";
 import { Cluster } from "./cluster.ts";
@@ -43,6 +43,7 @@ const outputs = await outputsOf(stack).catch((error: Error) => {
   console.error(error.message);
   exit(1);
 });
+stretchTimeouts(outputs.timeoutFactor);
 const cluster = new Cluster(stack, outputs, interrupted.signal);
 const say = (line: string) => console.log(line);
 const passed = await runChecks(checks, cluster, say, interrupted.signal);
@@ -52,7 +53,7 @@ const { namespace } = cluster;
 const removed: Check<undefined> = {
   name: "what the checks made is removed",
   async run() {
-    const wait = interrupted.signal.aborted ? "--wait=false" : "--timeout=60s";
+    const wait = interrupted.signal.aborted ? "--wait=false" : `--timeout=${stretched(60)}s`;
     const args = ["delete", "namespace", namespace, "--ignore-not-found", wait];
     await output("kubectl", args, { timeoutSeconds: 70 });
   },

@@ -7,7 +7,7 @@ import {
   testImages,
 } from "../../components/versions.ts";
 import { quoted } from "../../node/shell.ts";
-import { eventually } from "../access/command.ts";
+import { eventually, stretched } from "../access/command.ts";
 import { type Check, Fault, failWith } from "./check.ts";
 import {
   type Cluster,
@@ -100,7 +100,7 @@ export const deploymentRuns: Check<Cluster> = {
     if (cluster.chosen.length === 0) throw new Error("no node that takes pods has the test image");
     const objects = [deployment(cluster), service].map((object) => JSON.stringify(object));
     await cluster.inNamespace(["apply", "--filename=-"], objects.join("\n---\n"));
-    const status = ["rollout", "status", "deployment/web", "--timeout=90s"];
+    const status = ["rollout", "status", "deployment/web", `--timeout=${stretched(90)}s`];
     try {
       await cluster.inNamespace(status, "", 100);
     } catch (error) {
@@ -264,7 +264,7 @@ async function askThroughPortForward(cluster: Cluster, pod: string): Promise<str
   const forward = execa("kubectl", args, {
     all: true,
     stdin: "ignore",
-    timeout: 15_000,
+    timeout: stretched(15) * 1000,
     cancelSignal: cluster.signal,
     reject: false,
     cleanup: false,
@@ -273,7 +273,7 @@ async function askThroughPortForward(cluster: Cluster, pod: string): Promise<str
     const [, local] = /^Forwarding from 127\.0\.0\.1:(\d+)/.exec(line) ?? [];
     if (local === undefined) continue;
     try {
-      const signal = AbortSignal.timeout(5_000);
+      const signal = AbortSignal.timeout(stretched(5) * 1000);
       return await (await fetch(`http://127.0.0.1:${local}/hostname`, { signal })).text();
     } finally {
       forward.kill();

@@ -200,7 +200,7 @@ class Ec2Machines extends pulumi.ComponentResource {
     );
     const connection = {
       ...sshConnection(target(instance.publicIp, hostKey.publicKeyOpenssh), jumpBox),
-      dialErrorLimit: 60,
+      dialErrorLimit: 60 * this.#settings.timeoutFactor,
       perDialTimeout: 5,
     };
     // Through a jump box, the retries of a connection that has failed fail for good.
@@ -225,6 +225,7 @@ class Ec2Machines extends pulumi.ComponentResource {
         boot: pulumi.interpolate`machine ${instance.id}`,
         resource: instance,
         machines,
+        timeoutFactor: this.#settings.timeoutFactor,
       },
       { parent: this, dependsOn: answers },
     );

@@ -232,7 +232,7 @@ class LibvirtMachines extends pulumi.ComponentResource {
       const target = sshTarget(address, {}, { user: "root", port: 22, privateKeyFile }, home);
       const connection = {
         ...sshConnection({ ...target, hostKey: hostKey.publicKeyOpenssh }, jumpBox),
-        dialErrorLimit: 60,
+        dialErrorLimit: 60 * settings.timeoutFactor,
         perDialTimeout: 5,
       };
       const ready = afterFirstBoot(
@@ -242,6 +242,7 @@ class LibvirtMachines extends pulumi.ComponentResource {
           boot: pulumi.interpolate`machine ${resource.id}, boot ${boot.stdout}`,
           resource,
           machines: known,
+          timeoutFactor: settings.timeoutFactor,
         },
         { parent: this, dependsOn: [boot] },
       );

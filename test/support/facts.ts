@@ -35,6 +35,7 @@ export const cluster = (differing: Partial<ClusterFacts> = {}): ClusterFacts => 
   admitsGuests: false,
   publishesClusterInfo: false,
   healthProxy: true,
+  timeoutFactor: 1,
   apiServerFlags: {},
   controllerManagerFlags: {},
   schedulerFlags: {},
