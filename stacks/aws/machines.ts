@@ -3,7 +3,6 @@ import os from "node:os";
 import type { Instance } from "@pulumi/aws/ec2/instance.js";
 import { KeyPair } from "@pulumi/aws/ec2/keyPair.js";
 import { Provider, type ProviderArgs } from "@pulumi/aws/provider.js";
-import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { networks } from "../../networks/networks.ts";
@@ -203,21 +202,6 @@ class Ec2Machines extends pulumi.ComponentResource {
       dialErrorLimit: 60 * this.#settings.timeoutFactor,
       perDialTimeout: 5,
     };
-    // Through a jump box, the retries of a connection that has failed fail for good.
-    const answers = jumpBox
-      ? [
-          new local.Command(
-            `${name}:answers`,
-            {
-              create: "stacks/aws/answers.sh",
-              environment: { KTHW_SSH: ssh },
-              addPreviousOutputInEnv: false,
-              logging: "none",
-            },
-            { parent: this, dependsOn: [instance], deletedWith: instance },
-          ),
-        ]
-      : [];
     const booted = afterFirstBoot(
       {
         name,
@@ -225,9 +209,10 @@ class Ec2Machines extends pulumi.ComponentResource {
         boot: pulumi.interpolate`machine ${instance.id}`,
         resource: instance,
         machines,
+        jump: jumpBox && ssh,
         timeoutFactor: this.#settings.timeoutFactor,
       },
-      { parent: this, dependsOn: answers },
+      { parent: this },
     );
     return { connection, ready: [booted], ssh };
   }
