@@ -188,14 +188,18 @@ describe("the program on EC2", () => {
       for (const name of machines)
         assert.equal(found(graph, instanceType, name).inputs.sourceDestCheck, false, name);
     });
-    it("the ranges of the settings, to the API and to node ports", async () => {
+    it("the ranges of the settings, to the API and to node ports, and clients of the health proxy", async () => {
       const vpn = "198.51.100.0/24";
-      const { graph: other } = await onAws({ apiFrom: [vpn], nodePortsFrom: ["0.0.0.0/0"] });
+      const { graph: other } = await onAws(
+        { apiFrom: [vpn], nodePortsFrom: ["0.0.0.0/0"] },
+        { others: { controllerHealthProxy: true } },
+      );
       const before = rules(graph);
       assert.deepEqual(
         rules(other).filter((rule) => !before.includes(rule)),
         [
           "controllers tcp 30000-32767 0.0.0.0/0",
+          "controllers tcp 80 load-balancer",
           "controllers udp 30000-32767 0.0.0.0/0",
           `load-balancer tcp 443 ${vpn}`,
           `load-balancer tcp 6443 ${vpn}`,
@@ -203,12 +207,6 @@ describe("the program on EC2", () => {
           "workers udp 30000-32767 0.0.0.0/0",
         ],
       );
-    });
-    it("the health proxy's clients where there is one", async () => {
-      const { graph: other } = await onAws({}, { others: { controllerHealthProxy: true } });
-      const before = rules(graph);
-      const more = rules(other).filter((rule) => !before.includes(rule));
-      assert.deepEqual(more, ["controllers tcp 80 load-balancer"]);
     });
     it("nothing through the VPC's default group, which has no rules", () => {
       const [group, ...more] = graph.ofType("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup");
@@ -290,20 +288,17 @@ describe("the program on EC2", () => {
       [...ofRole, "workers-id"].map((id) => [id]),
     );
   });
-  it("protects instances from termination if that is asked for", async () => {
-    const { graph } = await onAws({ terminationProtection: true, tags: { team: "platform" } });
+  it("protects instances, tags all, and asks AWS by a provider of its own, as the settings say", async () => {
+    const tags = { team: "platform" };
+    const { graph } = await onAws({ region: "eu-north-1", terminationProtection: true, tags });
     for (const name of machines)
       assert.equal(found(graph, instanceType, name).inputs.disableApiTermination, true);
-    const { tags } = found(graph, instanceType, "lb").inputs.rootBlockDevice as { tags: object };
-    assert.deepEqual(tags, { team: "platform", Name: "kthw-mocks-lb" });
-    const [provider] = graph.ofType("pulumi:providers:aws");
-    assert.equal(provider!.inputs.defaultTags, '{"tags":{"team":"platform"}}');
-  });
-  it("asks AWS as the settings say, by a provider of its own", async () => {
-    const { graph } = await onAws({ region: "eu-north-1" });
+    const disk = found(graph, instanceType, "lb").inputs.rootBlockDevice as { tags: object };
+    assert.deepEqual(disk.tags, { ...tags, Name: "kthw-mocks-lb" });
     const [provider, ...more] = graph.ofType("pulumi:providers:aws");
     assert.deepEqual(more, []);
     assert.equal(provider!.inputs.region, "eu-north-1");
+    assert.equal(provider!.inputs.defaultTags, JSON.stringify({ tags }));
     for (const { name, type, provider: used } of ofAws(graph))
       assert.ok(used.startsWith(`${provider!.urn}::`), `${type} ${name}`);
   });
@@ -405,7 +400,7 @@ describe("the program on EC2", () => {
       const script = `#!/bin/sh\necho "$@" >>'${tried}'\n[ "$(wc -l <'${tried}')" = 2 ]\n`;
       writeFileSync(ssh, script, { mode: 0o755 });
       const env = { ...process.env, KTHW_SSH: `${ssh} 'a b'` };
-      assert.equal(spawnSync("stacks/aws/answers.sh", { cwd: root, env }).status, 0);
+      assert.equal(spawnSync("stacks/answers.sh", ["30"], { cwd: root, env }).status, 0);
       const asked = "a b -o BatchMode=yes -o ConnectTimeout=10 true\n";
       assert.equal(readFileSync(tried, "utf8"), asked.repeat(2));
     });
