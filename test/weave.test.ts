@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { clusterRules, weavePodSpec } from "../networks/weave/manifests.ts";
+import { clusterRules, peersAtFirst, weavePodSpec } from "../networks/weave/manifests.ts";
 import { weaveService } from "../networks/weave/service.ts";
 import type { Weave } from "../networks/weave/settings.ts";
 import { kernelCheck } from "../services/kernel.ts";
@@ -116,6 +116,9 @@ describe("the program with Weave Net", () => {
     );
     assert.deepEqual(Object.keys(object("ConfigMap")).sort(), ["apiVersion", "kind", "metadata"]);
   });
+  it("keeps its pods where a node joins or leaves", () => {
+    assert.deepEqual(objects(graph).get("DaemonSet")!.ignoreChanges, [peersAtFirst]);
+  });
   it("runs Weave Net on every node, whatever its taints, before the node is Ready", () => {
     const { metadata, spec } = object("DaemonSet");
     assert.equal(metadata.annotations["pulumi.com/skipAwait"], "true");
@@ -123,7 +126,10 @@ describe("the program with Weave Net", () => {
     assert.deepEqual(spec.updateStrategy, { type: "RollingUpdate" });
     for (const [label, value] of Object.entries(spec.selector.matchLabels))
       assert.equal(spec.template.metadata.labels[label], value);
-    assert.deepEqual(spec.template.spec, weavePodSpec(facts, weave()));
+    assert.deepEqual(
+      spec.template.spec,
+      weavePodSpec({ ...facts, nodes: nodes.map((name) => ({ name, address: "" })) }, weave()),
+    );
     const { affinity, nodeSelector, tolerations } = spec.template.spec;
     assert.equal(affinity, undefined);
     assert.deepEqual(nodeSelector, { "kubernetes.io/os": "linux" });
@@ -287,6 +293,14 @@ describe("the pod of Weave Net", () => {
   });
   it("takes addresses out of the range of all pods, which kube-proxy knows", () => {
     assert.equal(variables(main!).get("IPALLOC_RANGE"), facts.podCidr);
+  });
+  it("divides the range only with more than half of the first nodes", () => {
+    const { env } = main!;
+    assert.deepEqual(env[0], { name: "IPALLOC_INIT", value: `consensus=${facts.nodes.length}` });
+    assert.equal(peersAtFirst, "spec.template.spec.containers[0].env[0].value");
+  });
+  it("names its CNI plugin by its version, since one that is there is never replaced", () => {
+    assert.equal(variables(init!).get("WEAVE_VERSION"), "2.9.0");
   });
   it("starts what its images start, with the folders of the node", () => {
     assert.deepEqual(init!.command, ["/home/weave/init.sh"]);

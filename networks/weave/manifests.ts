@@ -43,7 +43,7 @@ export const namespaceRules = [
 ];
 
 /** The pod of Weave Net on each node: https://github.com/rajch/weave/tree/v2.9.0/prog/weave-kube */
-export function weavePodSpec({ podCidr }: ClusterFacts, weave: Weave) {
+export function weavePodSpec({ nodes, podCidr }: ClusterFacts, weave: Weave) {
   const { fastDatapath, mtu, password, imageDigests } = weave;
   const kube = image("weave-kube", imageDigests.weaveKube);
   const npc = image("weave-npc", imageDigests.weaveNpc);
@@ -65,7 +65,8 @@ export function weavePodSpec({ podCidr }: ClusterFacts, weave: Weave) {
         image: kube,
         imagePullPolicy: "IfNotPresent",
         command: ["/home/weave/init.sh"],
-        env: [backend],
+        // The version is part of the name of the CNI plugin: a plugin that is there is never replaced.
+        env: [backend, { name: "WEAVE_VERSION", value: weaveVersion }],
         securityContext,
         volumeMounts: [
           { name: "opt", mountPath: "/host/opt" },
@@ -83,6 +84,8 @@ export function weavePodSpec({ podCidr }: ClusterFacts, weave: Weave) {
         imagePullPolicy: "IfNotPresent",
         command: ["/home/weave/launch.sh"],
         env: [
+          // First, for `peersAtFirst`. Left to itself, each of two nodes, or two of four, would take the whole range without asking the others.
+          { name: "IPALLOC_INIT", value: `consensus=${nodes.length}` },
           { name: "INIT_CONTAINER", value: "true" },
           nodeName,
           { name: "CHECKPOINT_DISABLE", value: "1" },
@@ -133,6 +136,9 @@ export function weavePodSpec({ podCidr }: ClusterFacts, weave: Weave) {
     ],
   };
 }
+
+/** The number of nodes when the network was made: of no use later, and a change would start all pods of the network anew. */
+export const peersAtFirst = "spec.template.spec.containers[0].env[0].value";
 
 /** An image of the fork, by tag, and by digest where one is given. */
 function image(product: string, digest?: string): string {

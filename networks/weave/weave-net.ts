@@ -10,7 +10,14 @@ import { RoleBinding } from "@pulumi/kubernetes/rbac/v1/roleBinding.js";
 import * as pulumi from "@pulumi/pulumi";
 import { Placement } from "../../components/placement.ts";
 import { type PodNetwork, type PodNetworkArgs, podNetwork } from "../pod-network.ts";
-import { clusterRules, namespaceRules, passwordKey, weaveNet, weavePodSpec } from "./manifests.ts";
+import {
+  clusterRules,
+  namespaceRules,
+  passwordKey,
+  peersAtFirst,
+  weaveNet,
+  weavePodSpec,
+} from "./manifests.ts";
 import { weaveService } from "./service.ts";
 import type { WithWeave } from "./settings.ts";
 
@@ -97,6 +104,7 @@ export class WeaveNet extends pulumi.ComponentResource implements PodNetwork {
       } as ConstructorParameters<typeof DaemonSet>[1],
       {
         ...options,
+        ignoreChanges: [peersAtFirst],
         dependsOn: [account, clusterBinding, binding, peers, ...secret, ...this.ready.values()],
       },
     );
