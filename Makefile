@@ -24,7 +24,7 @@ trap '[ ! -e "$$KTHW_ROOT/Pulumi.$$STACK.yaml" ] || "$$KTHW_ROOT/install/setting
 pulumi stack select --create "$$STACK" >/dev/null
 endef
 
-.PHONY: help up preview plan down shell smoke logs install test test-fast lint bench clean $(things)
+.PHONY: help up preview plan down shell smoke check certs logs install test test-fast lint bench clean $(things)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do
@@ -63,6 +63,16 @@ smoke: settings $(tools) kubectl ## try the cluster: nodes, encryption, pods, se
 	@. install/env.sh
 	install/kubeconfig
 	exec node --import tsx operations/smoke/run-smoke.ts "$$STACK"
+
+check: settings $(tools) kubectl ## name what differs on the machines and Nodes from what the last update placed
+	@. install/env.sh
+	# Without a kubeconfig there is still what the machines say.
+	install/kubeconfig || true
+	exec node --import tsx operations/check/run-check.ts "$$STACK"
+
+certs: settings $(tools) ## list the certificates with their owner, issuer and end
+	@. install/env.sh
+	exec node --import tsx operations/certificates/list-certificates.ts "$$STACK"
 
 logs: settings $(tools) kubectl ## bundle the machines' journals, units and the cluster's events for a report of a bug
 	@. install/env.sh

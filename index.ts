@@ -8,11 +8,12 @@ import { JoinTokens } from "./components/join-tokens.ts";
 import { NodeBootstrap } from "./components/node-bootstrap.ts";
 import { NodeMembership } from "./components/node-membership.ts";
 import { WorkerPool } from "./components/worker-pool.ts";
-import { BridgeNetwork } from "./networks/bridge-network.ts";
+import { networks } from "./networks/networks.ts";
 import { once } from "./node/gate.ts";
 import { Host } from "./node/host.ts";
 import { serverUrl } from "./services/cluster-facts.ts";
 import { retireOthers } from "./services/etcd.ts";
+import { kernelCheck } from "./services/kernel.ts";
 import { servicesByMachine } from "./services/roles.ts";
 import { clusterFacts, nodeGroups } from "./settings/facts.ts";
 import { loadArtifactSource, loadSettings } from "./settings/load.ts";
@@ -25,10 +26,14 @@ const platform = platforms[settings.platform];
 const facts = clusterFacts(settings, platform.endpoint(settings));
 const traits = platform.traits(settings);
 const nodes = nodeGroups(settings, traits);
-const services = servicesByMachine(facts, [
-  ...facts.loadBalancers,
-  ...nodes.flatMap((group) => group.nodes),
-]);
+const podNetwork = networks[settings.network];
+const networkImages = podNetwork.images?.(settings.architecture);
+const networkOfGuests = facts.admitsGuests ? podNetwork.guests(facts) : undefined;
+const services = servicesByMachine(
+  facts,
+  [...facts.loadBalancers, ...nodes.flatMap((group) => group.nodes)],
+  (node) => [podNetwork.service(facts, node, settings), ...(networkOfGuests?.services ?? [])],
+);
 const records = await refuseChanges(
   settings,
   platform.claims(settings),
@@ -39,7 +44,8 @@ const machinesByName = await platform.machines(settings, records, services);
 const place = ({ name }: { readonly name: string }) =>
   new Host(name, {
     machine: machinesByName.get(name)!,
-    downloads: downloadsFor(services.get(name)!, settings, artifacts),
+    requires: kernelCheck(services.get(name)!),
+    downloads: downloadsFor(services.get(name)!, settings, artifacts, networkImages),
     reassert: settings.reassert,
     timeoutFactor: settings.timeoutFactor,
   });
@@ -73,9 +79,11 @@ const membership = new NodeMembership("membership", {
   kubeconfig: controlPlane.kubeconfigBeforeReady,
   dependsOn: etcd.ready,
 });
-const network = new BridgeNetwork("pod-network", {
+const network = await podNetwork.place("pod-network", {
   facts,
+  settings,
   nodes: groups.flatMap(({ workers }) => workers),
+  provider,
   dependsOn: membership.ready,
 });
 const bootstrap =
@@ -96,9 +104,10 @@ const workerPools = groups.map(
     }),
 );
 const nodesReady = workerPools.flatMap((pool) => pool.ready);
-const guests = facts.admitsGuests
+const guests = networkOfGuests
   ? new GuestNodes("guests", {
       facts,
+      network: networkOfGuests,
       hosts: [controllers, ...pools].flat(),
       traits,
       provider,

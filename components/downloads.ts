@@ -25,11 +25,15 @@ export function mirrorFiles(version: KubernetesVersion, architecture: Architectu
   );
 }
 
-/** The downloads of a machine with these services; without a mirror, containerd pulls the images from their registry. */
+/**
+ * The downloads of a machine with these services; without a mirror, containerd pulls the images from their registry. The further images
+ * come from a mirror that has them, and else from their registry, too.
+ */
 export function downloadsFor(
   services: readonly Pick<Service, "binaries" | "commands">[],
   settings: { readonly kubernetesVersion: KubernetesVersion; readonly architecture: Architecture },
   source: ArtifactSource,
+  further: readonly Image[] = [],
 ): Download[] {
   const all = artifacts(settings.kubernetesVersion, settings.architecture);
   const names = new Set(services.flatMap(({ binaries = [] }) => binaries));
@@ -37,9 +41,10 @@ export function downloadsFor(
   const fetched = [...names].map((name) => all[name]);
   return [
     ...fetched.map((artifact) => binaries(artifact, source)),
-    ...Object.values(images(settings.kubernetesVersion, settings.architecture)).flatMap((one) =>
-      image(one, source),
-    ),
+    ...[
+      ...Object.values(images(settings.kubernetesVersion, settings.architecture)),
+      ...further.filter(({ file }) => source.sums.has(file)),
+    ].flatMap((one) => image(one, source)),
     ...services
       .flatMap(({ commands = [] }) => commands)
       .map(

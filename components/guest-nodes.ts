@@ -4,20 +4,16 @@ import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap.js";
 import { ServiceAccount } from "@pulumi/kubernetes/core/v1/serviceAccount.js";
 import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1/clusterRoleBinding.js";
 import * as pulumi from "@pulumi/pulumi";
+import type { NetworkOfGuests } from "../networks/pod-network.ts";
 import type { Host } from "../node/host.ts";
 import type { MachineTraits } from "../node/machine.ts";
 import type { ClusterFacts } from "../services/cluster-facts.ts";
-import {
-  guestKubeProxyFiles,
-  guestKubeProxyPodSpec,
-  guestNetworkFiles,
-  guestNetworkPodSpec,
-  guestRoutes,
-} from "../services/guest-nodes.ts";
+import { guestKubeProxyFiles, guestKubeProxyPodSpec } from "../services/guest-nodes.ts";
 import { Placement } from "./placement.ts";
 
 export interface GuestNodesArgs {
   readonly facts: ClusterFacts;
+  readonly network: NetworkOfGuests;
   /** The machines of the settings that run pods. */
   readonly hosts: readonly Host[];
   /** The traits of the machines that join. */
@@ -34,7 +30,7 @@ export class GuestNodes extends pulumi.ComponentResource {
 
   constructor(name: string, args: GuestNodesArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kthw:index:GuestNodes", name, {}, opts);
-    const { facts } = args;
+    const { facts, network } = args;
     const placement = new Placement(this);
     const options = { parent: this, provider: args.provider, deletedWith: args.provider };
     const namespace = "kube-system";
@@ -56,7 +52,7 @@ export class GuestNodes extends pulumi.ComponentResource {
       },
       options,
     );
-    const daemonSet = (name: string, spec: object, data: Record<string, string>) => {
+    const daemonSet = (name: string, spec: object, data: Readonly<Record<string, string>>) => {
       const labels = { "k8s-app": name };
       const config = new ConfigMap(name, { metadata: { name, namespace, labels }, data }, options);
       const digest = createHash("sha256").update(JSON.stringify(data)).digest("hex").slice(0, 12);
@@ -79,9 +75,11 @@ export class GuestNodes extends pulumi.ComponentResource {
         guestKubeProxyPodSpec(facts),
         guestKubeProxyFiles(facts, args.traits),
       ),
-      daemonSet("pod-network", guestNetworkPodSpec(facts), guestNetworkFiles()),
-      ...args.hosts.map((host) =>
-        placement.service(host, guestRoutes(facts), { dependsOn: args.dependsOn, waits: true }),
+      ...network.workloads.map(({ name, podSpec, files }) => daemonSet(name, podSpec, files)),
+      ...network.services.flatMap((service) =>
+        args.hosts.map((host) =>
+          placement.service(host, service, { dependsOn: args.dependsOn, waits: true }),
+        ),
       ),
     ];
     this.registerOutputs({});

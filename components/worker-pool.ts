@@ -1,6 +1,6 @@
 import { NodePatch } from "@pulumi/kubernetes/core/v1/nodePatch.js";
 import * as pulumi from "@pulumi/pulumi";
-import { networkServices, type PodNetwork } from "../networks/pod-network.ts";
+import { type PodNetwork, podNetwork } from "../networks/pod-network.ts";
 import { gateLimitSeconds } from "../node/gate-limit.ts";
 import type { Host } from "../node/host.ts";
 import { rolling } from "../node/rolling.ts";
@@ -97,16 +97,25 @@ export class WorkerPool extends pulumi.ComponentResource {
             ]
           : [];
       const last = index === workers.length - 1 && args.finally !== undefined;
-      const seconds = (last ? nodeReadySecondsBefore : nodeReadySeconds) * facts.timeoutFactor;
+      const seconds =
+        (last || args.network.until !== undefined ? nodeReadySecondsBefore : nodeReadySeconds) *
+        facts.timeoutFactor;
       // kubectl would leave its cache on the machine.
       const isReady = `${kubernetes}/kubectl --cache-dir=/dev/null --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=${seconds}s node/${node.name}`;
       return host.healthy(
         "node-healthy",
-        [...Object.values(services), ...networkServices(facts, node)].map(({ name }) => name),
+        [...Object.values(services).map(({ name }) => name), podNetwork],
         {
           parent: this,
-          dependsOn: [kubelets[index]!, ...joined, kubeProxies[index]!],
-          until: last ? `${isReady} && ${args.finally}` : isReady,
+          dependsOn: [
+            kubelets[index]!,
+            ...joined,
+            kubeProxies[index]!,
+            ...(args.network.workloads ?? []),
+          ],
+          until: [isReady, args.network.until, ...(last ? [args.finally] : [])]
+            .filter((command) => command !== undefined)
+            .join(" && "),
         },
       );
     });
@@ -129,8 +138,7 @@ export class WorkerPool extends pulumi.ComponentResource {
           labels: { ...args.labels, ...managedLabel },
         },
         spec: {
-          podCIDR: podCidr,
-          podCIDRs: [podCidr],
+          ...(podCidr !== undefined && { podCIDR: podCidr, podCIDRs: [podCidr] }),
           // All taints are written, even none: a taint that is only left out stays once a controller of Kubernetes has written to the list.
           ...(args.taints && {
             taints: args.taints.map(({ value, ...taint }) => ({

@@ -19,6 +19,8 @@ import { quoted } from "./shell.ts";
 
 export interface HostArgs {
   readonly machine: Machine;
+  /** Lines of a shell that are run before anything is placed on the machine, and that fail on a machine that must not be changed; none if empty. */
+  readonly requires: string;
   /** Binaries and images that the machine needs. */
   readonly downloads: readonly Download[];
   /** A number that the operator raises to have every service checked and mended. */
@@ -52,11 +54,16 @@ export class Host extends pulumi.ComponentResource {
     this.machine = args.machine;
     this.reassert = args.reassert;
     this.#timeoutFactor = args.timeoutFactor;
+    const asRoot = args.machine.sudo ? "sudo -n " : "";
+    const install = [
+      ...(args.requires === "" ? [] : [`sh -c ${quoted(args.requires)} </dev/null && ${asRoot}`]),
+      "install -D -m 0755 /dev/stdin /usr/local/bin/kthw-node",
+    ].join("");
     this.#placed = this.#command(
       "node",
       {
-        create: "install -D -m 0755 /dev/stdin /usr/local/bin/kthw-node",
-        update: this.#rerun("install -D -m 0755 /dev/stdin /usr/local/bin/kthw-node"),
+        create: install,
+        update: this.#rerun(install),
         delete: "kthw-node uninstall",
         stdin: agentScript,
         // An uninstall prints what it keeps; the other commands print nothing.

@@ -54,8 +54,8 @@ export interface MachineFacts {
 /** A machine that runs pods. */
 export interface NodeFacts extends MachineFacts {
   readonly role: Exclude<Role, "loadBalancer">;
-  /** Range of its pods, for example 10.200.1.0/24. */
-  readonly podCidr: string;
+  /** Range of its pods, for example 10.200.1.0/24, where each node has a range. */
+  readonly podCidr?: string | undefined;
   readonly traits: MachineTraits;
   /** How the machine becomes a node. */
   readonly join: JoinMode;
@@ -84,8 +84,10 @@ export interface ClusterFacts {
   readonly loadBalancers: readonly MachineFacts[];
   /** Each is a member of etcd. */
   readonly controllers: readonly MachineFacts[];
-  /** Every machine that runs pods, with the range of its pods. */
-  readonly nodes: readonly (MachineFacts & { readonly podCidr: string })[];
+  /** Whether each node has a range of its own for its pods. */
+  readonly rangePerNode: boolean;
+  /** Every machine that runs pods. */
+  readonly nodes: readonly (MachineFacts & Pick<NodeFacts, "podCidr">)[];
   /** File name of the certificates by which API servers and kubelets are verified. */
   readonly trustFile: TrustFile;
   /** Folders of the binaries on the machines. */

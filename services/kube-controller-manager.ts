@@ -116,9 +116,9 @@ export function kubeControllerManager(facts: ClusterFacts): Service {
 }
 
 /** Pod ranges for guests: 254 pods each, or 126 if the range of all pods is small; the allocator divides a range into 2^16 at most. */
-function allocation({ admitsGuests, podCidr }: ClusterFacts): Flags {
+function allocation({ admitsGuests, rangePerNode, podCidr }: ClusterFacts): Flags {
   // The settings give every other Node its range.
-  if (!admitsGuests) return { "allocate-node-cidrs": false };
+  if (!admitsGuests || !rangePerNode) return { "allocate-node-cidrs": false };
   const prefix = Number(podCidr.split("/")[1]);
   return {
     "allocate-node-cidrs": true,

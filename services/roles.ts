@@ -1,9 +1,7 @@
-import { networkServices } from "../networks/pod-network.ts";
 import { apiLoadBalancer } from "./api-load-balancer.ts";
 import type { ClusterFacts, MachineFacts, NodeFacts } from "./cluster-facts.ts";
 import { containerd } from "./containerd.ts";
 import { etcd } from "./etcd.ts";
-import { guestRoutes } from "./guest-nodes.ts";
 import { healthProxy } from "./health-proxy.ts";
 import { kubeApiserver } from "./kube-apiserver.ts";
 import { kubeControllerManager } from "./kube-controller-manager.ts";
@@ -32,22 +30,29 @@ export function nodeServices(facts: ClusterFacts, node: NodeFacts) {
 }
 
 /** All services of a machine, which is either a node or a load balancer. */
-function servicesOf(facts: ClusterFacts, machine: MachineFacts | NodeFacts): Service[] {
+function servicesOf(
+  facts: ClusterFacts,
+  machine: MachineFacts | NodeFacts,
+  network: ServicesOfNetwork,
+): Service[] {
   if (!("role" in machine)) return [apiLoadBalancer(facts)];
   return [
     ...(machine.role === "controller"
       ? [etcd(facts, machine), ...Object.values(controlPlaneServices(facts, machine))]
       : []),
     ...Object.values(nodeServices(facts, machine)),
-    ...networkServices(facts, machine),
-    ...(facts.admitsGuests ? [guestRoutes(facts)] : []),
+    ...network(machine),
   ];
 }
+
+/** The services of the pod network on a machine that runs pods. */
+export type ServicesOfNetwork = (node: NodeFacts) => readonly Service[];
 
 /** The services of each machine, by the machine's name. */
 export function servicesByMachine(
   facts: ClusterFacts,
   machines: readonly (MachineFacts | NodeFacts)[],
+  network: ServicesOfNetwork,
 ): ReadonlyMap<string, readonly Service[]> {
-  return new Map(machines.map((machine) => [machine.name, servicesOf(facts, machine)]));
+  return new Map(machines.map((machine) => [machine.name, servicesOf(facts, machine, network)]));
 }

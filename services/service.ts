@@ -2,6 +2,7 @@ import type { Authority, CertificateRequest } from "../components/pki.ts";
 import type { ArtifactName } from "../components/versions.ts";
 import type { Directory, Service as PlacedService } from "../node/description.ts";
 import type { Role } from "./cluster-facts.ts";
+import type { KernelNeed } from "./kernel.ts";
 
 /** Where the content of a credential's file comes from. */
 export type Origin =
@@ -36,6 +37,9 @@ export interface Credential {
 /** Who connects to a port from elsewhere: the machines of a role, or the operator and users of the API. */
 export type Client = Role | "operator";
 
+/** Packets to a UDP port, or of a protocol of IP. */
+export type OtherTraffic = { readonly udpPort: number } | { readonly ipProtocol: number };
+
 /** All facts about a service. No other file repeats any of them. */
 export interface Service extends Omit<PlacedService, "reads"> {
   /** The artifacts that the machine downloads for the service, by their upstream names. */
@@ -49,10 +53,14 @@ export interface Service extends Omit<PlacedService, "reads"> {
     readonly directories?: readonly Directory[];
     readonly data?: readonly string[];
   };
+  /** What the service needs of the kernel. */
+  readonly kernel?: readonly KernelNeed[];
   /** TCP ports that the service listens on. */
   readonly ports?: readonly number[];
   /** The clients of those ports on other machines; nobody connects to the other ports from elsewhere. */
   readonly clients?: Readonly<Record<number, readonly Client[]>>;
+  /** What other machines send to the service besides TCP: UDP ports, or whole protocols of IP by their numbers. */
+  readonly otherTraffic?: readonly OtherTraffic[];
   /** Folders of this service alone: before the first update of an existing host, the folders must be empty. */
   readonly ownFolders?: readonly string[];
 }
@@ -74,8 +82,18 @@ export function restartingCredentials({ credentials = [] }: Service): Credential
 
 /** The part of a service that the agent on the machine gets. */
 export function placed(service: Service): PlacedService {
-  const { binaries, commands, credentials, credentialStore, ports, clients, ownFolders, ...rest } =
-    service;
+  const {
+    binaries,
+    commands,
+    credentials,
+    credentialStore,
+    kernel,
+    ports,
+    clients,
+    otherTraffic,
+    ownFolders,
+    ...rest
+  } = service;
   const reads = restartingCredentials(service).flatMap(pathsOf);
   return { ...rest, ...(reads.length > 0 && { reads }) };
 }

@@ -10,6 +10,7 @@ import {
   maxPods,
   memberCount,
 } from "./checks/machines.ts";
+import { machineRanges, networkSecrets, proxyMode } from "./checks/pod-network.ts";
 import {
   poolDiscovery,
   poolMachines,
@@ -48,7 +49,10 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   machinesOnce,
   machineNames,
   machineAddresses,
+  machineRanges,
   machinePodRanges,
+  networkSecrets,
+  proxyMode,
   kubeletFields,
   maxPods,
   extraFlags,

@@ -1,4 +1,5 @@
 import { versionsOf } from "../components/versions.ts";
+import { networks } from "../networks/networks.ts";
 import type { MachineTraits } from "../node/machine.ts";
 import {
   type ClusterFacts,
@@ -25,6 +26,7 @@ export function clusterFacts(settings: Settings, endpoint: Endpoint): ClusterFac
     clusterDomain: settings.clusterDomain,
     kubernetesVersion: settings.kubernetesVersion,
     podCidr: settings.podCidr,
+    rangePerNode: networks[settings.network].rangePerMachine,
     serviceCidr: settings.serviceCidr,
     serviceAddress: nthAddress(parseCidr(settings.serviceCidr)!, 1),
     dnsAddress: settings.dnsAddress,

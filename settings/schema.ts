@@ -5,6 +5,8 @@ import {
   kubernetesVersions,
   newestKubernetesVersion,
 } from "../components/versions.ts";
+import { networks } from "../networks/networks.ts";
+import type { Network } from "../networks/pod-network.ts";
 import type { StaticPod } from "../services/cluster-facts.ts";
 import { kubeProxyModes } from "../services/cluster-facts.ts";
 import { isPath, isPem } from "./authority.ts";
@@ -30,6 +32,17 @@ import {
   texts,
   whole,
 } from "./values.ts";
+
+type Networks = typeof networks;
+const networkNames = Object.keys(networks) as (keyof Networks)[];
+/** The groups of the networks that have settings of their own. */
+const networkGroups = Object.fromEntries(
+  Object.entries<Network>(networks).flatMap(([name, { group }]) => (group ? [[name, group]] : [])),
+) as {
+  [Name in keyof Networks as Networks[Name] extends { readonly group: z.ZodType }
+    ? Name
+    : never]: Networks[Name] extends { readonly group: infer Group } ? Group : never;
+};
 
 const supportedVersions = Object.keys(kubernetesVersions) as KubernetesVersion[];
 
@@ -98,7 +111,7 @@ function serverAt(text: string): URL | undefined {
 const machine = group({
   name: name("worker1"),
   address,
-  podCidr: cidr("10.200.21.0/24"),
+  podCidr: cidr("10.200.21.0/24").optional(),
   kubelet: kubelet.prefault({}),
 });
 
@@ -117,6 +130,8 @@ export const common = {
   machineCidr: cidr("10.240.0.0/24").default("10.240.0.0/24"),
   podCidr: cidr("10.200.0.0/16").default("10.200.0.0/16"),
   serviceCidr: cidr("10.32.0.0/24").default("10.32.0.0/24"),
+  network: oneOf(networkNames, "not a pod network").default(networkNames[0]!),
+  ...networkGroups,
   dnsAddress: address.optional(),
   dnsForwarders: list(address).default([]),
   loadBalancers: list(group({ name: name("lb"), address })).default([]),

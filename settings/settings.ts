@@ -71,12 +71,19 @@ function mistakesIn(written: unknown, context: Context): string[] {
       return unknownSetting([...issue.path, key], shown, known);
     });
   });
-  return unknown.length > 0
-    ? [...unknown, ...mistakesIn(written, context)]
-    : [
-        ...issues.map(({ path, message }) => `${place(path)}: ${message}`),
-        ...checked(draftOf(schema, written), context),
-      ];
+  if (unknown.length > 0) return [...unknown, ...mistakesIn(written, context)];
+  // A setting that does not parse is not reported as missing, too.
+  const isReported = (mistake: string) =>
+    issues.some(({ path }) => path.length > 0 && /^[:.[]/.test(after(mistake, place(path))));
+  return [
+    ...issues.map(({ path, message }) => `${place(path)}: ${message}`),
+    ...checked(draftOf(schema, written), context).filter((mistake) => !isReported(mistake)),
+  ];
+}
+
+/** The part of a text after a beginning; empty if the text begins otherwise. */
+function after(text: string, beginning: string): string {
+  return text.startsWith(beginning) ? text.slice(beginning.length) : "";
 }
 
 function checked(draft: Draft, context: Context): string[] {

@@ -1,17 +1,22 @@
 import { X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { type ExternalAuthority, publicKeyHash } from "../components/certificate-authority.ts";
+import { formerNetwork, networks } from "../networks/networks.ts";
 import type { Role } from "../services/cluster-facts.ts";
 import { serviceAccountIssuer } from "../services/kube-apiserver.ts";
 import { type ClusterSettings, machinesOf } from "./cluster.ts";
 import { mistakeAt } from "./mistake.ts";
 import { refuse } from "./refuse.ts";
 
-/** The settings that may not change on a living cluster, by their place. A new line does not apply to clusters that exist. */
+/**
+ * The settings that may not change on a living cluster, by their place. A new line does not apply to clusters that exist, which remember
+ * no value for it, unless `before` has the value.
+ */
 const ofCluster: Readonly<Record<string, (settings: ClusterSettings) => string>> = {
   serviceCidr: ({ serviceCidr }) => serviceCidr,
   podCidr: ({ podCidr }) => podCidr,
   clusterDomain: ({ clusterDomain }) => clusterDomain,
+  network: ({ network }) => network,
   // The identity of the Kubernetes provider holds the name: with another name, all of the provider's objects would be replaced.
   clusterName: ({ clusterName }) => clusterName,
   dnsAddress: ({ dnsAddress }) => dnsAddress,
@@ -22,6 +27,8 @@ const ofCluster: Readonly<Record<string, (settings: ClusterSettings) => string>>
       : issuer;
   },
 };
+/** The values of clusters that were made before the program had the settings. */
+const before: Readonly<Record<string, string>> = { network: formerNetwork };
 /** The settings of each machine that may not change. */
 const ofMachine = ["address", "podCidr"] as const;
 /** Settings whose value lies within the value of another setting: if both change, only the other one is reported. */
@@ -75,7 +82,10 @@ export class ClusterRecord extends pulumi.ComponentResource {
     const checks = [
       this.#values(
         `${name}:cluster`,
-        Object.entries(ofCluster).map(([where, value]) => ({ where, value: value(settings) })),
+        [
+          ...Object.entries(ofCluster).map(([where, value]) => [where, value(settings)] as const),
+          ...Object.entries(networks[settings.network].unchanged?.(settings) ?? {}),
+        ].map(([where, value]) => ({ where, value })),
         another,
       ).check,
       this.#values(
@@ -131,7 +141,8 @@ export class ClusterRecord extends pulumi.ComponentResource {
     const stash = this.#remember(name, input, formerParent);
     const check = formerOf<Record<string, string> | string>(stash).then((record) => {
       // Earlier versions remembered the first value alone.
-      const former = typeof record === "string" ? { [lastWord(values[0]!.where)]: record } : record;
+      const known = typeof record === "string" ? { [lastWord(values[0]!.where)]: record } : record;
+      const former = known && { ...before, ...known };
       const isChanged = (key: string) => former?.[key] !== undefined && former[key] !== input[key];
       return values
         .filter(({ where }) => isChanged(lastWord(where)) && !isChanged(within[where] ?? ""))

@@ -2,21 +2,19 @@ import { strict as assert } from "node:assert";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { stringify } from "yaml";
+import { guestNetworkFiles, guestNetworkPodSpec, guestRoutes } from "../networks/bridge/guests.ts";
+import { bridgeNetwork } from "../networks/bridge/service.ts";
+import { weavePodSpec } from "../networks/weave/manifests.ts";
+import { weaveService } from "../networks/weave/service.ts";
 import { describeService } from "../node/description.ts";
 import { describeDownloads } from "../node/downloads.ts";
 import { apiLoadBalancer } from "../services/api-load-balancer.ts";
-import { bridgeNetwork } from "../services/bridge-network.ts";
 import { containerd } from "../services/containerd.ts";
 import { corefile, dnsPodSpec } from "../services/core-dns.ts";
 import { etcd, initialCluster } from "../services/etcd.ts";
-import {
-  guestKubeProxyFiles,
-  guestKubeProxyPodSpec,
-  guestNetworkFiles,
-  guestNetworkPodSpec,
-  guestRoutes,
-} from "../services/guest-nodes.ts";
+import { guestKubeProxyFiles, guestKubeProxyPodSpec } from "../services/guest-nodes.ts";
 import { healthProxy } from "../services/health-proxy.ts";
+import { kernelCheck } from "../services/kernel.ts";
 import { encryptionConfiguration, kubeApiserver } from "../services/kube-apiserver.ts";
 import { kubeControllerManager } from "../services/kube-controller-manager.ts";
 import { kubeProxy } from "../services/kube-proxy.ts";
@@ -42,12 +40,16 @@ import {
 } from "./support/facts.ts";
 import { describedBy, firstUpdate } from "./support/program.ts";
 
+const weave = { fastDatapath: true, imageDigests: {} };
 const token = "0a1b2c.0123456789abcdef";
 
 /** Every rendered text by its place in test/golden. A container shares its kernel, and here cgroup v1, with the computer around it. */
 const texts: Readonly<Record<string, string>> = {
   ...files(apiLoadBalancer(facts)),
   ...files(bridgeNetwork(facts, worker())),
+  ...files(weaveService(facts, weave), "pod-network-weave"),
+  "pod-network-weave/pod-spec.yaml": stringify(weavePodSpec(facts, weave)),
+  "pod-network-weave/kernel-check.sh": `${kernelCheck([weaveService(facts, weave)])}\n`,
   ...files(etcd(facts, controllers[0]!)),
   "etcd/founders": `${initialCluster(controllers)}\n`,
   ...files(kubeApiserver(facts, controllers[0]!)),

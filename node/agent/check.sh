@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 
 check() {
-  local index path target difference superfluous differences=()
+  local index path target difference superfluous said differences=()
   local -A found
   read_description
   list_files found "${directories[@]}" "${paths[@]}" "${paths[@]/#/$records/current}"
@@ -27,7 +27,11 @@ check() {
   done
   if [[ -n $unit ]]; then
     ask_unit_state
-    is_running || differences+=("$unit: not running")
+    if ! is_running; then
+      differences+=("$unit: not running")
+    elif [[ -n $health ]] && ! said=$(timeout -k 1 5 bash -c "$health" 2>&1); then
+      differences+=("$unit: not healthy: ${said//$'\n'/, }")
+    fi
   fi
   ((${#differences[@]})) || return 0
   printf '%s\n' "${differences[@]}"

@@ -104,7 +104,7 @@ request() { # URL FILE
 # Gives containerd the images that were fetched and that it does not have.
 import_images() {
   local file known
-  known=$("$(containerd_client)" --namespace k8s.io images ls --quiet)
+  known=$("$(containerd_client)" --namespace k8s.io images ls --quiet 2>/dev/null) || true
   for file in "$images"/*.name; do
     [[ -f $file ]] || continue
     grep -qxF "$(cat "$file")" <<<"$known" || import_image "${file%.name}"
@@ -118,4 +118,49 @@ import_image() { # FILE
 # Prints the path of the containerd client that was fetched last.
 containerd_client() {
   find "$binaries/containerd" -name ctr -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2
+}
+
+# Names the binaries, images and links of the list on standard input that are missing, or were changed since they were fetched.
+check_fetched() {
+  local lines line words folder='' sum='' known='' difference differences=()
+  read_lines lines
+  [[ ! -S /run/containerd/containerd.sock ]] || known=$("$(containerd_client)" --namespace k8s.io images ls --quiet 2>/dev/null) || true
+  for line in "${lines[@]}"; do
+    read -ra words <<<"$line"
+    case $line in
+      'artifact '*) folder=$binaries/${words[1]}/${words[2]} sum=${words[4]} ;;
+      '  '*)
+        compare_fetched difference "$folder/${words[1]}" "$folder/.${words[1]}.sum" "$sum"
+        [[ -z $difference ]] || differences+=("$folder/${words[1]}: $difference")
+        ;;
+      'image '*)
+        folder=$images/${words[2]##*/}
+        compare_fetched difference "$folder" "$folder.sum" "${words[3]}"
+        [[ -z $difference ]] || differences+=("$folder: $difference")
+        [[ -z $known ]] || grep -qxF "${words[1]}" <<<"$known" || differences+=("image ${words[1]}: missing")
+        ;;
+      'link '*)
+        # A program of the host's own stays what it is.
+        [[ $(readlink "${words[1]}") == "${words[2]}" || (-e ${words[1]} && $(readlink "${words[1]}") != "$binaries"/*) ]] ||
+          differences+=("${words[1]}: missing")
+        ;;
+    esac
+  done
+  ((${#differences[@]})) || return 0
+  printf '%s\n' "${differences[@]}"
+  return 1
+}
+
+# Sets a variable to how a fetched file differs: nothing, or a few words. The record of its sum is written last, so that nothing
+# but a change makes the file newer than the record.
+compare_fetched() { # VARIABLE FILE RECORD SUM
+  local record
+  read_file record "$3"
+  if [[ ! -f $2 ]]; then
+    printf -v "$1" missing
+  elif [[ $record != "$4" || -n $(find "$2" -cnewer "$3") ]]; then
+    printf -v "$1" content
+  else
+    printf -v "$1" ''
+  fi
 }

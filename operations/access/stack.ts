@@ -1,3 +1,4 @@
+import type { ResourceState } from "../plan/steps.ts";
 import { run } from "./command.ts";
 
 /** A machine that can be reached by SSH. */
@@ -43,19 +44,30 @@ const hostTypes = ["kthw:index:Host", "kthw:index:Node"];
 
 /** Reads the machines of a stack, also after a failed update; fails if there are none. */
 export async function machinesOf(stack: string): Promise<readonly ShellMachine[]> {
-  const { deployment } = await ask<Exported>(stack, "export");
-  const machines = (deployment.resources ?? [])
-    .filter(({ type }) => hostTypes.includes(type))
-    .flatMap(({ outputs }) => (outputs === undefined ? [] : [outputs]));
+  const machines = shellMachines(await resourcesOf(stack));
   if (machines.length === 0) throw new Error(`stack ${stack} has no machines`);
   return machines;
 }
 
-/** The part of a stack's state that `machinesOf` reads. */
+/** The machines among the resources of a stack. */
+export function shellMachines(resources: readonly ResourceState[]): ShellMachine[] {
+  return resources
+    .filter(({ type }) => hostTypes.includes(type))
+    .flatMap(({ outputs }) => (outputs === undefined ? [] : [outputs as unknown as ShellMachine]));
+}
+
+/** Reads the resources in a stack's state; with `--show-secrets` secrets are shown. */
+export async function resourcesOf(
+  stack: string,
+  ...options: readonly "--show-secrets"[]
+): Promise<readonly ResourceState[]> {
+  const { deployment } = await ask<Exported>(stack, "export", ...options);
+  return deployment.resources ?? [];
+}
+
+/** The part of a stack's exported state that is read. */
 interface Exported {
-  readonly deployment: {
-    readonly resources?: readonly { readonly type: string; readonly outputs?: ShellMachine }[];
-  };
+  readonly deployment: { readonly resources?: readonly ResourceState[] };
 }
 
 async function ask<T>(stack: string, ...words: readonly string[]): Promise<T> {

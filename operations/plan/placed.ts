@@ -36,7 +36,10 @@ const secretText = "(secret: shown only on the machine)\n";
 /** What a command puts on a machine, read from the command's inputs; undefined for other resources, and for a command that only waits. */
 export function placed(state: ResourceState | undefined): Placed | undefined {
   if (state?.type !== "command:remote:Command") return undefined;
-  const create = input(state, "create").replace(/^sudo -n /, "");
+  // The first command on a machine may look at its kernel before.
+  const create = input(state, "create")
+    .replace(/^(sudo -n )?sh -c '.*' <\/dev\/null && /s, "")
+    .replace(/^sudo -n /, "");
   const script = /^install -D -m (\d+) \/dev\/stdin (\S+)$/.exec(create);
   if (script) {
     const file = text(input(state, "stdin"), script[1]);

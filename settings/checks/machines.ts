@@ -1,6 +1,6 @@
-import { parseCidr, sizeOf } from "../ipv4.ts";
+import { formatCidr, parseCidr, sizeOf } from "../ipv4.ts";
 import { mistakeAt } from "../mistake.ts";
-import { conflicts, type Subject } from "./subject.ts";
+import { conflicts, type Machine, type Subject } from "./subject.ts";
 
 /** There is exactly one load balancer, or none where the platform has one of its own. */
 export function loadBalancerCount({ draft: { loadBalancers }, balancesApi }: Subject): string[] {
@@ -43,16 +43,35 @@ export function machineNames({ names }: Subject): string[] {
   );
 }
 
-/** A machine's range has an address for each pod; the first, the last and the bridge's address are not for pods. */
-export function maxPods({ machines }: Subject): string[] {
-  return machines.flatMap(({ where, podCidr, pool, kubelet }) => {
+/** The range of pods has an address for each: a machine's own range, or the range of all. The first, the last and the node's own address are not for pods. */
+export function maxPods({ machines, podCidr: all, rangePerMachine }: Subject): string[] {
+  const nodes = machines.flatMap((machine) => {
+    const maxPods = maxPodsOf(machine);
+    return maxPods === undefined ? [] : [{ ...machine, maxPods }];
+  });
+  if (rangePerMachine === false && all) {
+    const needed = nodes.reduce((sum, { maxPods }) => sum + maxPods + 1, 2);
+    if (sizeOf(all) >= needed) return [];
+    const wrong = `too small for the pods of ${nodes.length} machines`;
+    const todo = `choose at least a ${prefixFor(needed)}, or a smaller kubelet.maxPods`;
+    return [mistakeAt("podCidr", wrong, formatCidr(all), todo)];
+  }
+  return nodes.flatMap(({ where, podCidr, maxPods }) => {
     const range = parseCidr(podCidr ?? "");
-    if (!range || !pool || !kubelet) return [];
-    const { maxPods } = { maxPods: 110, ...pool, ...kubelet };
-    if (!Number.isInteger(maxPods) || Number(maxPods) <= 0) return [];
-    if (sizeOf(range) - 3 >= Number(maxPods)) return [];
-    const prefix = 32 - Math.ceil(Math.log2(Number(maxPods) + 3));
-    const todo = `choose at least a /${prefix}, or a smaller kubelet.maxPods`;
+    if (!rangePerMachine || !range || sizeOf(range) - 3 >= maxPods) return [];
+    const todo = `choose at least a ${prefixFor(maxPods + 3)}, or a smaller kubelet.maxPods`;
     return [mistakeAt(`${where}.podCidr`, `too small for ${maxPods} pods`, podCidr, todo)];
   });
+}
+
+/** How many pods a machine may run; undefined for a load balancer, or if a setting did not parse. */
+function maxPodsOf({ pool, kubelet }: Machine): number | undefined {
+  if (!pool || !kubelet) return undefined;
+  const { maxPods } = { maxPods: 110, ...pool, ...kubelet };
+  return Number.isInteger(maxPods) && Number(maxPods) > 0 ? Number(maxPods) : undefined;
+}
+
+/** The longest prefix of a network with so many addresses. */
+function prefixFor(addresses: number): string {
+  return `/${32 - Math.ceil(Math.log2(addresses))}`;
 }

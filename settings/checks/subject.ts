@@ -1,3 +1,4 @@
+import { networks } from "../../networks/networks.ts";
 import type { Context } from "../context.ts";
 import { type Cidr, parseAddress, parseCidr } from "../ipv4.ts";
 import type { Draft } from "../schema.ts";
@@ -22,6 +23,9 @@ export interface Subject<D extends Draft = Draft> {
   readonly twice: readonly { where: string; value: Machine; earlier: Setting<Machine> }[];
   readonly names: readonly Setting<string>[];
   readonly addresses: readonly Setting<number>[];
+  /** Whether each machine has a range of its own for its pods; undefined if the network did not parse. */
+  readonly rangePerMachine: boolean | undefined;
+  /** The ranges of the machines, where each has one. */
   readonly podCidrs: readonly Setting<Cidr>[];
 }
 
@@ -31,6 +35,7 @@ export interface Machine {
   readonly name?: string | undefined;
   readonly address?: string | undefined;
   readonly podCidr?: string | undefined;
+  readonly runsPods: boolean;
   /** The field `kubelet` of the machine's pool; undefined for a load balancer. */
   readonly pool?: Readonly<Record<string, unknown>> | undefined;
   readonly kubelet?: Readonly<Record<string, unknown>> | undefined;
@@ -47,6 +52,7 @@ export function subjectOf<D extends Draft>(
   const machines = all
     .filter(({ where }) => !twice.some((one) => one.where === where))
     .map(({ value }) => value);
+  const rangePerMachine = draft.network && networks[draft.network].rangePerMachine;
   return {
     draft,
     context,
@@ -58,21 +64,28 @@ export function subjectOf<D extends Draft>(
     twice,
     names: found(machines, "name", (name) => name),
     addresses: found(machines, "address", parseAddress),
-    podCidrs: found(machines, "podCidr", parseCidr),
+    rangePerMachine,
+    podCidrs: rangePerMachine ? found(machines, "podCidr", parseCidr) : [],
   };
 }
 
 function machinesOf({ loadBalancers, controllers, workerPools }: Draft): Machine[] {
   return [
-    ...(loadBalancers ?? []).map((machine, i) => ({ where: `loadBalancers[${i}]`, ...machine })),
+    ...(loadBalancers ?? []).map((machine, i) => ({
+      where: `loadBalancers[${i}]`,
+      runsPods: false,
+      ...machine,
+    })),
     ...(controllers ?? []).map((machine, i) => ({
       where: `controllers[${i}]`,
+      runsPods: true,
       pool: {},
       ...machine,
     })),
     ...(workerPools ?? []).flatMap((pool, p) =>
       (pool?.machines ?? []).map((machine, i) => ({
         where: `workerPools[${p}].machines[${i}]`,
+        runsPods: true,
         pool: pool?.kubelet,
         ...machine,
       })),

@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { local, remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { derive } from "../../node/derive.ts";
-import { word } from "../../node/shell.ts";
+import { quoted, word } from "../../node/shell.ts";
 import type { Role } from "../../services/cluster-facts.ts";
+import { kernelCheck } from "../../services/kernel.ts";
 import { oldestLinuxForNftables } from "../../services/kube-proxy.ts";
 import { room } from "../../services/room.ts";
 import type { Service } from "../../services/service.ts";
@@ -52,12 +53,13 @@ class ExistingHosts extends pulumi.ComponentResource {
       const generation = generations.get(name) ?? 1;
       const connection = sshConnection(target, jumpBox);
       const expected = expectations(role, address, services.get(name)!, settings);
+      const script = check + kernelFindings(services.get(name)!);
       // Another host, or another way to the host, is checked again with the current time.
       const ways = [target, jumpBox].map(
         (way) => way && [way.host, way.port, way.user, way.hostKey, keyOf(way)],
       );
       const digest = createHash("sha256")
-        .update(JSON.stringify([generation, ways, expected, check]))
+        .update(JSON.stringify([generation, ways, expected, script]))
         .digest("hex")
         .slice(0, 12);
       const time = passed.get(`${name} ${digest}`) ?? `${Math.round(Date.now() / 1000)}`;
@@ -68,7 +70,7 @@ class ExistingHosts extends pulumi.ComponentResource {
           {
             connection,
             create: `sh -s -- ${name} now=${time} ${expected}`,
-            stdin: check,
+            stdin: script,
             addPreviousOutputInEnv: false,
             logging: "none",
           },
@@ -117,6 +119,13 @@ class ExistingHosts extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
+}
+
+/** More lines for check.sh, which print what services need of the kernel and the host's lacks. */
+function kernelFindings(services: readonly Service[]): string {
+  const lines = kernelCheck(services);
+  if (lines === "") return "";
+  return `[ "$may" = no ] || root sh -c ${quoted(`exec 2>&1\n${lines}`)} </dev/null || true\n`;
 }
 
 /** The arguments of check.sh, as words of a shell. */

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { artifacts } from "../../components/versions.ts";
+import { artifacts, images } from "../../components/versions.ts";
 import { changedPaths, planOf } from "../../operations/plan/plan.ts";
 import { effective, nameOf, type ResourceState } from "../../operations/plan/steps.ts";
+import { managedLabel } from "../../services/guest-nodes.ts";
 import {
   agnhost,
   architecture,
@@ -168,6 +169,79 @@ describeLive("a cluster on this computer", (live) => {
     assert.match(stderr, /^interrupted$/m);
     assert.equal(code, 130);
     await eventually(async () => assert.deepEqual(await smokeNamespaces(), []));
+  });
+
+  itOnceUp("names what differs from the last update, and changes nothing", async () => {
+    const check = async () => {
+      const { code, stdout } = await step("make check", () =>
+        stack.script("operations/check/run-check.ts"),
+      );
+      const lines = stdout.trimEnd().split("\n");
+      return { code, differences: lines.slice(0, -1).sort(), last: lines.at(-1)! };
+    };
+    const expectNone = async () => {
+      const { code, differences, last } = await check();
+      assert.deepEqual({ code, differences }, { code: 0, differences: [] });
+      assert.match(last, /^no differences: 6 machines, \d+ services and bundles, 5 Nodes$/);
+    };
+    await expectNone();
+    const image = images(version, architecture).coredns.name;
+    const crictl = (
+      await stack.machines.inside("worker2", "readlink /usr/local/bin/crictl")
+    ).trim();
+    const label = Object.keys(managedLabel)[0]!;
+    await stack.machines.inside(
+      "worker2",
+      `crictl rmi ${image}
+      echo >>/var/lib/kubelet/config.yaml
+      chmod 0600 /etc/containerd/config.toml
+      rm /usr/local/bin/crictl
+      touch ${crictl}
+      systemctl stop kube-proxy
+      ip route delete 10.200.21.0/24
+      iptables --table nat --list-rules POSTROUTING | sed -n '/pods to the outside/s/^-A/--delete/p' | xargs iptables --table nat`,
+    );
+    await stack.kubectl(["label", "node", "worker1", "--overwrite", `${label}=somebody`]);
+    const { code, differences, last } = await check();
+    assert.deepEqual(differences, [
+      "worker1: the Node's label app.kubernetes.io/managed-by=pulumi: somebody",
+      "worker2: /etc/containerd/config.toml: mode or owner",
+      `worker2: ${crictl}: content`,
+      "worker2: /usr/local/bin/crictl: missing",
+      "worker2: /var/lib/kubelet/config.yaml: content",
+      `worker2: image ${image}: missing`,
+      "worker2: kube-proxy.service: not running",
+      "worker2: pod-network.service: not healthy: missing route 10.200.21.0/24 via 10.240.0.21",
+    ]);
+    assert.equal(code, 1);
+    assert.match(last, /^8 differences: /);
+    await stack.kubectl(["label", "node", "worker1", "--overwrite", `${label}=pulumi`]);
+    await stack.machines.inside(
+      "worker2",
+      `kthw-node import-images
+      sed -i '$d' /var/lib/kubelet/config.yaml
+      chmod 0644 /etc/containerd/config.toml
+      ln -s ${crictl} /usr/local/bin/crictl
+      touch ${crictl.replace(/(.*)\//, "$1/.")}.sum
+      systemctl start kube-proxy
+      systemctl reload pod-network`,
+    );
+    await expectNone();
+  });
+
+  itOnceUp("lists every certificate", async () => {
+    const { code, stdout } = await stack.script("operations/certificates/list-certificates.ts");
+    const names = stdout.split("\n").map((line) => line.split(/\s+/)[2]);
+    const { resources } = (await stack.export()).deployment;
+    const issued = resources
+      .filter(({ type }) => type === "tls:index/locallySignedCert:LocallySignedCert")
+      .map(({ urn }) => nameOf(urn));
+    const authorities = ["etcd-ca", "kubernetes-ca", "kubernetes-front-proxy-ca"];
+    assert.deepEqual(
+      names.filter((name) => name !== undefined && name !== "CERTIFICATE").sort(),
+      [...issued, ...authorities].sort(),
+    );
+    assert.equal(code, 0);
   });
 
   itOnceUp("bundles what explains a failure, without the secrets that stand in it", async () => {

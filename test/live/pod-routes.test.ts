@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bridgeNetwork } from "../../services/bridge-network.ts";
+import { bridgeNetwork } from "../../networks/bridge/service.ts";
 import { placed } from "../../services/service.ts";
 import { cluster, worker } from "../support/facts.ts";
 import {

@@ -16,6 +16,8 @@ describe("settings of the local stack", () => {
       machineCidr: "10.240.0.0/24",
       podCidr: "10.200.0.0/16",
       serviceCidr: "10.32.0.0/24",
+      network: "bridge",
+      weave: { fastDatapath: true, imageDigests: {} },
       dnsAddress: "10.32.0.10",
       dnsForwarders: [],
       controllerTaints: [

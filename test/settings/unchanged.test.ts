@@ -5,7 +5,15 @@ import { ClusterRecord } from "../../settings/unchanged.ts";
 import { platforms } from "../../stacks/platforms.ts";
 import { computed, runProgram } from "../support/program.ts";
 import { record } from "../support/record.ts";
-import { type Change, changed, settings, worker1, worker2, worker3 } from "../support/settings.ts";
+import {
+  type Change,
+  changed,
+  settings,
+  withWeave,
+  worker1,
+  worker2,
+  worker3,
+} from "../support/settings.ts";
 
 /** What Pulumi's state remembers, by the name of what remembers it. */
 type State = ReadonlyMap<string, unknown>;
@@ -56,6 +64,7 @@ describe("a living cluster", () => {
       { clusterDomain: "example.org" },
       `clusterDomain: ${living}, got example.org; put cluster.local back, ${another}`,
     ],
+    [withWeave, `network: ${living}, got weave; put bridge back, ${another}`],
     [{ clusterName: "prod" }, `clusterName: ${living}, got prod; put kubernetes back, ${another}`],
     [
       { dnsAddress: "10.32.0.53" },
@@ -138,6 +147,28 @@ describe("a living cluster", () => {
     const range = await compare({ [`${worker1}.podCidr`]: "10.200.31.0/24" }, since);
     assert.deepEqual(range.mistakes, [
       `${worker1}.podCidr: ${living}, got 10.200.31.0/24; put 10.200.21.0/24 back, ${again("worker1")}`,
+    ]);
+  });
+
+  it("is a bridge cluster if it is older than the choice of a network", async () => {
+    const { "record:cluster": made, ...rest } = Object.fromEntries(await madeWith());
+    const { network: _, ...older } = made as Record<string, string>;
+    const state = new Map(Object.entries({ ...rest, "record:cluster": older }));
+    assert.deepEqual((await compare({}, state)).mistakes, []);
+    assert.deepEqual((await compare(withWeave, state)).mistakes, [
+      `network: ${living}, got weave; put bridge back, ${another}`,
+    ]);
+  });
+
+  it("keeps its network's datapath", async () => {
+    const state = await madeWith(withWeave);
+    assert.deepEqual((await compare({ ...withWeave, "weave.mtu": 1300 }, state)).mistakes, []);
+    assert.deepEqual(
+      (await compare({ ...withWeave, "weave.fastDatapath": false }, state)).mistakes,
+      [`weave.fastDatapath: ${living}, got false; put true back, ${another}`],
+    );
+    assert.deepEqual((await compare({}, state)).mistakes, [
+      `network: ${living}, got bridge; put weave back, ${another}`,
     ]);
   });
 

@@ -23,6 +23,7 @@ export const cluster = (differing: Partial<ClusterFacts> = {}): ClusterFacts => 
   server,
   loadBalancers: [{ name: "lb", address: "10.240.0.10" }],
   controllers,
+  rangePerNode: true,
   nodes: [
     { name: "cp1", address: "10.240.0.11", podCidr: "10.200.11.0/24" },
     { name: "worker1", address: "10.240.0.21", podCidr: "10.200.21.0/24" },

@@ -70,6 +70,16 @@ export const taint =
 export const worker1 = "workerPools[0].machines[0]";
 export const worker2 = "workerPools[0].machines[1]";
 export const worker3 = { name: "worker3", address: "10.240.0.23", podCidr: "10.200.23.0/24" };
+/** What turns the settings of the local stack into settings with Weave Net, which takes no ranges from the machines. */
+export const withWeave = {
+  network: "weave",
+  ...Object.fromEntries(
+    ["controllers[0]", "controllers[1]", "controllers[2]", worker1, worker2].map((place) => [
+      `${place}.podCidr`,
+      undefined,
+    ]),
+  ),
+};
 export const token = "0a1b2c.0123456789abcdef";
 export const noToken =
   "not a bootstrap token, got [secret]; use 6 and 16 small letters and digits with a dot between them";

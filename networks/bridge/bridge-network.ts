@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Placement } from "../components/placement.ts";
-import { bridgeNetwork } from "../services/bridge-network.ts";
-import type { PodNetwork, PodNetworkArgs } from "./pod-network.ts";
+import { Placement } from "../../components/placement.ts";
+import type { PodNetwork, PodNetworkArgs } from "../pod-network.ts";
+import { bridgeNetwork } from "./service.ts";
 
 /** The pod network of bridges, one per node, and routes between the nodes. */
 export class BridgeNetwork extends pulumi.ComponentResource implements PodNetwork {

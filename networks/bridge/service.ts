@@ -1,6 +1,7 @@
-import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
-import type { Service } from "./service.ts";
-import { unit } from "./systemd.ts";
+import type { ClusterFacts, NodeFacts } from "../../services/cluster-facts.ts";
+import type { Service } from "../../services/service.ts";
+import { unit } from "../../services/systemd.ts";
+import { podNetwork } from "../pod-network.ts";
 
 const routesPath = "/etc/kthw/pod-routes";
 const scriptPath = "/usr/local/libexec/kthw/pod-routes";
@@ -9,10 +10,11 @@ const scriptPath = "/usr/local/libexec/kthw/pod-routes";
 export function bridgeNetwork({ nodes, podCidr }: ClusterFacts, node: NodeFacts): Service {
   const others = nodes.filter(({ name }) => name !== node.name);
   return {
-    name: "pod-network",
+    name: podNetwork,
     packages: ["iptables"],
     unit: "pod-network.service",
     reload: `test -r ${routesPath}`,
+    health: `${scriptPath} check ${node.podCidr} ${podCidr}`,
     teardown: [
       "! ip link show cni0 || ip link delete cni0",
       // The chains of the CNI plugin portmap.
@@ -47,7 +49,11 @@ export function bridgeNetwork({ nodes, podCidr }: ClusterFacts, node: NodeFacts)
           .map((other) => `${other.podCidr} via ${other.address} # ${other.name}\n`)
           .join(""),
       },
-      { path: "/etc/cni/net.d/10-bridge.conflist", text: bridgeConflist(node.podCidr), live: true },
+      {
+        path: "/etc/cni/net.d/10-bridge.conflist",
+        text: bridgeConflist(node.podCidr!),
+        live: true,
+      },
     ],
   };
 }
@@ -77,10 +83,16 @@ export function bridgeConflist(podCidr: string): string {
 }
 
 const podRoutesScript = `#!/bin/bash
-# pod-routes up|down POD_RANGE ALL_PODS: routes to the pods of other nodes, kept apart by their protocol number.
+# pod-routes up|check|down POD_RANGE ALL_PODS: routes to the pods of other nodes, kept apart by their protocol number.
 set -euo pipefail
 masquerade="-s $2 ! -d $3 -m comment --comment \\"pods to the outside\\" -j MASQUERADE"
 wanted='' kept=''
+if [[ $1 == check ]]; then
+  diff --unchanged-line-format= --old-line-format='missing route %L' --new-line-format='superfluous route %L' \\
+    <(sed 's/ *#.*//' ${routesPath} | sort) <(ip route show proto 201 | awk '{ print $1, $2, $3 }' | sort)
+  eval "iptables -t nat -C POSTROUTING $masquerade" 2>/dev/null || { echo "missing rule: $masquerade" && exit 1; }
+  exit
+fi
 if [[ $1 == up ]]; then
   wanted=$(sed 's/ *#.*//' ${routesPath})
   while read -r route; do
