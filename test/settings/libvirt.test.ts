@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { imageFrom } from "../../stacks/libvirt/image.ts";
 import { libvirt } from "../../stacks/libvirt/platform.ts";
-import { preflight } from "../../stacks/libvirt/preflight.ts";
+import { preflight, problemOfRoom } from "../../stacks/libvirt/preflight.ts";
 import { whatRuns } from "../../stacks/libvirt/virsh.ts";
 import { type Change, changed, mistakes, type Row, settings } from "../support/settings.ts";
 import { FakeVirsh } from "../support/virsh.ts";
@@ -126,7 +126,7 @@ describe("settings of libvirt's machines", () => {
     ],
     [
       { "controllers[0].address": "10.99.0.11" },
-      "controllers[0].address: not in machineCidr 10.240.0.0/24, got 10.99.0.11; choose a free address in it",
+      "controllers[0].address: not in machineCidr 10.240.0.0/24, got 10.99.0.11; choose a free one in it",
     ],
     [{ architecture: "arm64" }, "architecture: not that of domains, got arm64; use amd64"],
     [
@@ -223,24 +223,16 @@ describe("what is looked at before libvirt's machines are made", () => {
       "libvirt.image: no such file, got /no/image; put the image there, or name another one",
     ]);
   });
-  it("is the room in the pool, for the image and what each role needs", async () => {
-    writeFileSync(path.join(folder, "large"), "");
+  it("is the room in the pool, for the image and what each role needs", () => {
     const { bavail, bsize } = statfsSync(folder);
     const freeMiB = Math.floor((bavail * bsize) / 1024 ** 2);
-    // A file with a hole is as large as it says, and takes no room.
-    const { truncateSync } = await import("node:fs");
-    truncateSync(path.join(folder, "large"), (freeMiB + 1) * 1024 ** 2);
-    const rolesMiB = 256 + 3 * 4_096 + 2 * 3_072;
-    const [found, ...more] = await look(
-      { "libvirt.uri": "qemu:///system" },
-      { source: path.join(folder, "large"), sha256 },
-    ).then((all) => all.filter((one) => one.startsWith("libvirt.poolFolder")));
-    assert.deepEqual(more, []);
-    const needed = freeMiB + 1 + rolesMiB;
+    const machines = [{ role: "controller" }, { role: "worker" }] as const;
+    const below = path.join(folder, "not", "there", "yet");
+    assert.deepEqual(problemOfRoom(below, freeMiB / 4 - 7_168, machines), []);
     assert.match(
-      found!,
+      problemOfRoom(below, 2 * freeMiB, machines).join("\n"),
       new RegExp(
-        `^libvirt.poolFolder: without the room of ${needed} MiB that the image and 6 new machines need, got \\d+ MiB in ${folder}; free some, or choose another folder$`,
+        `^libvirt.poolFolder: without the room of ${2 * freeMiB + 7_168} MiB that the image and 2 new machines need, got \\d+ MiB in ${below}; free some, or choose another folder$`,
       ),
     );
   });
