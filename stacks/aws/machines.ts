@@ -5,6 +5,7 @@ import { KeyPair } from "@pulumi/aws/ec2/keyPair.js";
 import { Provider, type ProviderArgs } from "@pulumi/aws/provider.js";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
+import { networks } from "../../networks/networks.ts";
 import { derive } from "../../node/derive.ts";
 import type { Machine } from "../../node/machine.ts";
 import { apiClients } from "../../services/api-load-balancer.ts";
@@ -21,7 +22,7 @@ import { makeLoadBalancer } from "./load-balancer.ts";
 import { lookUp } from "./lookups.ts";
 import { type AwsSettings, type Named, nameOnAws } from "./named.ts";
 import { makeNetwork } from "./network.ts";
-import { type Listeners, type PodTraffic, rulesFor } from "./rules.ts";
+import { type Listeners, rulesFor } from "./rules.ts";
 import { makeSecurityGroups, type Reach } from "./security-groups.ts";
 import { subnetHolding, subnetsOf } from "./subnets.ts";
 
@@ -87,11 +88,15 @@ class Ec2Machines extends pulumi.ComponentResource {
       listeners.set("loadBalancer", [{ name: "API", clients: { 6443: apiClients } }]);
       reach.set("loadBalancer", { role: "controller", port: 6443 });
     }
-    const pods: PodTraffic = { kind: "routed", podCidr: settings.podCidr };
+    const { routed } = networks[settings.network];
     const groups = makeSecurityGroups(
       network.vpc.id,
       reach,
-      rulesFor(listeners, roles, pods, aws),
+      rulesFor(listeners, {
+        roles,
+        routedPods: routed ? settings.podCidr : undefined,
+        outside: aws,
+      }),
       this.#named,
     );
     const balanced = balancer
@@ -141,7 +146,7 @@ class Ec2Machines extends pulumi.ComponentResource {
                 machines: known,
               }),
           ),
-          sourceDestCheck: pods.kind !== "routed",
+          sourceDestCheck: !routed,
         },
         settings,
         {
