@@ -1,4 +1,4 @@
-import { remote } from "@pulumi/command";
+import { local, remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Machine } from "../node/machine.ts";
 import type { MachineFacts } from "../services/cluster-facts.ts";
@@ -14,6 +14,8 @@ export interface BootedMachine {
   readonly resource: pulumi.Resource;
   /** All machines, whose names and addresses the machine knows. */
   readonly machines: readonly MachineFacts[];
+  /** The command line that opens a shell on the machine through a jump box; undefined without a jump box. */
+  readonly jump: pulumi.Input<string> | undefined;
   /** What timeouts are multiplied by. */
   readonly timeoutFactor: number;
 }
@@ -28,10 +30,27 @@ cat >/etc/hosts.new && mv /etc/hosts.new /etc/hosts`;
 
 /** Waits until the first boot is done, and keeps the names of all machines in /etc/hosts. */
 export function afterFirstBoot(
-  { name, connection, boot, resource, machines, timeoutFactor }: BootedMachine,
+  { name, connection, boot, resource, machines, jump, timeoutFactor }: BootedMachine,
   opts: { readonly parent: pulumi.Resource; readonly dependsOn?: readonly pulumi.Resource[] },
 ): pulumi.Resource {
   const command = waitAndName(firstBootSeconds * timeoutFactor);
+  const before = [resource, ...(opts.dependsOn ?? [])];
+  // Through a jump box, the retries of a connection that has failed fail for good.
+  const answers =
+    jump === undefined
+      ? []
+      : [
+          new local.Command(
+            `${name}:answers`,
+            {
+              create: `stacks/answers.sh ${2 * firstBootSeconds * timeoutFactor}`,
+              environment: { KTHW_SSH: jump },
+              addPreviousOutputInEnv: false,
+              logging: "none",
+            },
+            { parent: opts.parent, dependsOn: before, deletedWith: resource },
+          ),
+        ];
   return new remote.Command(
     `${name}:names`,
     {
@@ -44,7 +63,7 @@ export function afterFirstBoot(
     },
     {
       parent: opts.parent,
-      dependsOn: [resource, ...(opts.dependsOn ?? [])],
+      dependsOn: [...before, ...answers],
       deletedWith: resource,
     },
   );

@@ -24,6 +24,7 @@ export function weaveService({ podCidr }: ClusterFacts, weave: Weave): Service {
     packages: ["ipset", "iptables"],
     unit: `${podNetwork}.service`,
     ports: [6781, 6782, 6783, 6784],
+    clients: { 6783: ["controller", "worker"] },
     otherTraffic: [
       { udpPort: 6783 },
       ...(weave.fastDatapath ? [{ udpPort: 6784 }] : []),

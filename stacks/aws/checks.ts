@@ -1,5 +1,7 @@
 import path from "node:path";
 import type { z } from "zod";
+import { networks } from "../../networks/networks.ts";
+import type { Network } from "../../networks/pod-network.ts";
 import type { Role } from "../../services/cluster-facts.ts";
 import { room } from "../../services/room.ts";
 import {
@@ -39,6 +41,7 @@ export function check(subject: AwsSubject): string[] {
     mirror,
     credentials,
     ranges,
+    subnetCount,
     addresses,
     balancerAddresses,
     access,
@@ -140,6 +143,15 @@ function ranges(subject: AwsSubject): string[] {
       return mistakeAt(where, wrong, formatCidr(value), "choose networks that are apart");
     }),
   ];
+}
+
+/** A network whose pods have their own addresses on the wire leads from machine to machine, which one subnet alone lets it do. */
+function subnetCount({ draft: { aws, network } }: AwsSubject): string[] {
+  const count = aws?.subnets?.length ?? 0;
+  if (network === undefined || !networks[network].routed || count < 2) return [];
+  const other = Object.entries<Network>(networks).find(([, { routed }]) => !routed)?.[0];
+  const wrong = `several, between which network ${network} has no routes`;
+  return [mistakeAt("aws.subnets", wrong, count, `use one, or network ${other}`)];
 }
 
 /** Each machine has an address that a subnet holds and AWS leaves free. */

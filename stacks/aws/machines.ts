@@ -3,9 +3,9 @@ import os from "node:os";
 import type { Instance } from "@pulumi/aws/ec2/instance.js";
 import { KeyPair } from "@pulumi/aws/ec2/keyPair.js";
 import { Provider, type ProviderArgs } from "@pulumi/aws/provider.js";
-import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
+import { networks } from "../../networks/networks.ts";
 import { derive } from "../../node/derive.ts";
 import type { Machine } from "../../node/machine.ts";
 import { apiClients } from "../../services/api-load-balancer.ts";
@@ -21,9 +21,9 @@ import { ec2Builds, makeInstance } from "./instances.ts";
 import { makeLoadBalancer } from "./load-balancer.ts";
 import { lookUp } from "./lookups.ts";
 import { type AwsSettings, type Named, nameOnAws } from "./named.ts";
-import { makeNetwork } from "./network.ts";
-import { type Listeners, type PodTraffic, rulesFor } from "./rules.ts";
-import { makeSecurityGroups, type Reach } from "./security-groups.ts";
+import { makeNetwork, type Network } from "./network.ts";
+import { type Listeners, rulesFor } from "./rules.ts";
+import { makeSecurityGroups, type Reach, type SecurityGroups } from "./security-groups.ts";
 import { subnetHolding, subnetsOf } from "./subnets.ts";
 
 /** Makes instances of EC2, and their network with its security groups. */
@@ -56,7 +56,7 @@ class Ec2Machines extends pulumi.ComponentResource {
       {
         region: region as NonNullable<ProviderArgs["region"]>,
         ...(profile !== undefined && { profile }),
-        defaultTags: { tags },
+        ...(Object.keys(tags).length > 0 && { defaultTags: { tags } }),
       },
       { parent: this },
     );
@@ -77,24 +77,8 @@ class Ec2Machines extends pulumi.ComponentResource {
     const network = makeNetwork(settings.machineCidr, subnets, this.#named);
     const subnetOf = (address: string) => network.subnets[subnetHolding(subnets, address)]!.id;
 
-    const all = machinesOf(settings);
-    const roles = [...new Set(all.map(({ role }) => role))];
+    const groups = this.#groups(network, services);
     const balancer = aws.networkLoadBalancer;
-    const listeners = new Map<Role, Listeners>(
-      roles.map((role) => [role, services.get(all.find((one) => one.role === role)!.name)!]),
-    );
-    const reach = new Map<Role, Reach>(roles.map((role) => [role, "everywhere"]));
-    if (balancer) {
-      listeners.set("loadBalancer", [{ name: "API", clients: { 6443: apiClients } }]);
-      reach.set("loadBalancer", { role: "controller", port: 6443 });
-    }
-    const pods: PodTraffic = { kind: "routed", podCidr: settings.podCidr };
-    const groups = makeSecurityGroups(
-      network.vpc.id,
-      reach,
-      rulesFor(listeners, roles, pods, aws),
-      this.#named,
-    );
     const balanced = balancer
       ? makeLoadBalancer(
           {
@@ -116,6 +100,8 @@ class Ec2Machines extends pulumi.ComponentResource {
       { keyName: this.#named.name, publicKey: this.#operatorKey },
       opts,
     );
+    const { routed } = networks[settings.network];
+    const all = machinesOf(settings);
     const known = all.map(({ name, address }) => ({ name, address }));
     const machines = all.map(({ name, address, role }): Machine => {
       const remembered = builds.get(name)!;
@@ -142,7 +128,7 @@ class Ec2Machines extends pulumi.ComponentResource {
                 machines: known,
               }),
           ),
-          sourceDestCheck: pods.kind !== "routed",
+          sourceDestCheck: !routed,
         },
         settings,
         {
@@ -175,6 +161,25 @@ class Ec2Machines extends pulumi.ComponentResource {
     return new Map(machines.map((machine) => [machine.name, machine]));
   }
 
+  /** A security group for each role, and for the load balancer that is no machine. */
+  #groups({ vpc }: Network, services: ServicesByMachine): SecurityGroups {
+    const { aws, network, podCidr } = this.#settings;
+    const all = machinesOf(this.#settings);
+    const roles = [...new Set(all.map(({ role }) => role))];
+    // Machines of a role have the same services.
+    const listeners = new Map<Role, Listeners>(
+      roles.map((role) => [role, services.get(all.find((one) => one.role === role)!.name)!]),
+    );
+    const reach = new Map<Role, Reach>(roles.map((role) => [role, "everywhere"]));
+    if (aws.networkLoadBalancer) {
+      listeners.set("loadBalancer", [{ name: "API", clients: { 6443: apiClients } }]);
+      reach.set("loadBalancer", { role: "controller", port: 6443 });
+    }
+    const routedPods = networks[network].routed ? podCidr : undefined;
+    const rules = rulesFor(listeners, { roles, routedPods, outside: aws });
+    return makeSecurityGroups(vpc.id, reach, rules, this.#named);
+  }
+
   /** How the operator reaches a machine, and from when on. */
   #reached(
     name: string,
@@ -198,21 +203,6 @@ class Ec2Machines extends pulumi.ComponentResource {
       dialErrorLimit: 60 * this.#settings.timeoutFactor,
       perDialTimeout: 5,
     };
-    // Through a jump box, the retries of a connection that has failed fail for good.
-    const answers = jumpBox
-      ? [
-          new local.Command(
-            `${name}:answers`,
-            {
-              create: "stacks/aws/answers.sh",
-              environment: { KTHW_SSH: ssh },
-              addPreviousOutputInEnv: false,
-              logging: "none",
-            },
-            { parent: this, dependsOn: [instance], deletedWith: instance },
-          ),
-        ]
-      : [];
     const booted = afterFirstBoot(
       {
         name,
@@ -220,9 +210,10 @@ class Ec2Machines extends pulumi.ComponentResource {
         boot: pulumi.interpolate`machine ${instance.id}`,
         resource: instance,
         machines,
+        jump: jumpBox && ssh,
         timeoutFactor: this.#settings.timeoutFactor,
       },
-      { parent: this, dependsOn: answers },
+      { parent: this },
     );
     return { connection, ready: [booted], ssh };
   }

@@ -1,5 +1,5 @@
 import type { Role } from "../../services/cluster-facts.ts";
-import type { Client, Service } from "../../services/service.ts";
+import type { Client, OtherTraffic, Service } from "../../services/service.ts";
 
 /** Traffic that a security group lets in. */
 export interface Rule {
@@ -21,55 +21,52 @@ export interface Outside {
   readonly nodePortsFrom: readonly string[];
 }
 
-/** What the pod network sends between nodes. */
-export type PodTraffic =
-  /** Packets from pod to pod, as they are. */
-  | { readonly kind: "routed"; readonly podCidr: string }
-  /** Packets within those of a few ports or protocols of the nodes. */
-  | {
-      readonly kind: "overlay";
-      readonly carriers: readonly Pick<Rule, "protocol" | "ports" | "what">[];
-    };
-
-const nodes = ["controller", "worker"] as const;
+const nodeRoles = ["controller", "worker"] as const;
+const ssh = 22;
 
 /** The services that listen on the machines of a role, or on the load balancer in place of a machine. */
-export type Listeners = readonly Pick<Service, "name" | "ports" | "clients">[];
+export type Listeners = readonly Pick<Service, "name" | "ports" | "clients" | "otherTraffic">[];
 
-/** Every rule by which machines are reached, from the ports that services declare, the pod network, and the settings. */
+/** Every rule by which machines are reached, from what services declare, the pod network, and the settings. */
 export function rulesFor(
   services: ReadonlyMap<Role, Listeners>,
-  /** The roles of machines. */
-  roles: readonly Role[],
-  pods: PodTraffic,
-  outside: Outside,
+  args: {
+    /** The roles of machines. */
+    readonly roles: readonly Role[];
+    /** The range of all pods, where their own addresses are on the wire between machines. */
+    readonly routedPods: string | undefined;
+    readonly outside: Outside;
+  },
 ): Rule[] {
+  const { roles, routedPods, outside } = args;
+  const nodes = nodeRoles.filter((role) => services.has(role));
   const ofServices = [...services].flatMap(([to, list]) =>
-    list.flatMap(({ name, clients = {} }) =>
-      Object.entries(clients).flatMap(([port, froms]) =>
+    list.flatMap(({ name, clients = {}, otherTraffic = [] }) => [
+      ...Object.entries(clients).flatMap(([port, froms]) =>
         froms.flatMap((from) =>
           sources(from, outside.apiFrom).map((from) => tcp(to, from, Number(port), name)),
         ),
       ),
-    ),
+      ...otherTraffic.flatMap((traffic) => nodes.map((from) => other(to, from, traffic, name))),
+    ]),
   );
   return [
     ...ofServices.filter(({ from }) => typeof from === "object" || services.has(from)),
-    ...nodes.filter((to) => services.has(to)).flatMap((to) => podRules(to, services, pods)),
-    ...roles.flatMap((to) => outside.sshFrom.map((cidr) => tcp(to, { cidr }, 22, "SSH"))),
-    ...nodes
-      .filter((to) => services.has(to))
-      .flatMap((to) =>
-        outside.nodePortsFrom.flatMap((cidr) =>
-          ["tcp", "udp"].map((protocol) => ({
-            to,
-            from: { cidr },
-            protocol,
-            ports: [30_000, 32_767] as const,
-            what: "node ports",
-          })),
-        ),
+    ...(routedPods === undefined
+      ? []
+      : nodes.flatMap((to) => podRules(to, services.get(to)!, nodes, routedPods))),
+    ...roles.flatMap((to) => outside.sshFrom.map((cidr) => tcp(to, { cidr }, ssh, "SSH"))),
+    ...nodes.flatMap((to) =>
+      outside.nodePortsFrom.flatMap((cidr) =>
+        ["tcp", "udp"].map((protocol) => ({
+          to,
+          from: { cidr },
+          protocol,
+          ports: [30_000, 32_767] as const,
+          what: "node ports",
+        })),
       ),
+    ),
   ];
 }
 
@@ -81,18 +78,27 @@ function tcp(to: Role, from: Rule["from"], port: number, what: string): Rule {
   return { to, from, protocol: "tcp", ports: [port, port], what };
 }
 
-function podRules(to: Role, services: ReadonlyMap<Role, Listeners>, pods: PodTraffic): Rule[] {
-  const others = nodes.filter((from) => services.has(from));
-  if (pods.kind === "overlay") {
-    return others.flatMap((from) => pods.carriers.map((carrier) => ({ to, from, ...carrier })));
-  }
-  // What a node itself sends to a pod, such as a request that came in at a node port, has the node's address, and the group of the pod's
-  // node cannot tell that from a request to the node. So the ports that no service of the node claims are the pods'.
-  const claimed = (services.get(to) ?? []).flatMap(({ ports = [] }) => ports);
+function other(to: Role, from: Role, traffic: OtherTraffic, what: string): Rule {
+  return "udpPort" in traffic
+    ? { to, from, protocol: "udp", ports: [traffic.udpPort, traffic.udpPort], what }
+    : { to, from, protocol: `${traffic.ipProtocol}`, what };
+}
+
+/**
+ * What a node itself sends to a pod, such as a request that came in at a node port, has the address of the node, and the group of the
+ * pod's node cannot tell that from a request to the node. So the ports that no service of a node claims are open to the other nodes.
+ */
+function podRules(
+  to: Role,
+  services: Listeners,
+  nodes: readonly Role[],
+  routedPods: string,
+): Rule[] {
+  const claimed = services.flatMap(({ ports = [] }) => ports);
   return [
-    { to, from: { cidr: pods.podCidr }, protocol: "-1", what: "from pods to pods" },
-    ...others.flatMap((from) => [
-      ...between([22, ...claimed]).map((ports) => ({
+    { to, from: { cidr: routedPods }, protocol: "-1", what: "from pods to pods" },
+    ...nodes.flatMap((from) => [
+      ...between([ssh, ...claimed]).map((ports) => ({
         to,
         from,
         protocol: "tcp",

@@ -235,6 +235,9 @@ class LibvirtMachines extends pulumi.ComponentResource {
         dialErrorLimit: 60 * settings.timeoutFactor,
         perDialTimeout: 5,
       };
+      const ssh = hostKey.publicKeyOpenssh.apply((key) =>
+        sshCommandLine({ ...target, hostKey: key.trim() }, jumpBox),
+      );
       const ready = afterFirstBoot(
         {
           name,
@@ -242,6 +245,7 @@ class LibvirtMachines extends pulumi.ComponentResource {
           boot: pulumi.interpolate`machine ${resource.id}, boot ${boot.stdout}`,
           resource,
           machines: known,
+          jump: jumpBox && ssh,
           timeoutFactor: settings.timeoutFactor,
         },
         { parent: this, dependsOn: [boot] },
@@ -254,9 +258,7 @@ class LibvirtMachines extends pulumi.ComponentResource {
         id: resource.id,
         resource,
         ready: [ready],
-        ssh: hostKey.publicKeyOpenssh.apply((key) =>
-          sshCommandLine({ ...target, hostKey: key.trim() }, jumpBox),
-        ),
+        ssh,
         traits: { cgroupVersion: 2, container: false, restrictOomScoreAdj: false },
       } as const;
     };

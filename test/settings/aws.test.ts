@@ -9,6 +9,7 @@ import {
   type Row,
   settings,
   worker1,
+  worker2,
 } from "../support/settings.ts";
 
 const { privateKey } = generateKeyPairSync("ed25519", {
@@ -40,6 +41,17 @@ function onAws(change: Change = {}): Record<string, unknown> {
   });
 }
 
+/** The overlay, which hands out the addresses of pods itself. */
+const overlay: Change = {
+  network: "weave",
+  ...Object.fromEntries(
+    ["controllers[0]", "controllers[1]", "controllers[2]", worker1, worker2].map((machine) => [
+      `${machine}.podCidr`,
+      undefined,
+    ]),
+  ),
+};
+
 describe("settings of machines on EC2", () => {
   it("need a range to log in from and a key", () => {
     const { aws: own, artifacts } = settings(onAws(), operator);
@@ -67,6 +79,7 @@ describe("settings of machines on EC2", () => {
     assert.deepEqual(nginx.fromMachines, { host: "10.240.0.10", port: 6443 });
     assert.deepEqual(nginx.fromOperator, nginx.fromMachines);
     const balanced = onAws({
+      ...overlay,
       loadBalancers: [],
       "aws.subnets": [{ cidr: "10.240.0.0/25" }, { cidr: "10.240.0.128/25" }],
       "aws.networkLoadBalancer": { addresses: ["10.240.0.140", "10.240.0.10"] },
@@ -79,11 +92,21 @@ describe("settings of machines on EC2", () => {
     });
   });
 
+  it("may not lead to another region or network on a living cluster", () =>
+    assert.deepEqual(aws.unchanging(settings(onAws({ "aws.region": "eu-north-1" }), operator)), {
+      machineCidr: "10.240.0.0/24",
+      "aws.region": "eu-north-1",
+    }));
+
   const rangeTodo = "write the range that you come from, like 203.0.113.7/32";
   const free = "choose one from 10.240.0.4 to 10.240.0.254";
   const halves = [{ cidr: "10.240.0.0/27" }, { cidr: "10.240.0.64/26" }];
   const balancer = { addresses: ["10.240.0.10"] };
   const wrong: readonly Row[] = [
+    [
+      { "aws.subnets": [{ cidr: "10.240.0.0/25" }, { cidr: "10.240.0.128/25" }] },
+      "aws.subnets: several, between which network bridge has no routes, got 2; use one, or network weave",
+    ],
     [
       { "aws.region": "Frankfurt" },
       "aws.region: not a region, got Frankfurt; write it like eu-central-1",
@@ -110,19 +133,19 @@ describe("settings of machines on EC2", () => {
       "controllers[1].address: the network's broadcast address, got 10.240.0.255; choose a free one in machineCidr 10.240.0.0/24",
     ],
     [
-      { "aws.subnets": halves, [`${worker1}.address`]: "10.240.0.40" },
+      { ...overlay, "aws.subnets": halves, [`${worker1}.address`]: "10.240.0.40" },
       `${worker1}.address: in no subnet of aws.subnets, got 10.240.0.40; choose one in 10.240.0.0/27, 10.240.0.64/26, or add a subnet`,
     ],
     [
-      { "aws.subnets": [{ cidr: "10.240.0.0/27" }, { cidr: "10.241.0.0/27" }] },
+      { ...overlay, "aws.subnets": [{ cidr: "10.240.0.0/27" }, { cidr: "10.241.0.0/27" }] },
       "aws.subnets[1].cidr: not in machineCidr 10.240.0.0/24, got 10.241.0.0/27; choose a part of it",
     ],
     [
-      { "aws.subnets": [{ cidr: "10.240.0.0/27" }, { cidr: "10.240.0.0/28" }] },
+      { ...overlay, "aws.subnets": [{ cidr: "10.240.0.0/27" }, { cidr: "10.240.0.0/28" }] },
       "aws.subnets[1].cidr: overlaps aws.subnets[0].cidr 10.240.0.0/27, got 10.240.0.0/28; choose networks that are apart",
     ],
     [
-      { "aws.subnets": [{ cidr: "10.240.0.0/27" }, { cidr: "10.240.0.64/30" }] },
+      { ...overlay, "aws.subnets": [{ cidr: "10.240.0.0/27" }, { cidr: "10.240.0.64/30" }] },
       "aws.subnets[1].cidr: not of a size that AWS has, got 10.240.0.64/30; use a /16 to a /28",
     ],
     [

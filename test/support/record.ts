@@ -21,6 +21,8 @@ export interface Registration {
   readonly replacementTrigger: unknown;
   readonly retainOnDelete: boolean;
   readonly deleteBeforeReplace: boolean;
+  /** The URN and id of the provider, where the program chose one. */
+  readonly provider: string;
 }
 
 /** How a program is run. */
@@ -119,6 +121,7 @@ export async function record<T>(
           replacementTrigger: request.getReplacementTrigger()?.toJavaScript(),
           retainOnDelete: request.getRetainondelete(),
           deleteBeforeReplace: request.getDeletebeforereplace(),
+          provider: request.getProvider(),
         });
       }
       done(error, response);
