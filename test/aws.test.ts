@@ -317,9 +317,11 @@ describe("the program on EC2", () => {
       assert.doesNotMatch(JSON.stringify(open), new RegExp(secretMark), name);
     }
   });
-  it("lets the first boot change nothing later, which would stop a machine", () => {
+  it("lets what counts at the first boot alone change nothing later, which would stop or replace a machine", () => {
     for (const { name, ignoreChanges } of graph.ofType(instanceType))
-      assert.deepEqual(ignoreChanges, ["userData"], name);
+      assert.deepEqual(ignoreChanges, ["userData", "associatePublicIpAddress"], name);
+    const pair = found(graph, "aws:ec2/keyPair:KeyPair", "operator");
+    assert.deepEqual(pair.ignoreChanges, ["publicKey"]);
   });
 
   it("removes each machine before all that it stands on, and its address is free before it comes again", () => {
