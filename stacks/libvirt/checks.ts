@@ -45,6 +45,9 @@ function mirror({ draft }: LibvirtSubject): string[] {
 /** The image has a checksum. */
 function image({ draft: { libvirt }, context }: LibvirtSubject): string[] {
   if (libvirt === undefined) return [];
+  const written = "image" in libvirt ? [libvirt.image, ...Object.values(libvirt.image ?? {})] : [];
+  // A part that does not parse is undefined, and reported already.
+  if (written.includes(undefined)) return [];
   const result = imageFrom(libvirt.image, context);
   return "mistakes" in result ? result.mistakes : [];
 }

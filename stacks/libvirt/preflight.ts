@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, statfsSync, statSync } from "node:fs";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
+import type { Role } from "../../services/cluster-facts.ts";
 import { room } from "../../services/room.ts";
 import { machinesOf } from "../../settings/cluster.ts";
 import { mistakeAt } from "../../settings/mistake.ts";
@@ -32,14 +33,21 @@ export async function preflight(
     const todo = `install ovmf, which has ${uefi.code}, or use bios`;
     mistakes.push(mistakeAt("libvirt.firmware", "not on this computer", firmware, todo));
   }
-  const needed = absent.reduce((sum, { role }) => sum + room[role].diskMiB, sizeOf(image));
-  const free = freeMiB(poolFolder);
-  if (free !== undefined && free < needed) {
-    const wrong = `without the room of ${needed} MiB that the image and ${absent.length} new machines need`;
-    const todo = "free some, or choose another folder";
-    mistakes.push(mistakeAt("libvirt.poolFolder", wrong, `${free} MiB in ${poolFolder}`, todo));
-  }
-  return mistakes;
+  return [...mistakes, ...problemOfRoom(poolFolder, sizeOf(image), absent)];
+}
+
+/** The folder of pools has room for an image and for what these machines need at least; their disks take more as they fill. */
+export function problemOfRoom(
+  folder: string,
+  imageMiB: number,
+  machines: readonly { readonly role: Role }[],
+): string[] {
+  const needed = machines.reduce((sum, { role }) => sum + room[role].diskMiB, imageMiB);
+  const free = freeMiB(folder);
+  if (free === undefined || free >= needed) return [];
+  const wrong = `without the room of ${needed} MiB that the image and ${machines.length} new machines need`;
+  const todo = "free some, or choose another folder";
+  return [mistakeAt("libvirt.poolFolder", wrong, `${free} MiB in ${folder}`, todo)];
 }
 
 /** The path of the verified copy of an image, relative to the project's folder. */
