@@ -86,7 +86,7 @@ $(things):
 	@install/$@
 
 test: install ## lint and all tests, the live ones on this computer included
-	@install/debian-packages iptables openssl shellcheck
+	@install/debian-packages iptables openssl python3-venv shellcheck
 	install/node-packages . offline
 	node --import tsx test/run.ts all
 

@@ -303,7 +303,7 @@ describe("the program on EC2", () => {
     assert.equal(provider!.inputs.region, "eu-north-1");
     assert.equal(provider!.inputs.defaultTags, JSON.stringify({ tags }));
     for (const { name, type, provider: used } of ofAws(graph))
-      assert.ok(used.startsWith(`${provider!.urn}::`), `${type} ${name}`);
+      assert.equal(used, provider!.urn, `${type} ${name}`);
   });
 
   it("hides the keys of the machines", () => {
@@ -317,9 +317,11 @@ describe("the program on EC2", () => {
       assert.doesNotMatch(JSON.stringify(open), new RegExp(secretMark), name);
     }
   });
-  it("lets the first boot change nothing later, which would stop a machine", () => {
+  it("lets what counts at the first boot alone change nothing later, which would stop or replace a machine", () => {
     for (const { name, ignoreChanges } of graph.ofType(instanceType))
-      assert.deepEqual(ignoreChanges, ["userData"], name);
+      assert.deepEqual(ignoreChanges, ["userData", "associatePublicIpAddress"], name);
+    const pair = found(graph, "aws:ec2/keyPair:KeyPair", "operator");
+    assert.deepEqual(pair.ignoreChanges, ["publicKey"]);
   });
 
   it("removes each machine before all that it stands on, and its address is free before it comes again", () => {

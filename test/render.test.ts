@@ -29,6 +29,8 @@ import { kubeconfigWithData, kubeconfigWithToken } from "../services/kubeconfig.
 import { kubelet, kubeletConfigurationForAll } from "../services/kubelet.ts";
 import { placed, type Service } from "../services/service.ts";
 import { commandLine } from "../services/systemd.ts";
+import { metaData, networkConfig, userData } from "../stacks/cloud-init.ts";
+import { domainXslt } from "../stacks/libvirt/domain-xslt.ts";
 import {
   cluster,
   container,
@@ -108,6 +110,25 @@ const texts: Readonly<Record<string, string>> = {
   "core-dns/Corefile-with-forwarders": corefile("cluster.local", ["192.0.2.1", "192.0.2.2"]),
   "core-dns/pod-spec.yaml": stringify(
     dnsPodSpec("registry.k8s.io/coredns/coredns:v1.14.2", { "k8s-app": "kube-dns" }),
+  ),
+  ...inFolder("cloud-init", {
+    "user-data": userData({
+      name: "cp1",
+      hostKey: { privateKey: "PRIVATE\nKEY\n", publicKey: "ssh-ed25519 PUBLIC\n" },
+      operatorKey: "ssh-ed25519 OPERATOR me\n",
+      machines: [...facts.loadBalancers, ...controllers],
+    }),
+    "meta-data": metaData("kthw-dev-cp1-1", "cp1"),
+    "network-config": networkConfig({
+      mac: "52:54:00:f0:00:0b",
+      address: "10.240.0.11/24",
+      gateway: "10.240.0.1",
+      nameServers: ["10.240.0.1"],
+    }),
+  }),
+  "libvirt/domain.xsl": domainXslt(
+    "/var/lib/libvirt/images/kthw-dev",
+    "/var/log/libvirt/qemu/kthw-dev-cp1-console.log",
   ),
   "operator/kubeconfig": kubeconfigWithData(
     { cluster: "kubernetes", server: "https://127.0.0.1:16443", user: "kubernetes-admin" },

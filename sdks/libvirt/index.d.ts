@@ -135,7 +135,7 @@ export interface DomainConsole {
 
 export interface DomainNvram {
   /** The file with the domain's own variables. */
-  file: pulumi.Input<string>;
+  file?: pulumi.Input<string>;
   /** The file that they start from. */
   template?: pulumi.Input<string>;
 }

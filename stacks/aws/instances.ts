@@ -79,8 +79,9 @@ export function makeInstance(
       deleteBeforeReplace: true,
       // A machine is made anew when its generation is raised, and for no other reason.
       replacementTrigger: generation,
-      // It acts at the first boot alone, and a change would stop and start the machine.
-      ignoreChanges: ["userData"],
+      // User data acts at the first boot alone, and a change would stop and start the machine. A machine that somebody stopped has no
+      // public address, which must not replace the machine.
+      ignoreChanges: ["userData", "associatePublicIpAddress"],
     },
   );
 }

@@ -98,7 +98,8 @@ class Ec2Machines extends pulumi.ComponentResource {
     const keyPair = new KeyPair(
       "operator",
       { keyName: this.#named.name, publicKey: this.#operatorKey },
-      opts,
+      // Another pair would replace all machines, and would bring no key to them that the first boot has not brought.
+      { ...opts, ignoreChanges: ["publicKey"] },
     );
     const { routed } = networks[settings.network];
     const all = machinesOf(settings);

@@ -3,11 +3,20 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { parse } from "yaml";
+import { rawSettings } from "../../settings/load.ts";
 import { imageFrom } from "../../stacks/libvirt/image.ts";
 import { libvirt } from "../../stacks/libvirt/platform.ts";
 import { preflight, problemOfRoom } from "../../stacks/libvirt/preflight.ts";
 import { whatRuns } from "../../stacks/libvirt/virsh.ts";
-import { type Change, changed, mistakes, type Row, settings } from "../support/settings.ts";
+import {
+  type Change,
+  changed,
+  mistakes,
+  type Row,
+  read as readProject,
+  settings,
+} from "../support/settings.ts";
 import { FakeVirsh } from "../support/virsh.ts";
 
 const sha256 = "0".repeat(64);
@@ -48,6 +57,19 @@ describe("settings of libvirt's machines", () => {
       privateKeyFile: "~/.ssh/id_ed25519",
       machines: [],
     });
+  });
+  it("may be those of Pulumi.dev.yaml", () => {
+    const { config } = parse(readProject("Pulumi.dev.yaml")) as { config: Record<string, unknown> };
+    const texts = Object.entries(config).map(([key, value]) => [
+      key,
+      typeof value === "object" ? JSON.stringify(value) : String(value),
+    ]);
+    const written = rawSettings(Object.fromEntries(texts)) as { libvirt: object };
+    const image = { source: "/srv/debian.qcow2", sha256 };
+    const all = settings({ ...written, libvirt: { ...written.libvirt, image } }, { read });
+    assert.equal(all.platform, "libvirt");
+    assert.equal(all.network, "weave");
+    assert.equal(all.controllers.length, 3);
   });
   it("lead to the API's load balancer, or to where the operator reaches it", () => {
     const endpoint = (change: Change) => {

@@ -108,7 +108,10 @@ describe("settings as they are written:", () => {
 
   describe("choices and numbers", () =>
     itRefuses([
-      [{ platform: "aws" }, "platform: not a platform, got aws; use one of local, hosts"],
+      [
+        { platform: "azure" },
+        "platform: not a platform, got azure; use one of local, hosts, libvirt, aws",
+      ],
       [
         { kubernetesVersion: "1.36" },
         "kubernetesVersion: not a supported version, got 1.36; use 1.36.4",

@@ -21,7 +21,7 @@ export interface Registration {
   readonly replacementTrigger: unknown;
   readonly retainOnDelete: boolean;
   readonly deleteBeforeReplace: boolean;
-  /** The URN and id of the provider, where the program chose one. */
+  /** URN; empty unless the program chose one. */
   readonly provider: string;
 }
 
@@ -121,7 +121,8 @@ export async function record<T>(
           replacementTrigger: request.getReplacementTrigger()?.toJavaScript(),
           retainOnDelete: request.getRetainondelete(),
           deleteBeforeReplace: request.getDeletebeforereplace(),
-          provider: request.getProvider(),
+          // An id follows, which is another one in each preview.
+          provider: request.getProvider().replace(/::[^:]*$/, ""),
         });
       }
       done(error, response);
