@@ -187,6 +187,9 @@ describe("the program on EC2", () => {
       );
       for (const name of machines)
         assert.equal(found(graph, instanceType, name).inputs.sourceDestCheck, false, name);
+      // AWS's default quota: https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
+      const own = rules(graph).filter((rule) => rule.startsWith("controllers "));
+      assert.ok(own.length <= 60, `${own.length}`);
     });
     it("the ranges of the settings, to the API and to node ports, and clients of the health proxy", async () => {
       const vpn = "198.51.100.0/24";

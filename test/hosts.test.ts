@@ -1,14 +1,24 @@
 import { strict as assert } from "node:assert";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { hostname, tmpdir, userInfo } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { oldestLinuxForNftables } from "../services/kube-proxy.ts";
-import { type Graph, machineOf, runProgram } from "./support/program.ts";
+import { type Graph, machineOf, runProgram, stdinOf } from "./support/program.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const machines = ["lb", "cp1", "cp2", "cp3", "worker1", "worker2"];
+
+/** Settings with Weave Net, for machines as in the settings of the local stack, which then have no ranges. */
+const withoutRanges = () => {
+  const machine = (name: string, last: number) => ({ name, address: `10.240.0.${last}` });
+  return {
+    network: "weave",
+    controllers: [machine("cp1", 11), machine("cp2", 12), machine("cp3", 13)],
+    workerPools: [{ name: "workers", machines: [machine("worker1", 21), machine("worker2", 22)] }],
+  };
+};
 
 describe("the program on existing hosts", () => {
   let folder: string;
@@ -146,6 +156,29 @@ describe("the program on existing hosts", () => {
     assert.doesNotMatch(words("worker1"), / linux=/);
     assert.match(words("cp1"), / ports='80 [^']*' units='[^']* health-proxy /);
     assert.doesNotMatch(words("worker1"), /health-proxy| 80\b/);
+  });
+  it("asks each node for what the network needs of the kernel", async () => {
+    const { graph: weave } = await onHosts({}, withoutRanges());
+    const script = (machine: string) => stdinOf(weave.command(`${machine}:host-check`));
+    assert.equal(script("lb"), stdinOf(graph.command("lb:host-check")));
+    const kernel = path.join(folder, "kernel");
+    mkdirSync(kernel);
+    const found = (machine: string) =>
+      spawnSync("sh", ["-s", "--", machine, "node=yes"], {
+        input: script(machine).replaceAll("/sys/module", kernel).replaceAll("config", "nowhere"),
+        encoding: "utf8",
+      });
+    const lacks = new RegExp(
+      `^${hostname()}: its kernel lacks what network weave needs, got \\S+ without .*\\bdummy\\b`,
+      "m",
+    );
+    const { status, stdout } = found("worker1");
+    assert.equal(status, 0);
+    if (userInfo().uid === 0) assert.match(stdout, lacks);
+    for (const command of weave.commands("cp1"))
+      if (/^sudo -n sh/.test(String(command.inputs.create)))
+        assert.match(String(command.inputs.create), /' <\/dev\/null && sudo -n install -D /);
+    assert.match(String(weave.command("cp1:node").inputs.create), /^sudo -n sh -c '/);
   });
   it("asks for the Linux that kube-proxy needs in nftables mode", async () => {
     const { graph } = await onHosts({}, { kubeProxy: { mode: "nftables" } });

@@ -357,6 +357,21 @@ describe("a plan for a service", () => {
     ]);
   });
 
+  it("reads the command that places the agent, with or without a look at the kernel before", () => {
+    const install = "install -D -m 0755 /dev/stdin /usr/local/bin/kthw-node";
+    const look = `sh -c 'test -e "/x" ||\n  { echo '\\''no'\\''; false; }' </dev/null && `;
+    for (const create of [
+      install,
+      `sudo -n ${install}`,
+      look + install,
+      `sudo -n ${look}sudo -n ${install}`,
+    ]) {
+      const agent = { urn: urn("node"), type, inputs: { create, stdin: "#!/bin/bash\n" } };
+      const plan = planOf([{ op: "create", urn: urn("node"), newState: agent }]);
+      assert.deepEqual(summary(plan), ["m1: 1 file added", "  + /usr/local/bin/kthw-node"], create);
+    }
+  });
+
   it("keeps binaries of former versions", () => {
     const fetch = (version: string): ResourceState => ({
       urn: urn("binaries"),

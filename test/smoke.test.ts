@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { type Check, Fault, runChecks } from "../operations/smoke/check.ts";
+import type { Cluster } from "../operations/smoke/cluster.ts";
+import { nodesDiffer } from "../operations/smoke/control-plane.ts";
 
 /** A check that runs the function given, or does nothing. */
 function check(
@@ -70,5 +72,30 @@ describe("the checks of the smoke test", () => {
     });
     const { passed, said } = await run([interrupted, check("other")], controller);
     assert.deepEqual([passed, said], [false, []]);
+  });
+});
+
+describe("the nodes of the smoke test", () => {
+  /** What the check says of nodes with these ids of machine and board. */
+  const said = (ids: Readonly<Record<string, readonly [string, string]>>) => {
+    const nodes = Object.entries(ids).map(([name, [machineID, systemUUID]]) => ({
+      metadata: { name },
+      status: { nodeInfo: { machineID, systemUUID } },
+    }));
+    return nodesDiffer.run({ nodes } as unknown as Cluster).then(
+      () => undefined,
+      ({ message }: Error) => message,
+    );
+  };
+
+  it("differ in the id of their machine or of its board", async () => {
+    assert.equal(
+      await said({ cp1: ["a", "x"], worker1: ["b", "x"], worker2: ["a", "y"] }),
+      undefined,
+    );
+    assert.equal(
+      await said({ cp1: ["a", "x"], worker1: ["b", "x"], worker2: ["a", "x"] }),
+      "worker2 has the ids of cp1: machine a, board x",
+    );
   });
 });

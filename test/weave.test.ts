@@ -8,8 +8,9 @@ import { weaveService } from "../networks/weave/service.ts";
 import type { Weave } from "../networks/weave/settings.ts";
 import { kernelCheck } from "../services/kernel.ts";
 import { facts } from "./support/facts.ts";
-import { type Graph, type LocalSettings, runProgram, stdinOf } from "./support/program.ts";
+import { type Graph, runProgram, stdinOf } from "./support/program.ts";
 import type { Registration } from "./support/record.ts";
+import { weaveObjects, withWeaveNet } from "./support/weave.ts";
 
 const nodes = ["cp1", "cp2", "cp3", "worker1", "worker2"];
 const weave = (differing: Partial<Weave> = {}): Weave => ({
@@ -18,36 +19,16 @@ const weave = (differing: Partial<Weave> = {}): Weave => ({
   ...differing,
 });
 
-/** Turns the settings of the local stack into settings with Weave Net. */
-function withWeave(settings: LocalSettings, more: object = {}): void {
-  settings.network = "weave";
-  const machines = [settings.controllers, ...settings.workerPools.map(({ machines }) => machines)];
-  for (const machine of machines.flat()) delete (machine as { podCidr?: string }).podCidr;
-  Object.assign(settings, more);
-}
-
-const withSettings = (more: object = {}) =>
-  runProgram({ settings: (settings) => withWeave(settings, more) });
-
 describe("the program with Weave Net", () => {
   let graph: Graph;
   let bridged: Graph;
   before(async () => {
-    ({ graph } = await withSettings());
+    ({ graph } = await withWeaveNet());
     ({ graph: bridged } = await runProgram());
   });
 
-  /** The objects of the network by their kinds, without versions. */
-  const objects = (of: Graph) =>
-    new Map(
-      of.resources
-        .filter(
-          (one) => one.type.startsWith("kubernetes:") && of.top(one).type === "kthw:index:WeaveNet",
-        )
-        .map((one) => [one.type.split(":").at(-1)!, one]),
-    );
   // biome-ignore lint/suspicious/noExplicitAny: any Kubernetes object
-  const object = (kind: string, of = graph): any => objects(of).get(kind)!.inputs;
+  const object = (kind: string, of = graph): any => weaveObjects(of).get(kind)!.inputs;
 
   it("has a component of its own in the place of the other network's", () => {
     const components = ({ resources }: Graph) =>
@@ -58,7 +39,7 @@ describe("the program with Weave Net", () => {
     );
   });
   it("has all objects under one name, and keeps them as long as the cluster lives", () => {
-    assert.deepEqual([...objects(graph).keys()].sort(), [
+    assert.deepEqual([...weaveObjects(graph).keys()].sort(), [
       "ClusterRole",
       "ClusterRoleBinding",
       "ConfigMap",
@@ -68,7 +49,7 @@ describe("the program with Weave Net", () => {
       "ServiceAccount",
     ]);
     const [provider] = graph.ofType("pulumi:providers:kubernetes");
-    for (const one of objects(graph).values()) {
+    for (const one of weaveObjects(graph).values()) {
       const { name, namespace } = one.inputs.metadata as { name: string; namespace?: string };
       assert.equal(name, "weave-net");
       assert.equal(namespace, /ClusterRole/.test(one.type) ? undefined : "kube-system");
@@ -112,12 +93,14 @@ describe("the program with Weave Net", () => {
   });
   it("makes the list of peers itself, so that the list goes with the network", () => {
     assert.ok(
-      graph.awaited(objects(graph).get("DaemonSet")!).has(objects(graph).get("ConfigMap")!),
+      graph
+        .awaited(weaveObjects(graph).get("DaemonSet")!)
+        .has(weaveObjects(graph).get("ConfigMap")!),
     );
     assert.deepEqual(Object.keys(object("ConfigMap")).sort(), ["apiVersion", "kind", "metadata"]);
   });
   it("keeps its pods where a node joins or leaves", () => {
-    assert.deepEqual(objects(graph).get("DaemonSet")!.ignoreChanges, [peersAtFirst]);
+    assert.deepEqual(weaveObjects(graph).get("DaemonSet")!.ignoreChanges, [peersAtFirst]);
   });
   it("runs Weave Net on every node, whatever its taints, before the node is Ready", () => {
     const { metadata, spec } = object("DaemonSet");
@@ -140,7 +123,7 @@ describe("the program with Weave Net", () => {
   });
 
   describe("in an order in which", () => {
-    const daemonSet = () => objects(graph).get("DaemonSet")!;
+    const daemonSet = () => weaveObjects(graph).get("DaemonSet")!;
     it("machines are prepared before their kubelets and the pods", () => {
       for (const node of nodes) {
         assert.ok(graph.waits(`${node}:kubelet`, `${node}:pod-network`), node);
@@ -150,7 +133,7 @@ describe("the program with Weave Net", () => {
     it("no object waits for a node, and each node for the network on it", () => {
       const late = graph.commands().filter(({ name }) => /:(kubelet|node-healthy)$/.test(name));
       assert.equal(late.length, 2 * nodes.length);
-      for (const one of objects(graph).values())
+      for (const one of weaveObjects(graph).values())
         for (const command of late) assert.ok(!graph.awaited(one).has(command), command.name);
       for (const node of nodes) {
         const gate = graph.command(`${node}:node-healthy`);
@@ -169,7 +152,7 @@ describe("the program with Weave Net", () => {
   });
 
   it("gives no Node a range of pods, and lets no controller do so", async () => {
-    const { graph: open } = await withSettings({ joinTokens: [{ name: "guests" }] });
+    const { graph: open } = await withWeaveNet({ joinTokens: [{ name: "guests" }] });
     for (const one of [graph, open]) {
       for (const { inputs } of one.ofType("kubernetes:core/v1:NodePatch"))
         assert.deepEqual(
@@ -215,13 +198,15 @@ describe("the program with Weave Net", () => {
     let encrypted: Graph;
     before(async () => {
       process.env.PULUMI_CONFIG_SECRET_KEYS = JSON.stringify(["kthw:weave"]);
-      ({ graph: encrypted } = await withSettings({ weave: { password } }).finally(() => {
+      ({ graph: encrypted } = await withWeaveNet({ weave: { password } }).finally(() => {
         delete process.env.PULUMI_CONFIG_SECRET_KEYS;
       }));
     });
 
     it("keeps it in a Secret alone", () => {
-      assert.deepEqual(encrypted.resources.filter(holding), [objects(encrypted).get("Secret")]);
+      assert.deepEqual(encrypted.resources.filter(holding), [
+        weaveObjects(encrypted).get("Secret"),
+      ]);
       assert.deepEqual(object("Secret", encrypted).stringData, {
         secret: { password },
       });
@@ -408,6 +393,27 @@ describe("Weave Net on a machine", () => {
     }
   });
 
+  it("is refused beside the legacy packet filter", () => {
+    const requirement = weaveService(facts, weave()).requires![2]!;
+    const bin = path.join(folder, "bin");
+    mkdirSync(bin);
+    const refused = () =>
+      spawnSync("/bin/bash", ["-c", requirement], { encoding: "utf8", env: { PATH: bin } });
+    assert.equal(refused().status, 0);
+    for (const [backend, status] of [
+      ["nf_tables", 0],
+      ["legacy", 1],
+    ] as const) {
+      const script = `#!/bin/sh\necho "iptables v1.8.9 (${backend})"\n`;
+      writeFileSync(path.join(bin, "iptables"), script, { mode: 0o755 });
+      assert.equal(refused().status, status, backend);
+    }
+    assert.equal(
+      refused().stdout.trim(),
+      "iptables uses its legacy backend, got iptables v1.8.9 (legacy); run update-alternatives --set iptables /usr/sbin/iptables-nft",
+    );
+  });
+
   describe("asks the kernel", () => {
     const needs = (differing: Partial<Weave> = {}) =>
       kernelCheck([weaveService(facts, weave(differing))]);
@@ -461,7 +467,7 @@ describe("Weave Net on a machine", () => {
       const [first, second, ...rest] = said.trimEnd().split("\n");
       assert.match(
         first!,
-        /^\S+: its kernel lacks what network weave needs, got \S+ without dummy xt_set; use a kernel that has it, such as Debian's, or another network$/,
+        /^\S+: its kernel lacks what network weave needs, got \S+ without dummy xt_set; load the modules, use a kernel that has them, such as Debian's, or another network$/,
       );
       assert.match(
         second!,

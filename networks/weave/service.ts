@@ -20,7 +20,7 @@ export function weaveService({ podCidr }: ClusterFacts, weave: Weave): Service {
   return {
     name: podNetwork,
     kernel,
-    requires: [noOtherConfiguration, ownMachineId],
+    requires: [noOtherConfiguration, ownMachineId, noLegacyBackend],
     packages: ["ipset", "iptables"],
     unit: `${podNetwork}.service`,
     ports: [6781, 6782, 6783, 6784],
@@ -71,7 +71,7 @@ const esp = 50;
 
 /** https://github.com/rajch/weave: what Weave Net and its network policies need of the kernel. */
 function kernelNeeds({ fastDatapath, password }: Weave): KernelNeed[] {
-  const kernel = "use a kernel that has it, such as Debian's";
+  const kernel = "load the modules, use a kernel that has them, such as Debian's";
   return [
     {
       by: "network weave",
@@ -124,6 +124,10 @@ const noOtherConfiguration = [
 const ownMachineId =
   'grep --quiet --extended-regexp "^[0-9a-f]{32}$" /etc/machine-id || { echo "no machine id, after which weave names its peers, got $(cat /etc/machine-id 2>&1); run systemd-machine-id-setup, and let the image of the machines ship /etc/machine-id empty"; false; }';
 
+/** Weave Net's rules are nftables', and would have no order with those of kube-proxy in the legacy packet filter. */
+const noLegacyBackend =
+  'said=$(iptables --version 2>/dev/null) || exit 0; case $said in *legacy*) echo "iptables uses its legacy backend, got $said; run update-alternatives --set iptables /usr/sbin/iptables-nft"; false ;; esac';
+
 /** A set is destroyed once no other set lists it. */
 const dropSets =
   "for verb in flush destroy; do ipset list -name | sed -n '/^weave/p' | while read -r set; do ipset $verb $set; done; done";
@@ -139,9 +143,6 @@ ip -o link show | sed -n 's/^[0-9]*: \\(weave\\|vethwe[^:@]*\\|vxlan-6784\\)[:@]
   # The other end of a pair may have gone with the first.
   ip link delete "$name" 2>/dev/null || [[ ! -e /sys/class/net/$name ]]
 done
-for table in filter nat mangle; do
-  iptables -t "$table" -S | sed -nE '/ -[io] weave( |$)|--comment "Block non-local access to Weave Net control port"/s/^-A //p' | while read -r rule; do
-    eval "iptables -t $table -D $rule"
-  done
-done
+# The chains go by \`kthw-node drop-chains\`.
+iptables-save | sed -nE '/^\\*|^COMMIT/p; / -[io] weave |"Block non-local access to Weave Net control port"/s/^-A/-D/p' | iptables-restore --noflush
 `;

@@ -21,7 +21,11 @@ export interface NodeObject extends KubernetesObject {
       readonly status: string;
       readonly message: string;
     }[];
-    readonly nodeInfo: { readonly architecture: string };
+    readonly nodeInfo: {
+      readonly architecture: string;
+      readonly machineID: string;
+      readonly systemUUID: string;
+    };
   };
 }
 

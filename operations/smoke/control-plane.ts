@@ -29,6 +29,29 @@ export const nodesReady: Check<Cluster> = {
   ],
 };
 
+/** No two Nodes have the same ids: Kubernetes does not mind, but an overlay takes two such machines for one. */
+export const nodesDiffer: Check<Cluster> = {
+  name: "no two nodes have the same machine id",
+  needs: [nodesReady],
+  async run({ nodes }) {
+    const faults = new Map<string, string>();
+    const known = new Map<string, string>();
+    for (const { metadata, status } of nodes) {
+      const { machineID, systemUUID } = status.nodeInfo;
+      const id = `${machineID}, board ${systemUUID}`;
+      const other = known.get(id);
+      if (other !== undefined)
+        faults.set(metadata.name, `${metadata.name} has the ids of ${other}: machine ${id}`);
+      known.set(id, metadata.name);
+    }
+    failWith(faults);
+  },
+  lookAt: (cluster, machines) =>
+    cluster.machines
+      .filter(({ name }) => machines.includes(name))
+      .map(({ ssh }) => `${ssh} cat /etc/machine-id /sys/class/dmi/id/product_uuid`),
+};
+
 /** Taints that the controller manager removes some seconds after a Node has become Ready. */
 const temporaryTaints = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
 

@@ -1,3 +1,4 @@
+import { podNetwork } from "../../networks/pod-network.ts";
 import { eventually, stretched } from "../access/command.ts";
 import { type Check, Fault, failWith } from "./check.ts";
 import {
@@ -28,7 +29,10 @@ export const podsTalk: Check<Cluster> = {
     ...cluster.machines
       .filter(({ name }) => machines.includes(name))
       .map(({ ssh }) => `${ssh} ip route`),
-    ...cluster.journals("pod-network", machines, []),
+    ...cluster.journals(podNetwork, machines, []),
+    cluster.kubectlLine(
+      `logs --namespace=kube-system --selector=k8s-app=${podNetwork} --all-containers --prefix`,
+    ),
   ],
 };
 

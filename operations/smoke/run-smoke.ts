@@ -12,6 +12,7 @@ import * as workload from "./workload.ts";
 const checks: readonly Check<Cluster>[] = [
   controlPlane.apiAnswers,
   controlPlane.nodesReady,
+  controlPlane.nodesDiffer,
   controlPlane.servicesHealthy,
   controlPlane.etcdHealthy,
   controlPlane.namespaceMade,

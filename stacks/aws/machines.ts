@@ -21,9 +21,9 @@ import { ec2Builds, makeInstance } from "./instances.ts";
 import { makeLoadBalancer } from "./load-balancer.ts";
 import { lookUp } from "./lookups.ts";
 import { type AwsSettings, type Named, nameOnAws } from "./named.ts";
-import { makeNetwork } from "./network.ts";
+import { makeNetwork, type Network } from "./network.ts";
 import { type Listeners, rulesFor } from "./rules.ts";
-import { makeSecurityGroups, type Reach } from "./security-groups.ts";
+import { makeSecurityGroups, type Reach, type SecurityGroups } from "./security-groups.ts";
 import { subnetHolding, subnetsOf } from "./subnets.ts";
 
 /** Makes instances of EC2, and their network with its security groups. */
@@ -56,7 +56,7 @@ class Ec2Machines extends pulumi.ComponentResource {
       {
         region: region as NonNullable<ProviderArgs["region"]>,
         ...(profile !== undefined && { profile }),
-        defaultTags: { tags },
+        ...(Object.keys(tags).length > 0 && { defaultTags: { tags } }),
       },
       { parent: this },
     );
@@ -77,28 +77,8 @@ class Ec2Machines extends pulumi.ComponentResource {
     const network = makeNetwork(settings.machineCidr, subnets, this.#named);
     const subnetOf = (address: string) => network.subnets[subnetHolding(subnets, address)]!.id;
 
-    const all = machinesOf(settings);
-    const roles = [...new Set(all.map(({ role }) => role))];
+    const groups = this.#groups(network, services);
     const balancer = aws.networkLoadBalancer;
-    const listeners = new Map<Role, Listeners>(
-      roles.map((role) => [role, services.get(all.find((one) => one.role === role)!.name)!]),
-    );
-    const reach = new Map<Role, Reach>(roles.map((role) => [role, "everywhere"]));
-    if (balancer) {
-      listeners.set("loadBalancer", [{ name: "API", clients: { 6443: apiClients } }]);
-      reach.set("loadBalancer", { role: "controller", port: 6443 });
-    }
-    const { routed } = networks[settings.network];
-    const groups = makeSecurityGroups(
-      network.vpc.id,
-      reach,
-      rulesFor(listeners, {
-        roles,
-        routedPods: routed ? settings.podCidr : undefined,
-        outside: aws,
-      }),
-      this.#named,
-    );
     const balanced = balancer
       ? makeLoadBalancer(
           {
@@ -120,6 +100,8 @@ class Ec2Machines extends pulumi.ComponentResource {
       { keyName: this.#named.name, publicKey: this.#operatorKey },
       opts,
     );
+    const { routed } = networks[settings.network];
+    const all = machinesOf(settings);
     const known = all.map(({ name, address }) => ({ name, address }));
     const machines = all.map(({ name, address, role }): Machine => {
       const remembered = builds.get(name)!;
@@ -177,6 +159,25 @@ class Ec2Machines extends pulumi.ComponentResource {
     });
     this.registerOutputs({});
     return new Map(machines.map((machine) => [machine.name, machine]));
+  }
+
+  /** A security group for each role, and for the load balancer that is no machine. */
+  #groups({ vpc }: Network, services: ServicesByMachine): SecurityGroups {
+    const { aws, network, podCidr } = this.#settings;
+    const all = machinesOf(this.#settings);
+    const roles = [...new Set(all.map(({ role }) => role))];
+    // Machines of a role have the same services.
+    const listeners = new Map<Role, Listeners>(
+      roles.map((role) => [role, services.get(all.find((one) => one.role === role)!.name)!]),
+    );
+    const reach = new Map<Role, Reach>(roles.map((role) => [role, "everywhere"]));
+    if (aws.networkLoadBalancer) {
+      listeners.set("loadBalancer", [{ name: "API", clients: { 6443: apiClients } }]);
+      reach.set("loadBalancer", { role: "controller", port: 6443 });
+    }
+    const routedPods = networks[network].routed ? podCidr : undefined;
+    const rules = rulesFor(listeners, { roles, routedPods, outside: aws });
+    return makeSecurityGroups(vpc.id, reach, rules, this.#named);
   }
 
   /** How the operator reaches a machine, and from when on. */

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
+import { weaveObjects, withWeaveNet } from "../support/weave.ts";
 import {
   agnhost,
   ask,
@@ -227,6 +228,46 @@ describeLive("details of the nodes of a small cluster", (live) => {
       );
     }
     await live.restoreSettings();
+  });
+
+  itOnceUp("the API takes the objects of Weave Net, which may do what it needs", async () => {
+    const { graph } = await withWeaveNet();
+    const objects = [...weaveObjects(graph).values()].map(({ inputs }) => JSON.stringify(inputs));
+    const apply = ["apply", "--server-side", "--filename=-"];
+    const inSystem = "--namespace=kube-system";
+    for (const object of objects) await stack.kubectl([...apply, "--dry-run=server"], object);
+    for (const object of objects) await stack.kubectl(apply, object);
+    try {
+      // No image of the network can be pulled here, but each node has its pod, whatever the taints.
+      await eventually(async () => {
+        const pods = await list(stack, "pods", inSystem, "--selector=name=weave-net");
+        assert.deepEqual(pods.map(({ spec }) => spec.nodeName).sort(), nodes);
+      });
+      const mayDo = async (...words: string[]) => {
+        const as = "--as=system:serviceaccount:kube-system:weave-net";
+        const question = ["auth", "can-i", ...words, inSystem, as];
+        return (await stack.kubectl(question).catch(() => "no")).trim() === "yes";
+      };
+      for (const words of [
+        ["watch", "pods"],
+        ["list", "networkpolicies.networking.k8s.io"],
+        ["watch", "nodes"],
+        ["patch", "nodes", "--subresource=status"],
+        ["get", "configmap/weave-net"],
+        ["update", "configmap/weave-net"],
+      ])
+        assert.ok(await mayDo(...words), words.join(" "));
+      for (const words of [
+        ["patch", "nodes"],
+        ["get", "secrets"],
+        ["update", "configmap/coredns"],
+        ["create", "configmaps"],
+      ])
+        assert.ok(!(await mayDo(...words)), words.join(" "));
+    } finally {
+      for (const object of objects.toReversed())
+        await stack.kubectl(["delete", "--ignore-not-found", "--filename=-"], object);
+    }
   });
 
   itOnceUp(

@@ -92,6 +92,12 @@ describe("settings of machines on EC2", () => {
     });
   });
 
+  it("may not lead to another region or network on a living cluster", () =>
+    assert.deepEqual(aws.unchanging(settings(onAws({ "aws.region": "eu-north-1" }), operator)), {
+      machineCidr: "10.240.0.0/24",
+      "aws.region": "eu-north-1",
+    }));
+
   const rangeTodo = "write the range that you come from, like 203.0.113.7/32";
   const free = "choose one from 10.240.0.4 to 10.240.0.254";
   const halves = [{ cidr: "10.240.0.0/27" }, { cidr: "10.240.0.64/26" }];

@@ -42,7 +42,10 @@ describe("a network", () => {
 
   describe("of the settings", () =>
     itRefuses([
-      [{ network: "calico" }, "network: not a pod network, got calico; use one of bridge, weave"],
+      [
+        { network: "calico" },
+        `network: not a pod network, got calico; use one of ${names.join(", ")}`,
+      ],
     ]));
 
   it("weave leaves the machines without ranges of their own", () => {

@@ -9,8 +9,5 @@ ip -o link show | sed -n 's/^[0-9]*: \(weave\|vethwe[^:@]*\|vxlan-6784\)[:@].*/\
   # The other end of a pair may have gone with the first.
   ip link delete "$name" 2>/dev/null || [[ ! -e /sys/class/net/$name ]]
 done
-for table in filter nat mangle; do
-  iptables -t "$table" -S | sed -nE '/ -[io] weave( |$)|--comment "Block non-local access to Weave Net control port"/s/^-A //p' | while read -r rule; do
-    eval "iptables -t $table -D $rule"
-  done
-done
+# The chains go by `kthw-node drop-chains`.
+iptables-save | sed -nE '/^\*|^COMMIT/p; / -[io] weave |"Block non-local access to Weave Net control port"/s/^-A/-D/p' | iptables-restore --noflush
