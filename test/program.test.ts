@@ -57,8 +57,8 @@ describe("the program", () => {
         resources
           .map(({ inputs, dependsOn, provider, ...rest }) => ({
             ...rest,
-            // Without its id, which a preview does not know.
-            provider: provider.split("::").slice(0, -1),
+            // In a preview, the id of a provider is not known yet.
+            provider: provider.replace(/::[^:]*$/, ""),
             inputs: Object.keys(inputs).sort(),
             dependsOn: [...dependsOn].sort(),
           }))
