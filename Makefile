@@ -14,6 +14,8 @@ endif
 # What Pulumi needs, and what a cluster on this computer needs beyond that.
 tools := node-packages pulumi plugins passphrase
 things := settings debian-packages $(tools) artifacts kubectl rootfs
+# What tests call, and what Debian's cloud-init imports.
+test-packages := openssl shellcheck python3-configobj python3-jinja2 python3-jsonpatch python3-jsonschema python3-oauthlib python3-requests python3-yaml
 # Without somebody at the terminal nothing can be confirmed.
 yes = $$([[ -t 0 && -t 1 && -z $${CI:-} ]] || echo --yes)
 
@@ -86,12 +88,13 @@ $(things):
 	@install/$@
 
 test: install ## lint and all tests, the live ones on this computer included
-	@install/debian-packages iptables openssl python3-venv shellcheck
+	@install/debian-packages $(test-packages) iptables python3-venv
+	STACK=aws install/plugins
 	install/node-packages . offline
 	node --import tsx test/run.ts all
 
 test-fast: ## lint and all tests but the live ones
-	@install/debian-packages openssl shellcheck
+	@install/debian-packages $(test-packages)
 	install/node-packages . offline
 	node --import tsx test/run.ts fast
 

@@ -19,6 +19,7 @@ const here = import.meta.dirname;
 
 /** What can be installed: each provider by its module and version, and the language host. */
 const providers: Record<string, { module: string; version: string }> = {
+  aws: { module: "./aws/index.ts", version: "7.48.0" },
   command: { module: "./command/index.ts", version: "1.2.1" },
   kubernetes: { module: "./kubernetes/index.ts", version: "4.34.2" },
   random: { module: "./random.ts", version: "4.21.2" },

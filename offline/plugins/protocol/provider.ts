@@ -74,7 +74,7 @@ export interface Resource {
   replaces(path: string, state: State, inputs: Properties): boolean;
   /** Whether the old resource has to go before a new one can be made. */
   deleteBeforeReplace?(state: State, inputs: Properties): boolean;
-  /** Replacements for reasons other than changed inputs. */
+  /** Differences for reasons other than changed inputs. */
   drift?(state: State, inputs: Properties): Map<string, Change>;
   /** The outputs as far as they are known beforehand, of a new resource or of one about to change. */
   plan(
@@ -93,14 +93,23 @@ export interface Resource {
   delete?(state: State, context: Context): Promise<void>;
 }
 
-/** A provider plugin: its kinds of resources and its own configuration. */
+/** A question that a program asks without making anything. */
+export interface Question {
+  /** The arguments that are understood: all others are refused. */
+  readonly inputs: Shape;
+  answer(inputs: Properties): Promise<Properties>;
+}
+
+/** A provider plugin: its kinds of resources, the questions that it answers, and its own configuration. */
 export interface Plugin {
   readonly name: string;
   readonly version: string;
   readonly resources: Record<string, Resource>;
+  /** By their tokens; left out: there are none. */
+  readonly functions?: Record<string, Question>;
   /** The provider's own settings that are understood; left out: there are none. */
   readonly config?: Shape;
-  configure?(config: Properties): void;
+  configure?(config: Properties): void | Promise<void>;
   /** Whether a changed setting means another provider, so that all its resources are replaced. */
   replacedBy?(old: Properties, now: Properties): string[];
   close?(): void;
@@ -202,13 +211,16 @@ export function provide(provider: Plugin): Promise<void> {
   const cancelling = new AbortController();
   const log: Log = engineAddress === undefined ? async () => {} : connect(engineAddress);
 
-  const refuse = (kind: string, token: string): never => {
+  const refuse = (kind: string, token: string, known: object = {}): never => {
+    const names = Object.keys(known).join(", ");
     throw new Error(
-      `${kind} '${token}' is not implemented by ${self}; it implements ${Object.keys(provider.resources).join(", ")}`,
+      `${kind} '${token}' is not implemented by ${self}; it implements ${names === "" ? "none" : names}`,
     );
   };
   const resource = (request: { getType(): string }): Resource =>
-    provider.resources[request.getType()] ?? refuse("resource type", request.getType());
+    provider.resources[request.getType()] ??
+    refuse("resource type", request.getType(), provider.resources);
+  const functions = provider.functions ?? {};
 
   /** Runs work on a resource; what it logs is shown before it ends, in order. */
   const work = async <T>(
@@ -250,7 +262,7 @@ export function provide(provider: Plugin): Promise<void> {
     const reply = same();
     for (const [path, kind] of [...changed, ...drifted]) {
       if (below(path, request.getIgnorechangesList())) continue;
-      const replacing = drifted.has(path) || replaces(path, state, inputs);
+      const replacing = replaces(path, state, inputs);
       const one = new pb.PropertyDiff();
       one.setKind(kinds[kind][replacing ? 1 : 0]);
       one.setInputdiff(changed.has(path));
@@ -283,10 +295,16 @@ export function provide(provider: Plugin): Promise<void> {
       getSchema: unary(() => {
         const reply = new pb.GetSchemaResponse();
         const { name, version } = provider;
-        const resources = Object.fromEntries(
-          Object.keys(provider.resources).map((type) => [type, {}]),
+        const tokens = (known: object) =>
+          Object.fromEntries(Object.keys(known).map((token) => [token, {}]));
+        reply.setSchema(
+          JSON.stringify({
+            name,
+            version,
+            resources: tokens(provider.resources),
+            functions: tokens(functions),
+          }),
         );
-        reply.setSchema(JSON.stringify({ name, version, resources }));
         return reply;
       }),
       checkConfig: unary((request: Provider.CheckRequest) => {
@@ -303,8 +321,8 @@ export function provide(provider: Plugin): Promise<void> {
         reply.setReplacesList(provider.replacedBy?.(old, now) ?? []);
         return reply;
       }),
-      configure: unary((request: Provider.ConfigureRequest) => {
-        provider.configure?.(plain(request.getArgs()));
+      configure: unary(async (request: Provider.ConfigureRequest) => {
+        await provider.configure?.(plain(request.getArgs()));
         const reply = new pb.ConfigureResponse();
         reply.setSupportspreview(true);
         reply.setAcceptsecrets(true);
@@ -378,7 +396,17 @@ export function provide(provider: Plugin): Promise<void> {
         await work(request, {}, async (context) => resource(request).delete?.(state, context));
         return new empty.Empty();
       }),
-      invoke: unary((request: Provider.InvokeRequest) => refuse("function", request.getTok())),
+      invoke: unary(async (request: Provider.InvokeRequest) => {
+        const { inputs, answer } =
+          functions[request.getTok()] ?? refuse("function", request.getTok(), functions);
+        const given = marked(request.getArgs());
+        const failures = mistakes(inputs, given);
+        const reply = new pb.InvokeResponse();
+        reply.setFailuresList(checked(given, failures).getFailuresList());
+        if (Object.keys(failures).length === 0)
+          reply.setReturn(pack(await answer(bare(given) as Properties)));
+        return reply;
+      }),
       call: unary((request: Provider.CallRequest) => refuse("method", request.getTok())),
       construct: unary((request: Provider.ConstructRequest) =>
         refuse("component", request.getType()),

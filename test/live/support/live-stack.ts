@@ -131,13 +131,20 @@ export class LiveStack {
 
   /** Updates the stack with a program that makes the machines and nothing else. */
   async upMachinesOnly(): Promise<Result> {
-    const folder = join(state, "machines-only");
-    await mkdir(folder);
-    // The program runs scripts of stacks/ by paths relative to its folder.
-    for (const name of ["Pulumi.yaml", "package.json", "node_modules", "stacks"])
-      await symlink(join(root, name), join(folder, name));
-    await symlink(join(root, "test/live/support/machines-only.ts"), join(folder, "index.ts"));
-    return this.up("--cwd", folder, "--config-file", settingsFile);
+    return succeeded(await this.with("machines-only.ts", "up", "--yes", "--skip-preview"));
+  }
+
+  /** Runs a command of the Pulumi CLI with another program than this project's, of the tests, successful or not. */
+  async with(program: string, ...args: string[]): Promise<Result> {
+    const folder = join(state, program);
+    if (!existsSync(folder)) {
+      await mkdir(folder);
+      // The program runs scripts of stacks/ by paths relative to its folder.
+      for (const name of ["Pulumi.yaml", "package.json", "node_modules", "stacks"])
+        await symlink(join(root, name), join(folder, name));
+      await symlink(join(root, "test/live/support", program), join(folder, "index.ts"));
+    }
+    return this.pulumi(...args, "--cwd", folder, "--config-file", settingsFile);
   }
 
   /** The steps of a preview, including those of unchanged resources. */

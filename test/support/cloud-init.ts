@@ -1,0 +1,91 @@
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { output, type Result, run, succeeded } from "../../operations/access/command.ts";
+
+/** Debian's cloud-init, unpacked and not installed: an installed one acts at the computer's next boot. */
+export class CloudInit {
+  readonly #home: string;
+
+  private constructor(home: string) {
+    this.#home = home;
+  }
+
+  /** Unpacks the package to the cache, where it is not there yet; nothing where there is no Debian to take it from. */
+  static async unpacked(): Promise<CloudInit | undefined> {
+    if (!existsSync("/usr/bin/apt-get")) return undefined;
+    const { env } = process;
+    const caches = env.KTHW_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "kthw");
+    const home = join(caches, "cloud-init");
+    if (existsSync(home)) return new CloudInit(home);
+    await mkdir(caches, { recursive: true });
+    const draft = await mkdtemp(`${home}.`);
+    try {
+      const download = () =>
+        run("apt-get", ["download", "--quiet", "cloud-init"], { cwd: draft, timeoutSeconds: 60 });
+      if ((await download()).code !== 0) {
+        // Without lists of packages, apt-get finds none.
+        await output("apt-get", ["update", "--quiet"]);
+        succeeded(await download());
+      }
+      const [archive] = await readdir(draft);
+      await output("dpkg", ["--extract", join(draft, archive!), join(draft, "root")]);
+      await rename(join(draft, "root"), home);
+    } finally {
+      await rm(draft, { recursive: true });
+    }
+    return new CloudInit(home);
+  }
+
+  /** The names of all modules' settings at the top of user data; cloud-init accepts others silently. */
+  async knownSettings(): Promise<ReadonlySet<string>> {
+    const file = "cloudinit/config/schemas/schema-cloud-config-v1.json";
+    const schema = JSON.parse(await readFile(join(this.#packages, file), "utf8"));
+    const modules: { readonly properties?: object }[] = Object.values(schema.$defs);
+    return new Set(modules.flatMap(({ properties = {} }) => Object.keys(properties)));
+  }
+
+  /** What the checker of user data says. */
+  checkUserData(text: string): Promise<Result> {
+    return this.#withFile(text, (file) => ["schema", "--config-file", file]);
+  }
+
+  /** The files of systemd-networkd that cloud-init makes of a network's configuration, for a card with a name and MAC address. */
+  async networkFiles(text: string, card: { readonly name: string; readonly mac: string }) {
+    const folder = await mkdtemp(join(tmpdir(), "kthw-cloud-init-"));
+    try {
+      const result = await this.#withFile(text, (file) => [
+        ...["devel", "net-convert", "--network-data", file, "--kind", "yaml"],
+        ...["--output-kind", "networkd", "--distro", "debian", "--directory", folder],
+        ...["--mac", `${card.name},${card.mac}`],
+      ]);
+      const made = join(folder, "etc/systemd/network");
+      const names = existsSync(made) ? await readdir(made) : [];
+      const files = await Promise.all(
+        names.map(async (name) => [name, await readFile(join(made, name), "utf8")] as const),
+      );
+      return { ...result, files: new Map(files) };
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }
+
+  get #packages(): string {
+    return join(this.#home, "usr/lib/python3/dist-packages");
+  }
+
+  async #withFile(text: string, args: (file: string) => readonly string[]): Promise<Result> {
+    const folder = await mkdtemp(join(tmpdir(), "kthw-cloud-init-"));
+    const file = join(folder, "file");
+    try {
+      await writeFile(file, text);
+      // Debian's Python, to which the packages that cloud-init imports belong.
+      return await run("/usr/bin/python3", ["-m", "cloudinit.cmd.main", ...args(file)], {
+        env: { ...process.env, PYTHONPATH: this.#packages },
+      });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }
+}
