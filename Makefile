@@ -14,8 +14,8 @@ endif
 # What Pulumi needs, and what a cluster on this computer needs beyond that.
 tools := node-packages pulumi plugins passphrase
 things := settings debian-packages $(tools) artifacts kubectl rootfs
-# What tests call, and what Debian's cloud-init imports.
-test-packages := openssl shellcheck python3-configobj python3-jinja2 python3-jsonpatch python3-jsonschema python3-oauthlib python3-requests python3-yaml
+# What tests and stand-ins call, and what Debian's cloud-init imports.
+test-packages := genisoimage libvirt-clients openssl shellcheck xsltproc python3-configobj python3-jinja2 python3-jsonpatch python3-jsonschema python3-oauthlib python3-requests python3-yaml
 # Without somebody at the terminal nothing can be confirmed.
 yes = $$([[ -t 0 && -t 1 && -z $${CI:-} ]] || echo --yes)
 
@@ -26,7 +26,7 @@ trap '[ ! -e "$$KTHW_ROOT/Pulumi.$$STACK.yaml" ] || "$$KTHW_ROOT/install/setting
 pulumi stack select --create "$$STACK" >/dev/null
 endef
 
-.PHONY: help up preview plan down shell smoke check certs logs install test test-fast lint bench clean $(things)
+.PHONY: help up preview plan down shell smoke check certs logs install image test test-fast test-libvirt lint bench clean $(things)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do
@@ -84,6 +84,9 @@ logs: settings $(tools) kubectl ## bundle the machines' journals, units and the 
 
 install: $(things) ## install what is missing
 
+image: ## build the disk image that machines of libvirt start from, and print it as settings
+	@install/image
+
 $(things):
 	@install/$@
 
@@ -97,6 +100,17 @@ test-fast: ## lint and all tests but the live ones
 	@install/debian-packages $(test-packages)
 	install/node-packages . offline
 	node --import tsx test/run.ts fast
+
+test-libvirt: ## the cluster on emulated machines of libvirt, for about an hour; WEAVE_IMAGES=folder with Weave Net, too
+	@install/debian-packages ca-certificates curl dnsmasq-base genisoimage iproute2 iptables libvirt-clients \
+	  libvirt-daemon-system openssh-client qemu-system-x86 qemu-utils xsltproc
+	install/node-packages . offline
+	install/pulumi
+	STACK=dev install/plugins
+	STACK=local install/artifacts
+	install/kubectl
+	install/image >/dev/null
+	exec npx mocha --timeout 5400000 'test/libvirt/*.test.ts'
 
 lint: ## formatting, types and shell scripts
 	@install/debian-packages shellcheck

@@ -22,6 +22,7 @@ const providers: Record<string, { module: string; version: string }> = {
   aws: { module: "./aws/index.ts", version: "7.48.0" },
   command: { module: "./command/index.ts", version: "1.2.1" },
   kubernetes: { module: "./kubernetes/index.ts", version: "4.34.2" },
+  libvirt: { module: "./libvirt/index.ts", version: "0.5.4" },
   random: { module: "./random.ts", version: "4.21.2" },
   tls: { module: "./tls/index.ts", version: "5.6.1" },
 };

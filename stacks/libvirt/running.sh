@@ -16,7 +16,7 @@ ask() {
 
 # The machines of a stack find out at the same time that their network is down.
 network_active() {
-  ask net-info "$KTHW_NETWORK" | grep --quiet '^Active: *yes$'
+  [[ $(ask net-info "$KTHW_NETWORK") =~ Active:\ +yes ]]
 }
 network_active || libvirt net-start "$KTHW_NETWORK" || network_active
 
