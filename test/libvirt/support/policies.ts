@@ -22,13 +22,8 @@ export function policies({ it, kubectl }: PolicyTests): void {
 
   /** Whether a Pod gets an answer from the Pod `web` of namespace `policy-a`. */
   const reaches = async (namespace: string, pod: string): Promise<boolean> => {
-    const target = `http://${addresses.get("policy-a/web")}:8080/hostname`;
-    const command = [
-      "/agnhost",
-      "connect",
-      "--timeout=5s",
-      target.replace(/^http:\/\/|\/.*$/g, ""),
-    ];
+    const target = `${addresses.get("policy-a/web")}:8080`;
+    const command = ["/agnhost", "connect", "--timeout=5s", target];
     const args = ["--namespace", namespace, "exec", pod, "--", ...command];
     return kubectl(args).then(
       () => true,
@@ -92,6 +87,18 @@ export function policies({ it, kubectl }: PolicyTests): void {
       }
     }
     await expect({ "policy-a/friend": true, "policy-a/stranger": true, "policy-b/friend": true });
+  });
+
+  it("Pods reach those of another machine", async () => {
+    const path = "{.items[?(@.spec.nodeName=='cp1')].status.podIP}";
+    const args = ["--namespace=kube-system", "get", "pods", "--selector=k8s-app=kube-dns"];
+    const address = await kubectl([...args, `--output=jsonpath=${path}`]);
+    assert.match(address, /^\d+(\.\d+){3}$/);
+    const command = ["/agnhost", "connect", "--timeout=10s", `${address}:53`];
+    await eventually(
+      () => kubectl(["--namespace=policy-a", "exec", "friend", "--", ...command]),
+      120,
+    );
   });
 
   it("network policies: one that admits nobody", async () => {
