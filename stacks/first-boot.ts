@@ -35,7 +35,7 @@ export function afterFirstBoot(
 ): pulumi.Resource {
   const command = waitAndName(firstBootSeconds * timeoutFactor);
   const before = [resource, ...(opts.dependsOn ?? [])];
-  // Through a jump box, the retries of a connection that has failed fail for good.
+  // Through a jump box, the retries of a connection that has failed fail for good. So each boot is waited for.
   const answers =
     jump === undefined
       ? []
@@ -44,7 +44,7 @@ export function afterFirstBoot(
             `${name}:answers`,
             {
               create: `stacks/answers.sh ${2 * firstBootSeconds * timeoutFactor}`,
-              environment: { KTHW_SSH: jump },
+              environment: { KTHW_SSH: jump, KTHW_BOOT: boot },
               addPreviousOutputInEnv: false,
               logging: "none",
             },

@@ -207,6 +207,9 @@ describe("the program on libvirt", () => {
     };
     const { proxy } = (connection.secret ?? connection) as { proxy: Record<string, unknown> };
     assert.deepEqual([proxy.host, proxy.user], ["libvirt.example.com", "root"]);
+    const { environment } = found(graph, "command:local:Command", "cp1:answers").inputs;
+    // Each start is waited for.
+    assert.match((environment as Record<string, string>).KTHW_BOOT!, /^machine cp1-id, boot /);
   });
   it("waits for the first boot before anything is put on a machine", () => {
     for (const machine of machines)
