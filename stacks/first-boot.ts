@@ -43,7 +43,7 @@ export function afterFirstBoot(
           new local.Command(
             `${name}:answers`,
             {
-              create: `stacks/answers.sh ${2 * firstBootSeconds * timeoutFactor}`,
+              create: `stacks/answers.sh ${name} ${2 * firstBootSeconds * timeoutFactor}`,
               environment: { KTHW_SSH: jump, KTHW_BOOT: boot },
               addPreviousOutputInEnv: false,
               logging: "none",

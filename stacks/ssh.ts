@@ -80,12 +80,12 @@ export function sshCommandLine(to: SshTarget, through: SshTarget | undefined): s
   return `${ssh(to)} -o ProxyCommand="${proxy}" ${to.user}@${to.host}`;
 }
 
-/** The command line of ssh(1) up to the destination; a host with a known key must show that key. */
+/** The command line of ssh(1) up to the destination; a host with a known key must show that key, another host the key that it showed first. */
 function ssh({ port, privateKeyFile, hostKey }: SshTarget): string {
   const [type, key] = hostKey?.split(" ") ?? [];
   const known =
     key === undefined
-      ? ""
+      ? " -o StrictHostKeyChecking=accept-new"
       : ` -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null -o 'KnownHostsCommand=/bin/echo %H ${type} ${key}'`;
   return `ssh -p ${port} -i ${word(privateKeyFile)}${known}`;
 }

@@ -409,9 +409,21 @@ describe("the program on EC2", () => {
       const script = `#!/bin/sh\necho "$@" >>'${tried}'\n[ "$(wc -l <'${tried}')" = 2 ]\n`;
       writeFileSync(ssh, script, { mode: 0o755 });
       const env = { ...process.env, KTHW_SSH: `${ssh} 'a b'` };
-      assert.equal(spawnSync("stacks/answers.sh", ["30"], { cwd: root, env }).status, 0);
+      assert.equal(spawnSync("stacks/answers.sh", ["cp1", "30"], { cwd: root, env }).status, 0);
       const asked = "a b -o BatchMode=yes -o ConnectTimeout=10 true\n";
       assert.equal(readFileSync(tried, "utf8"), asked.repeat(2));
+    });
+    it("by a script that says in the end which machine does not answer, and why", () => {
+      const KTHW_SSH = "f() { printf 'refused\\r\\nclosed\\n' >&2; return 255; }; f";
+      const env = { ...process.env, KTHW_SSH };
+      const ended = spawnSync("stacks/answers.sh", ["cp1", "0"], { cwd: root, env });
+      assert.deepEqual(
+        [ended.status, String(ended.stderr)],
+        [
+          1,
+          "cp1: no answer over SSH within 0 s, got: refused closed; see that the jump box and the machine run\n",
+        ],
+      );
     });
   });
 
