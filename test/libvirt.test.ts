@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { type Graph, runProgram } from "./support/program.ts";
 import type { Registration } from "./support/record.ts";
@@ -285,6 +287,54 @@ describe("the program on libvirt", () => {
         process.env.PATH = PATH;
       }
       assert.deepEqual(found(graph, "command:local:Command", "cp1:running").ignoreChanges, []);
+    });
+  });
+
+  describe("starts a machine by a script", () => {
+    /** What the script asks of a libvirt whose network runs on a bridge that the domain's card, this computer's lo, does not hang on. */
+    const asked = (uri: string, state: string, noted: string) => {
+      const bin = path.join(virsh.folder, "scripted");
+      mkdirSync(bin, { recursive: true });
+      const calls = path.join(bin, "calls");
+      writeFileSync(calls, "");
+      const script = `#!/bin/sh
+shift 3
+echo "$*" >>'${calls}'
+case $* in
+  net-info*) printf 'Active:         yes\\nBridge:         kthw-none\\n' ;;
+  domstate*) echo ${state} ;;
+  domiflist*) echo 'lo network kthw-dev virtio 52:54:00:00:00:01' ;;
+  *--set*) ;;
+  metadata*) echo '<boot id="${noted}"/>' ;;
+esac
+`;
+      writeFileSync(path.join(bin, "virsh"), script, { mode: 0o755 });
+      const { status } = spawnSync("stacks/libvirt/running.sh", {
+        cwd: fileURLToPath(new URL("..", import.meta.url)),
+        env: {
+          PATH: `${bin}:${process.env.PATH}`,
+          KTHW_URI: uri,
+          KTHW_NETWORK: "kthw-dev",
+          KTHW_DOMAIN: "kthw-dev-cp1",
+          KTHW_BOOT: "b0",
+        },
+      });
+      assert.equal(status, 0);
+      const words = readFileSync(calls, "utf8").split("\n");
+      assert.match(words.at(-2)!, /^metadata kthw-dev-cp1 .*--set <boot id="b0"\/> --live$/);
+      return words.flatMap((call) => /^(start|resume|destroy) kthw-dev-cp1$/.exec(call)?.[1] ?? []);
+    };
+    const remote = "qemu+ssh://root@192.0.2.1/system";
+
+    it("which starts it anew where its card cannot be given back", () =>
+      assert.deepEqual(asked("qemu:///system", "running", "a0"), ["destroy", "start"]));
+    it("which starts it anew on another computer where the network was stopped", () =>
+      assert.deepEqual(asked(remote, "running", "a0"), ["destroy", "start"]));
+    it("which leaves it alone on another computer where it was noted already", () =>
+      assert.deepEqual(asked(remote, "running", "b0"), []));
+    it("which starts one that was stopped, and resumes a paused one", () => {
+      assert.deepEqual(asked(remote, "shut off", ""), ["start"]);
+      assert.deepEqual(asked(remote, "paused", "a0"), ["resume"]);
     });
   });
 
