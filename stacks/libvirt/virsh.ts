@@ -28,18 +28,24 @@ export async function whatRuns(uri: string, prefix: string): Promise<Running | u
   try {
     const networks = ours(await virsh("net-list", "--name"));
     const domains = ours(await virsh("list", "--name", "--state-running"));
-    const notes = await Promise.all(
-      domains.map(async (name) => {
-        const note = virsh("metadata", name, "--uri", bootUri, "--live").catch(() => "");
-        return [name, /\bid="([0-9a-f]+)"/.exec(await note)?.[1]] as const;
-      }),
-    );
-    return { domains: new Map(notes), networks: new Set(networks) };
+    const noted = new Map<string, string | undefined>();
+    // One after another: each may be a connection of SSH, of which a server takes few at once.
+    for (const name of domains) {
+      const note = await virsh("metadata", name, "--uri", bootUri, "--live").catch(withoutNote);
+      noted.set(name, /\bid="([0-9a-f]+)"/.exec(note)?.[1]);
+    }
+    return { domains: noted, networks: new Set(networks) };
   } catch (error) {
     const { code, stderr, message } = error as NodeJS.ErrnoException & { stderr?: string };
     if (code === "ENOENT") return undefined;
     throw new Error(stderr?.trim().split("\n").at(-1) || message);
   }
+}
+
+/** Nothing for a domain without a note; fails as virsh did for any other reason. */
+function withoutNote(error: { readonly stderr?: string }): string {
+  if (error.stderr?.includes("metadata not found")) return "";
+  throw error;
 }
 
 /** An id for the next start of a domain. */

@@ -292,6 +292,19 @@ describe("what runs on a libvirt", () => {
     virsh.fails(`error: failed to connect to the hypervisor\n${says}`);
     await assert.rejects(whatRuns("qemu:///system", "kthw-dev"), { message: says });
   });
+  it("is not to be had where one domain's note is not", async () => {
+    const other = new FakeVirsh();
+    try {
+      other.answers({ "kthw-dev-cp1": "0a1b", "kthw-dev-lb": "0c" });
+      const says = "error: Cannot recv data: Connection reset by peer";
+      other.failsAt("metadata kthw-dev-lb --uri urn:kthw:boot --live", says);
+      await assert.rejects(whatRuns("qemu+ssh://root@192.0.2.1/system", "kthw-dev"), {
+        message: says,
+      });
+    } finally {
+      other.remove();
+    }
+  });
   it("is unknown without virsh", async () => {
     const { PATH } = process.env;
     process.env.PATH = virsh.folder;

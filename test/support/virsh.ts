@@ -16,8 +16,9 @@ shift 3
 echo "$*" >>"${this.folder}/calls"
 words="$*"
 answer="${this.folder}/\${words// /_}"
+[ ! -e "$answer.failure" ] || { cat "$answer.failure" >&2; exit 1; }
 [ ! -e "${this.folder}/failure" ] || { cat "${this.folder}/failure" >&2; exit 1; }
-[ -e "$answer" ] || exit 1
+[ -e "$answer" ] || { echo "error: metadata not found: Requested metadata element is not present" >&2; exit 1; }
 cat "$answer"
 `;
     writeFileSync(path.join(bin, "virsh"), script);
@@ -39,6 +40,11 @@ cat "$answer"
   /** Makes every call fail with this text. */
   fails(text: string): void {
     writeFileSync(path.join(this.folder, "failure"), `${text}\n`);
+  }
+
+  /** Makes the call with these words fail with this text. */
+  failsAt(words: string, text: string): void {
+    this.#write(`${words}.failure`, `${text}\n`);
   }
 
   /** All calls so far, without the words that choose the connection. */
