@@ -19,14 +19,17 @@ export interface Build extends Image {
   readonly machines: readonly MachineFacts[];
 }
 
-/** Remembers what each machine is made from. */
-export function libvirtBuilds(settings: LibvirtSettings, image: Image): Builds<Build> {
+/** Remembers what each machine is made from. Without an image, which only machines that are there do without, a new build has an empty one. */
+export function libvirtBuilds(
+  settings: LibvirtSettings,
+  { source = "", sha256 = "" }: Partial<Image>,
+): Builds<Build> {
   const { sizes, domainType, firmware, machines: own } = settings.libvirt;
   const machines = machinesOf(settings).map(({ name, address }) => ({ name, address }));
   return new Builds("builds", {
     settings,
     where: "libvirt.machines",
     own,
-    today: ({ role }) => ({ ...image, ...sizes[role], domainType, firmware, machines }),
+    today: ({ role }) => ({ source, sha256, ...sizes[role], domainType, firmware, machines }),
   });
 }

@@ -24,18 +24,19 @@ export function isRemote(source: string): boolean {
   return /^https?:/.test(source);
 }
 
-/** The image with its checksum, which may stand in a file beside the image; or what is wrong. Without settings, it is the one that `make image` builds. */
+/** The image in the settings, with its checksum, which may stand in a file beside the image; or what is wrong. Without settings, it is the one that `make image` builds. */
 export function imageFrom(
   settings: ImageSettings | undefined,
   { home, read }: { readonly home: string; readonly read: ReadFile },
-): Image | { mistakes: string[] } {
-  const source = expanded(settings?.source ?? builtImage(), home);
+): Image | { readonly mistakes: readonly string[] } {
+  const none = (where: string, wrong: string, todo: string) => ({
+    mistakes: [mistakeAt(where, wrong, undefined, todo)],
+  });
+  const written = settings?.source ?? builtImage();
+  if (written === undefined)
+    return none("libvirt.image", "none can be built on this computer", "name an image");
+  const source = expanded(written, home);
   if (settings?.sha256 !== undefined) return { source, sha256: settings.sha256 };
-  const where = settings ? "libvirt.image.sha256" : "libvirt.image";
-  if (isRemote(source)) {
-    const todo = "write the SHA-256 that the image's publisher gives";
-    return { mistakes: [mistakeAt(where, "needed for an image of a server", undefined, todo)] };
-  }
   const file = `${source}.sha256`;
   try {
     const [sha256 = ""] = read(file).split(/\s/);
@@ -43,14 +44,21 @@ export function imageFrom(
   } catch {
     // The same as a file without a checksum.
   }
-  const todo = settings
-    ? `write it, or make ${file} by sha256sum`
-    : "run make image, or name an image";
-  const wrong = settings ? "needed for an image without its checksum beside it" : "none was built";
-  return { mistakes: [mistakeAt(where, wrong, undefined, todo)] };
+  return settings
+    ? none(
+        "libvirt.image.sha256",
+        "needed for an image without its checksum beside it",
+        `write it, or make ${file} by sha256sum`,
+      )
+    : none("libvirt.image", "none was built", "run make image, or name an image");
 }
 
-function builtImage(): string {
+/** The path of the image that `make image` builds; undefined where the distribution has no name. */
+function builtImage(): string | undefined {
   const script = fileURLToPath(new URL("./image.sh", import.meta.url));
-  return path.resolve(execFileSync(script, ["path"], { encoding: "utf8" }).trim());
+  try {
+    return path.resolve(execFileSync(script, ["path"], { encoding: "utf8", stdio: "pipe" }).trim());
+  } catch {
+    return undefined;
+  }
 }

@@ -28,8 +28,7 @@ export async function libvirtMachines(
 ): Promise<Machines> {
   const { uri, image: written } = settings.libvirt;
   const surroundings = { home: os.homedir(), read: (file: string) => readFileSync(file, "utf8") };
-  // The checks of the settings have seen the image's checksum.
-  const image = imageFrom(written, surroundings) as Image;
+  const image = imageFrom(written, surroundings);
   const prefix = `kthw-${pulumi.getStack()}`;
   const running = await whatRuns(uri, prefix).catch((error: Error) => {
     const todo = uri.startsWith("qemu:///")
@@ -37,7 +36,7 @@ export async function libvirtMachines(
       : "see that it runs there, and that this user may use it";
     return refuse([mistakeAt("libvirt.uri", `no libvirt answers (${error.message})`, uri, todo)]);
   });
-  const builds = await libvirtBuilds(settings, image).result;
+  const builds = await libvirtBuilds(settings, "mistakes" in image ? {} : image).result;
   if ("mistakes" in builds) return await refuse(builds.mistakes);
   const mistakes = await preflight(settings, image, builds);
   if (mistakes.length > 0) return await refuse(mistakes);

@@ -18,22 +18,45 @@ export const uefi = {
 
 const mib = 1024 * 1024;
 
+/** The device of the kernel without which no machine is faster than emulated. */
+const kvm = "/dev/kvm";
+
 /** What is missing on this computer, and on libvirt's computer if it is the same, for the machines that are not made yet. */
 export async function preflight(
   settings: LibvirtSettings,
-  image: Image,
+  image: Image | { readonly mistakes: readonly string[] },
   builds: ReadonlyMap<string, Remembered<Build>>,
 ): Promise<string[]> {
-  const absent = machinesOf(settings).filter(({ name }) => !builds.get(name)!.isMade);
+  const absent = machinesOf(settings).filter(({ name }) => {
+    const { isMade, build } = builds.get(name)!;
+    // An update without a preview takes each machine for one that is made.
+    return !isMade || build.sha256 === "";
+  });
   if (absent.length === 0) return [];
-  const { uri, firmware, poolFolder } = settings.libvirt;
-  const mistakes = await problemOfImage(image, copyOf(image));
+  const { uri, domainType, poolFolder } = settings.libvirt;
+  const mistakes =
+    "mistakes" in image ? [...image.mistakes] : await problemOfImage(image, copyOf(image));
   if (!uri.startsWith("qemu:///")) return mistakes;
-  if (firmware === "uefi" && !existsSync(uefi.code)) {
-    const todo = `install ovmf, which has ${uefi.code}, or use bios`;
-    mistakes.push(mistakeAt("libvirt.firmware", "not on this computer", firmware, todo));
-  }
-  return [...mistakes, ...problemOfRoom(poolFolder, sizeOf(image), absent)];
+  return [
+    ...mistakes,
+    ...(domainType === "kvm" ? problemOfKvm(kvm) : []),
+    ...problemOfFirmware(settings),
+    ...problemOfRoom(poolFolder, "mistakes" in image ? 0 : sizeOf(image), absent),
+  ];
+}
+
+/** The computer's own CPU runs machines where the kernel has this device. */
+export function problemOfKvm(device: string): string[] {
+  if (existsSync(device)) return [];
+  const todo = "use qemu, with timeoutFactor 10, or load the module kvm-intel or kvm-amd";
+  return [mistakeAt("libvirt.domainType", `without ${device} on this computer`, "kvm", todo)];
+}
+
+function problemOfFirmware({ libvirt: { firmware } }: LibvirtSettings): string[] {
+  const missing = Object.values(uefi).find((file) => !existsSync(file));
+  if (firmware === "bios" || missing === undefined) return [];
+  const todo = `install ovmf, which has ${missing}, or use bios`;
+  return [mistakeAt("libvirt.firmware", "not on this computer", firmware, todo)];
 }
 
 /** The folder of pools has room for an image and for what these machines need at least; their disks take more as they fill. */

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parse } from "yaml";
 import { rawSettings } from "../../settings/load.ts";
 import { imageFrom } from "../../stacks/libvirt/image.ts";
 import { libvirt } from "../../stacks/libvirt/platform.ts";
-import { preflight, problemOfRoom } from "../../stacks/libvirt/preflight.ts";
+import { preflight, problemOfKvm, problemOfRoom } from "../../stacks/libvirt/preflight.ts";
 import { whatRuns } from "../../stacks/libvirt/virsh.ts";
 import {
   type Change,
@@ -40,7 +40,9 @@ function onLibvirt(change: Change = {}): Record<string, unknown> {
 }
 
 describe("settings of libvirt's machines", () => {
-  it("need nothing but an image", () => {
+  it("need nothing", () =>
+    assert.deepEqual(mistakes(onLibvirt({ "libvirt.image": undefined }), { read }), []));
+  it("have defaults", () => {
     assert.deepEqual(settings(onLibvirt(), { read }).libvirt, {
       uri: "qemu:///system",
       domainType: "kvm",
@@ -128,10 +130,6 @@ describe("settings of libvirt's machines", () => {
       "libvirt.image.sha256: not a SHA-256 checksum, got abc; write its 64 small hexadecimal digits, as sha256sum prints them",
     ],
     [
-      { "libvirt.image.sha256": undefined },
-      "libvirt.image.sha256: needed for an image without its checksum beside it, got nothing; write it, or make /srv/debian.qcow2.sha256 by sha256sum",
-    ],
-    [
       { "libvirt.image": { source: "https://mirror.example.com/debian.qcow2" } },
       "libvirt.image.sha256: needed for an image of a server, got nothing; write the SHA-256 that the image's publisher gives",
     ],
@@ -194,6 +192,16 @@ describe("an image of libvirt's machines", () => {
     const image = { source: "/srv/summed.qcow2", sha256: "1".repeat(64) };
     assert.deepEqual(imageFrom({ source: "/srv/summed.qcow2" }, surroundings), image);
   });
+  it("needs its checksum", () =>
+    assert.deepEqual(imageFrom({ source: "/srv/debian.qcow2" }, surroundings), {
+      mistakes: [
+        "libvirt.image.sha256: needed for an image without its checksum beside it, got nothing; write it, or make /srv/debian.qcow2.sha256 by sha256sum",
+      ],
+    }));
+  it("is the one that was built, without settings", () =>
+    assert.deepEqual(imageFrom(undefined, surroundings), {
+      mistakes: ["libvirt.image: none was built, got nothing; run make image, or name an image"],
+    }));
   it("may be in the user's home folder", () => {
     const image = { source: "/home/operator/debian.qcow2", sha256 };
     assert.deepEqual(imageFrom({ source: "~/debian.qcow2", sha256 }, surroundings), image);
@@ -212,15 +220,16 @@ describe("what is looked at before libvirt's machines are made", () => {
   after(() => rmSync(folder, { recursive: true }));
 
   /** Without the room, which is this computer's. */
-  const look = async (change: Change, own: { source: string; sha256: string }, isMade = false) => {
-    const all = settings(onLibvirt({ "libvirt.poolFolder": folder, ...change }), { read });
+  const look = async (change: Change, own: Parameters<typeof preflight>[1], isMade = false) => {
+    const common = { "libvirt.poolFolder": folder, "libvirt.domainType": "qemu" };
+    const all = settings(onLibvirt({ ...common, ...change }), { read });
     const names = ["lb", "cp1", "cp2", "cp3", "worker1", "worker2"];
     const builds = new Map(
       names.map((name) => [
         name,
         {
           build: {
-            ...own,
+            ...("mistakes" in own ? { source: "", sha256: "a build's" } : own),
             ...all.libvirt.sizes.worker,
             domainType: "kvm" as const,
             firmware: "bios" as const,
@@ -246,6 +255,24 @@ describe("what is looked at before libvirt's machines are made", () => {
     assert.deepEqual(await look({}, { source: "/no/image", sha256 }), [
       "libvirt.image: no such file, got /no/image; put the image there, or name another one",
     ]);
+  });
+  it("is whether there is an image at all", async () => {
+    const none = { mistakes: ["libvirt.image: none was built"] };
+    assert.deepEqual(await look({}, none), none.mistakes);
+    assert.deepEqual(await look({}, none, true), []);
+  });
+  it("is the device of the kernel for machines that are not emulated", async () => {
+    assert.deepEqual(problemOfKvm(image), []);
+    const device = path.join(folder, "kvm");
+    const mistake = (device: string) =>
+      `libvirt.domainType: without ${device} on this computer, got kvm; use qemu, with timeoutFactor 10, or load the module kvm-intel or kvm-amd`;
+    assert.deepEqual(problemOfKvm(device), [mistake(device)]);
+    const own = { source: image, sha256: sum };
+    const ofKvm = existsSync("/dev/kvm") ? [] : [mistake("/dev/kvm")];
+    assert.deepEqual(await look({ "libvirt.domainType": "kvm" }, own), ofKvm);
+    const uri = "qemu+ssh://root@192.0.2.1/system";
+    const elsewhere = { "libvirt.domainType": "kvm", "libvirt.uri": uri };
+    assert.deepEqual(await look(elsewhere, own), []);
   });
   it("is the room in the pool, for the image and what each role needs", () => {
     const { bavail, bsize } = statfsSync(folder);
