@@ -62,7 +62,7 @@ export function networkConfig({ mac, address, gateway, nameServers }: FixedAddre
         match: { macaddress: mac },
         dhcp4: false,
         dhcp6: false,
-        // Without it, the boot waits for a router of IPv6.
+        // So that netplan waits for no router of IPv6 at boot. Where networkd stands alone, cloud-init 22.4 drops it beside a fixed address.
         "accept-ra": false,
         addresses: [address],
         // cloud-init 22.4 does not understand the word default.

@@ -47,8 +47,8 @@ customize() {
   rm -f "$root"/etc/ssh/ssh_host_*_key* "$root/etc/hostname" "$root/var/lib/dbus/machine-id" "$root/var/lib/systemd/random-seed"
   : >"$root/etc/machine-id"
   ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
-  # Pulumi opens a connection for each command, many at once.
-  cat >"$root/etc/ssh/sshd_config.d/10-kthw.conf" <<'END'
+  # Pulumi opens a connection for each command, many at once. cloud-init writes a file of another name.
+  cat >"$root/etc/ssh/sshd_config.d/20-kthw-image.conf" <<'END'
 PasswordAuthentication no
 MaxStartups 100:30:200
 UseDNS no

@@ -17,7 +17,7 @@ const size = (vcpus: number, memoryMiB: number, diskGiB: number) =>
 /** Virtual machines of libvirt. */
 export const libvirtGroup = group({
   uri: text(
-    (text) => /^qemu(\+[a-z0-9]+)?:\/\/[^\s/]*\/system(\?\S*)?$/.test(text),
+    (text) => /^qemu(\+(ssh|tls|tcp|libssh2?|unix))?:\/\/[^\s/]*\/system(\?\S*)?$/.test(text),
     "not the address of a libvirt with QEMU",
     "write it like qemu:///system or qemu+ssh://root@192.0.2.1/system",
   ).default("qemu:///system"),

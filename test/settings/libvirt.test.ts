@@ -106,6 +106,10 @@ describe("settings of libvirt's machines", () => {
       "libvirt.uri: not the address of a libvirt with QEMU, got xen:///system; write it like qemu:///system or qemu+ssh://root@192.0.2.1/system",
     ],
     [
+      { "libvirt.uri": "qemu+shh://root@192.0.2.1/system" },
+      "libvirt.uri: not the address of a libvirt with QEMU, got qemu+shh://root@192.0.2.1/system; write it like qemu:///system or qemu+ssh://root@192.0.2.1/system",
+    ],
+    [
       { "libvirt.domainType": "xen" },
       "libvirt.domainType: not a type of domain, got xen; use one of kvm, qemu",
     ],
