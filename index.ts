@@ -34,11 +34,10 @@ const services = servicesByMachine(
   [...facts.loadBalancers, ...nodes.flatMap((group) => group.nodes)],
   (node) => [podNetwork.service(facts, node, settings), ...(networkOfGuests?.services ?? [])],
 );
-const records = await refuseChanges(
-  settings,
-  platform.claims(settings),
-  platform.unchanging(settings),
-);
+const records = await refuseChanges(settings, platform.claims(settings), {
+  platform: settings.platform,
+  ...platform.unchanging(settings),
+});
 const machinesByName = await platform.machines(settings, records, services);
 
 const place = ({ name }: { readonly name: string }) =>

@@ -96,8 +96,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
       ).check,
     ];
     const ofPlatform = Object.entries(unchanging).map(([where, value]) => ({ where, value }));
-    if (ofPlatform.length > 0)
-      checks.push(this.#values(`${name}:platform`, ofPlatform, another).check);
+    checks.push(this.#values(`${name}:platform`, ofPlatform, another).check);
 
     const all = machinesOf(settings);
     const names = all.map((machine) => machine.name);

@@ -197,7 +197,9 @@ describe("the program", () => {
             assert.ok(reads.includes(path), `${command.name} names ${path} and does not read it`);
       }
     });
-    it("change with every credential that they read", async () => {
+    it("change with every credential that they read", async function () {
+      // Twenty runs of the program.
+      this.timeout(120_000);
       for (const source of [
         ...["kubernetes-ca", "etcd-ca", "kubernetes-front-proxy-ca", "service-accounts"],
         ...["encryption-key1", "apiserver-etcd-client", "apiserver-kubelet-client"],

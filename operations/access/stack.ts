@@ -56,6 +56,12 @@ export function shellMachines(resources: readonly ResourceState[]): ShellMachine
     .flatMap(({ outputs }) => (outputs === undefined ? [] : [outputs as unknown as ShellMachine]));
 }
 
+/** The factor by which a stack's machines are slower than others; 1 for a stack without a successful update. */
+export function timeoutFactorIn(resources: readonly ResourceState[]): number {
+  const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
+  return Number(stack?.outputs?.["timeoutFactor"] ?? 1);
+}
+
 /** Reads the resources in a stack's state; with `--show-secrets` secrets are shown. */
 export async function resourcesOf(
   stack: string,

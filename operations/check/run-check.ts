@@ -1,8 +1,8 @@
 /** Prints what differs on the machines and Nodes of a stack from what the last update has placed, and changes nothing: `run-check.ts <stack>`. */
 import { argv, exit } from "node:process";
-import { run } from "../access/command.ts";
+import { run, stretched, stretchTimeouts } from "../access/command.ts";
 import { onMachine } from "../access/shell.ts";
-import { resourcesOf, type ShellMachine, shellMachines } from "../access/stack.ts";
+import { resourcesOf, type ShellMachine, shellMachines, timeoutFactorIn } from "../access/stack.ts";
 import { nodeDifferences, placedNodes } from "./nodes.ts";
 import { checkScript, placedByMachine } from "./placed.ts";
 
@@ -16,6 +16,7 @@ if (stack === undefined) {
 }
 
 const resources = await resourcesOf(stack, "--show-secrets").catch(giveUp);
+stretchTimeouts(timeoutFactorIn(resources));
 const machines = shellMachines(resources);
 const placed = placedByMachine(resources);
 const nodes = placedNodes(resources);
@@ -34,7 +35,7 @@ exit(differences.length === 0 ? 0 : 1);
 
 async function onOne(machine: ShellMachine): Promise<string[]> {
   const here = placed.get(machine.name);
-  if (here === undefined) return [];
+  if (here === undefined) return [`${machine.name}: nothing has been placed there yet`];
   try {
     const { stdout, stderr } = await onMachine(machine, checkScript(here), { timeoutSeconds });
     return lines(stdout + stderr).map((line) => `${machine.name}: ${line}`);
@@ -45,7 +46,7 @@ async function onOne(machine: ShellMachine): Promise<string[]> {
 
 async function ofNodes(): Promise<string[]> {
   if (nodes.length === 0) return [];
-  const args = ["get", "nodes", "--output=json", "--request-timeout=4s"];
+  const args = ["get", "nodes", "--output=json", `--request-timeout=${stretched(4)}s`];
   const { code, stdout, stderr } = await run("kubectl", args, { timeoutSeconds: 5 });
   if (code === 0) return nodeDifferences(nodes, JSON.parse(stdout).items);
   return [`the API did not tell its Nodes: ${lines(stderr).at(-1) ?? "it gave no reason"}`];

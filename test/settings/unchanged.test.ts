@@ -26,9 +26,10 @@ const privateKey = generateKeyPairSync("ed25519", {
 /** Compares changed settings with what the state remembers of a cluster, by default nothing. */
 async function compare(change: Change, state: State = new Map(), preview = false) {
   const all = settings(changed(change), { read: () => privateKey });
-  const claims = platforms[all.platform].claims(all);
+  const { claims, unchanging } = platforms[all.platform];
+  const kept = { platform: all.platform, ...unchanging(all) };
   const { resources, exports: mistakes } = await record(
-    async () => await new ClusterRecord("record", all, claims, {}).mistakes,
+    async () => await new ClusterRecord("record", all, claims(all), kept).mistakes,
     {
       preview,
       outputs: (one) => (state.has(one.name) ? { output: state.get(one.name) } : computed(one)),
@@ -63,6 +64,10 @@ describe("a living cluster", () => {
     [
       { clusterDomain: "example.org" },
       `clusterDomain: ${living}, got example.org; put cluster.local back, ${another}`,
+    ],
+    [
+      { platform: "hosts", "hosts.privateKeyFile": "/key" },
+      `platform: ${living}, got hosts; put local back, ${another}`,
     ],
     [withWeave, `network: ${living}, got weave; put bridge back, ${another}`],
     [{ clusterName: "prod" }, `clusterName: ${living}, got prod; put kubernetes back, ${another}`],
