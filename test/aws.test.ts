@@ -485,8 +485,8 @@ describe("the program on EC2", () => {
       const aws = { networkLoadBalancer: { addresses: ["10.240.0.10"], healthCheck: "tcp" } };
       const { graph } = await onAws(aws, { others });
       const { healthCheck } = found(graph, targetsType, "api").inputs;
-      const { protocol, path: asked } = healthCheck as Record<string, unknown>;
-      assert.deepEqual([protocol, asked], ["TCP", undefined]);
+      const { protocol, path, matcher } = healthCheck as Record<string, unknown>;
+      assert.deepEqual({ protocol, path, matcher }, { protocol: "TCP", path: "", matcher: "" });
     });
     it("is reached by nodes and the operator, and reaches the API servers", () => {
       const ofBalancer = (rule: string) => rule.includes("load-balancer");

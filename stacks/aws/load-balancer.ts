@@ -62,7 +62,8 @@ export function makeLoadBalancer(
         unhealthyThreshold: 2,
         ...(args.healthCheck === "https"
           ? { protocol: "HTTPS", path: "/readyz", matcher: "200" }
-          : { protocol: "TCP" }),
+          : // Left out, both would keep the values of an earlier check.
+            { protocol: "TCP", path: "", matcher: "" }),
       },
       tags: { Name: `${name}-api` },
     },
