@@ -45,6 +45,7 @@ export function check(subject: AwsSubject): string[] {
     addresses,
     balancerAddresses,
     access,
+    api,
     sizes,
     machineNames,
     keys,
@@ -235,6 +236,13 @@ function access({ draft: { aws } }: AwsSubject): string[] {
     ...open,
     mistakeAt("aws.jumpBox.host", "in no range of aws.sshFrom", host, `add ${host}/32 there`),
   ];
+}
+
+/** The program itself asks the API, whose private address nobody outside reaches by default. */
+function api({ draft: { aws } }: AwsSubject): string[] {
+  if (!aws?.apiFrom || aws.endpoint !== undefined || aws.apiFrom.length > 0) return [];
+  const todo = "write the near end of a tunnel, or aws.apiFrom";
+  return [mistakeAt("aws.endpoint", "no way to the API", undefined, todo)];
 }
 
 /** An example of each architecture that is large enough for every role. */

@@ -36,6 +36,7 @@ function onAws(change: Change = {}): Record<string, unknown> {
   return changed({
     platform: "aws",
     "aws.sshFrom": ["203.0.113.7/32"],
+    "aws.apiFrom": ["198.51.100.0/24"],
     "aws.privateKeyFile": "/keys/ok",
     ...change,
   });
@@ -53,14 +54,14 @@ const overlay: Change = {
 };
 
 describe("settings of machines on EC2", () => {
-  it("need a range to log in from and a key", () => {
+  it("need a range to log in from, a way to the API and a key", () => {
     const { aws: own, artifacts } = settings(onAws(), operator);
     assert.deepEqual(own, {
       region: "eu-central-1",
       tags: {},
       subnets: [],
       sshFrom: ["203.0.113.7/32"],
-      apiFrom: [],
+      apiFrom: ["198.51.100.0/24"],
       nodePortsFrom: [],
       privateKeyFile: "/keys/ok",
       sizes: {
@@ -92,6 +93,12 @@ describe("settings of machines on EC2", () => {
     });
   });
 
+  it("have the near end of a tunnel in place of ranges that reach the API", () =>
+    assert.deepEqual(
+      mistakes(onAws({ "aws.apiFrom": undefined, "aws.endpoint.host": "127.0.0.1" }), operator),
+      [],
+    ));
+
   it("may not lead to another region or network on a living cluster", () =>
     assert.deepEqual(aws.unchanging(settings(onAws({ "aws.region": "eu-north-1" }), operator)), {
       machineCidr: "10.240.0.0/24",
@@ -119,6 +126,10 @@ describe("settings of machines on EC2", () => {
     [
       { "aws.sshFrom": ["0.0.0.0/0"] },
       `aws.sshFrom[0]: open to everybody, got 0.0.0.0/0; ${rangeTodo}`,
+    ],
+    [
+      { "aws.apiFrom": undefined },
+      "aws.endpoint: no way to the API, got nothing; write the near end of a tunnel, or aws.apiFrom",
     ],
     [
       { "aws.jumpBox": { host: "198.51.100.1" } },
