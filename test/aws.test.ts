@@ -508,11 +508,11 @@ describe("the program on EC2", () => {
   });
 
   describe("has machines that stay as they were made", () => {
-    const generations = { cp1: 1, cp2: 1, cp3: 1 };
-    const build = { image: "ami-0former", instanceType: "m5.large", diskGiB: 7, generations };
+    const update = "the first";
+    const build = { image: "ami-0former", instanceType: "m5.large", diskGiB: 7, update };
     const all = Object.fromEntries(
       machines.flatMap((name) => [
-        [`${name}:first-generation`, 1],
+        [`${name}:first-update`, update],
         [`${name}:build-1`, build],
       ]),
     );

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Builds } from "../stacks/builds.ts";
 import { record } from "./support/record.ts";
-import { changed, settings } from "./support/settings.ts";
+import { type Change, changed, settings } from "./support/settings.ts";
 
 /** What the state remembers, by the name of the record. */
 type State = ReadonlyMap<string, unknown>;
@@ -12,11 +12,12 @@ describe("builds of machines", () => {
     size: string,
     own: Record<string, number> = {},
     state: State = new Map(),
+    change: Change = {},
   ) => {
     const { resources, exports } = await record(
       async () =>
         await new Builds("builds", {
-          settings: settings(changed({})),
+          settings: settings(changed(change)),
           where: "cloud.machines",
           own: Object.entries(own).map(([name, generation]) => ({ name, generation })),
           today: ({ role }) => ({ size: `${size} ${role}` }),
@@ -33,8 +34,8 @@ describe("builds of machines", () => {
     assert.ok(!("mistakes" in result), JSON.stringify(result));
     return result.get(name)!.build.size;
   };
-  const mistake = (index: number, generation: number) =>
-    `cloud.machines[${index}].generation: raised together with that of another controller, got ${generation}; make one controller anew in each update, since each holds a member of etcd`;
+  const mistake = (place: string, generation: number) =>
+    `cloud.machines${place}: changed together with that of another controller, got ${generation}; make one controller anew in each update, since each holds a member of etcd`;
 
   it("stay until a generation is raised, and are of that day then", async () => {
     const first = await update("small");
@@ -48,10 +49,38 @@ describe("builds of machines", () => {
   it("are not of two controllers anew in one update, but of one after another", async () => {
     const { state } = await update("small");
     const together = await update("large", { cp1: 2, cp3: 5 }, state);
-    assert.deepEqual(together.result, { mistakes: [mistake(0, 2), mistake(1, 5)] });
+    assert.deepEqual(together.result, {
+      mistakes: [mistake("[0].generation", 2), mistake("[1].generation", 5)],
+    });
     const one = await update("large", { cp1: 2 }, state);
     const other = await update("large", { cp1: 2, cp3: 5 }, one.state);
     assert.equal(sizeOf(other, "cp3"), "large controller");
+  });
+  it("are not of all controllers anew because their generations were put back", async () => {
+    let { state } = await update("small");
+    const own: Record<string, number> = {};
+    for (const name of ["cp1", "cp2", "cp3"]) {
+      own[name] = 2;
+      const next = await update("large", own, state);
+      assert.equal(sizeOf(next, name), "large controller");
+      state = next.state;
+    }
+    assert.equal(sizeOf(await update("huge", own, state), "cp1"), "large controller");
+    const tidied = await update("huge", {}, state);
+    const places = ["cp1", "cp2", "cp3"].map((name) => ` (${name}, generation)`);
+    assert.deepEqual(tidied.result, { mistakes: places.map((place) => mistake(place, 1)) });
+    const one = await update("huge", { cp2: 2, cp3: 2 }, state);
+    assert.equal(sizeOf(one, "cp1"), "huge controller");
+  });
+  it("are not of the only controller anew, which has all of etcd", async () => {
+    const alone = { "controllers[2]": undefined, "controllers[1]": undefined };
+    const { state } = await update("small", {}, new Map(), alone);
+    assert.deepEqual((await update("large", { cp1: 2 }, state, alone)).result, {
+      mistakes: [
+        "cloud.machines[0].generation: changed for the only controller, whose disk holds all of etcd, got 2; put it back, or add two controllers first",
+      ],
+    });
+    assert.equal(sizeOf(await update("large", {}, state, alone), "cp1"), "small controller");
   });
   it("are of any number of workers anew", async () => {
     const { state } = await update("small");
