@@ -117,10 +117,10 @@ describe("EC2", function () {
     await stack.configure(({ aws }) => {
       aws!.image = "ami-00000000000000000";
     });
-    const image = await pulumi("pulumi up", "up", "--yes", "--skip-preview");
+    const image = await pulumi("pulumi up", "up", "--yes");
     assert.match(
       image.stdout,
-      /aws\.image: not found in eu-central-1 \(.*Your query returned no results.*\), got ami-00000000000000000; write/s,
+      /aws\.image: not found in eu-central-1, got ami-00000000000000000; write/,
     );
     await stack.write(original);
     const { AWS_ACCESS_KEY_ID: key } = stack.environment;
