@@ -18,6 +18,8 @@ export function makeLoadBalancer(
       readonly subnetId: pulumi.Input<string>;
     }[];
     readonly securityGroup: pulumi.Input<string>;
+    /** The rules of the security group, without which nothing passes. */
+    readonly rules: readonly pulumi.Resource[];
     readonly healthCheck: "https" | "tcp";
     readonly controllers: readonly { readonly name: string; readonly address: string }[];
   },
@@ -79,7 +81,7 @@ export function makeLoadBalancer(
       tcpIdleTimeoutSeconds: 3_600,
       defaultActions: [{ type: "forward", targetGroupArn: targets.arn }],
     },
-    opts,
+    { ...opts, dependsOn: [...args.rules] },
   );
   const attachments = args.controllers.map(
     (controller) =>
