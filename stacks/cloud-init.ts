@@ -21,6 +21,8 @@ export function userData({ name, hostKey, operatorKey, machines }: FirstBoot): s
     manage_etc_hosts: false,
     users: [{ name: "root", ssh_authorized_keys: [operatorKey.trim()] }],
     disable_root: false,
+    // EC2 offers the key of the stack's first key pair for ever, whatever the operator's key is today.
+    allow_public_ssh_keys: false,
     ssh_pwauth: false,
     ssh_deletekeys: true,
     ssh_keys: {

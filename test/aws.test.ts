@@ -20,6 +20,7 @@ const egressType = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule";
 const balancerType = "aws:lb/loadBalancer:LoadBalancer";
 const targetsType = "aws:lb/targetGroup:TargetGroup";
 const listenerType = "aws:lb/listener:Listener";
+const ami = "aws:ec2/getAmi:getAmi";
 const attachmentType = "aws:lb/targetGroupAttachment:TargetGroupAttachment";
 
 /** What AWS answers. */
@@ -27,7 +28,7 @@ const answers: Readonly<Record<string, Record<string, unknown>>> = {
   "aws:index/getAvailabilityZones:getAvailabilityZones": {
     names: ["eu-central-1b", "eu-central-1a", "eu-central-1c"],
   },
-  "aws:ec2/getAmi:getAmi": { id: "ami-0debian", architecture: "x86_64" },
+  [ami]: { id: "ami-0debian", architecture: "x86_64" },
 };
 
 const bridge = {
@@ -50,6 +51,7 @@ describe("the program on EC2", () => {
   let folder: string;
   let graph: Graph;
   let exports: Awaited<ReturnType<typeof runProgram>>["exports"];
+  let isImageGone = false;
   const { AWS_ACCESS_KEY_ID: credentials } = process.env;
 
   /** Runs the program with the settings of Pulumi.aws.yaml, three controllers and a change. */
@@ -73,7 +75,11 @@ describe("the program on EC2", () => {
         };
         Object.assign(settings, others);
       },
-      call: ({ token }) => answers[token] ?? {},
+      call: ({ token }) => {
+        if (isImageGone && token === ami)
+          throw Object.assign(new Error(), { details: "Your query returned no results." });
+        return answers[token] ?? {};
+      },
       outputs: ({ type, name }) => {
         if (type === instanceType) return { publicIp: `192.0.2.${name.length}` };
         if (type === "pulumi:index:Stash" && name in builds) return { output: builds[name] };
@@ -186,7 +192,7 @@ describe("the program on EC2", () => {
         [...etcd, ...ofNodes, ...nginx, ...ssh, ...pods, ...routed].sort(),
       );
       for (const name of machines)
-        assert.equal(found(graph, instanceType, name).inputs.sourceDestCheck, false, name);
+        assert.equal(found(graph, instanceType, name).inputs.sourceDestCheck, name === "lb", name);
       // AWS's default quota: https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
       const own = rules(graph).filter((rule) => rule.startsWith("controllers "));
       assert.ok(own.length <= 60, `${own.length}`);
@@ -319,7 +325,7 @@ describe("the program on EC2", () => {
   });
   it("lets what counts at the first boot alone change nothing later, which would stop or replace a machine", () => {
     for (const { name, ignoreChanges } of graph.ofType(instanceType))
-      assert.deepEqual(ignoreChanges, ["userData", "associatePublicIpAddress"], name);
+      assert.deepEqual(ignoreChanges, ["userData", "associatePublicIpAddress", "keyName"], name);
     const pair = found(graph, "aws:ec2/keyPair:KeyPair", "operator");
     assert.deepEqual(pair.ignoreChanges, ["publicKey"]);
   });
@@ -501,8 +507,8 @@ describe("the program on EC2", () => {
       const aws = { networkLoadBalancer: { addresses: ["10.240.0.10"], healthCheck: "tcp" } };
       const { graph } = await onAws(aws, { others });
       const { healthCheck } = found(graph, targetsType, "api").inputs;
-      const { protocol, path: asked } = healthCheck as Record<string, unknown>;
-      assert.deepEqual([protocol, asked], ["TCP", undefined]);
+      const { protocol, path, matcher } = healthCheck as Record<string, unknown>;
+      assert.deepEqual({ protocol, path, matcher }, { protocol: "TCP", path: "", matcher: "" });
     });
     it("is reached by nodes and the operator, and reaches the API servers", () => {
       const ofBalancer = (rule: string) => rule.includes("load-balancer");
@@ -520,6 +526,11 @@ describe("the program on EC2", () => {
       const listener = found(balanced, listenerType, "api");
       assert.ok(balanced.awaited(balanced.command("cp2:node")).has(listener));
       assert.ok(!balanced.awaited(balanced.command("worker1:node")).has(listener));
+      const own = [...balanced.ofType(ingressType), ...balanced.ofType(egressType)].filter(
+        ({ inputs }) => inputs.securityGroupId === "load-balancer-id",
+      );
+      assert.ok(own.length > 1);
+      for (const rule of own) assert.ok(balanced.awaited(listener).has(rule), rule.name);
     });
   });
 
@@ -542,6 +553,12 @@ describe("the program on EC2", () => {
     it("whatever image and size the settings have today", async () => {
       const sizes = { controller: { instanceType: "t3.large" } };
       const { graph } = await onAws({ image: "ami-0123456789abcdef0", sizes }, { builds: all });
+      for (const name of machines) assert.deepEqual(made(graph, name), formerly, name);
+    });
+    it("although their image is gone", async () => {
+      isImageGone = true;
+      const { graph } = await onAws({ image: "ami-0123456789abcdef0" }, { builds: all });
+      isImageGone = false;
       for (const name of machines) assert.deepEqual(made(graph, name), formerly, name);
     });
     it("but for one whose generation is raised", async () => {
@@ -579,10 +596,12 @@ describe("what AWS alone knows", () => {
     );
     return exports;
   };
-  const ami = "aws:ec2/getAmi:getAmi";
-
   it("is which image of Debian is the newest", async () => {
-    assert.deepEqual(await find({}, [{}]), { zones: ["eu-central-1a"], image: "ami-0debian" });
+    assert.deepEqual(await find({}, [{}]), {
+      zones: ["eu-central-1a"],
+      image: "ami-0debian",
+      mistakesOfImage: [],
+    });
     const { inputs } = asked.findLast(({ token }) => token === ami)!;
     assert.deepEqual(inputs, {
       owners: ["136693071363"],
@@ -592,14 +611,34 @@ describe("what AWS alone knows", () => {
   });
   it("is that an image is not there", async () => {
     const image = "ami-0123456789abcdef0";
-    const found = await find({ image }, [{}], { [ami]: { error: "no results" } });
+    const error =
+      "Your query returned no results. Please change your search criteria and try again.";
+    const found = await find({ image }, [{}], { [ami]: { error } });
     const { inputs } = asked.findLast(({ token }) => token === ami)!;
-    assert.deepEqual(inputs, { filters: [{ name: "image-id", values: [image] }] });
-    assert.deepEqual(found, {
-      mistakes: [
-        `aws.image: not found in eu-central-1 (no results), got ${image}; write the id of an image of Debian in this region`,
-      ],
+    assert.deepEqual(inputs, {
+      filters: [{ name: "image-id", values: [image] }],
+      includeDeprecated: true,
     });
+    const todo = "write the id of an image of Debian in this region";
+    assert.deepEqual(found, {
+      zones: ["eu-central-1a"],
+      image,
+      mistakesOfImage: [`aws.image: not found in eu-central-1, got ${image}; ${todo}`],
+    });
+    assert.deepEqual(await find({}, [{}], { [ami]: { error } }), {
+      mistakes: [`aws.image: not found in eu-central-1, got nothing; ${todo}`],
+    });
+  });
+  it("is that it does not answer, in one line", async () => {
+    const error = "operation error EC2\n  api error UnauthorizedOperation: not allowed\n";
+    const mistake =
+      "aws.profile: AWS does not answer in eu-central-1 (operation error EC2 api error UnauthorizedOperation: not allowed), got nothing; see that the credentials are valid, may describe images and zones, and are for this region";
+    const zones = "aws:index/getAvailabilityZones:getAvailabilityZones";
+    for (const failing of [[ami], [zones], [ami, zones]])
+      assert.deepEqual(
+        await find({}, [{}], Object.fromEntries(failing.map((token) => [token, { error }]))),
+        { mistakes: [mistake] },
+      );
   });
   it("is the architecture of an image, and that a region has too few zones", async () => {
     const arm = { [ami]: { id: "ami-1", architecture: "arm64" } };

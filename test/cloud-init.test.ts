@@ -48,6 +48,17 @@ describe("cloud-init of Debian", function () {
     assert.deepEqual(unknown, []);
   });
 
+  it("lets the operator alone in as root, and none whose key the platform offers", async () => {
+    const text = userData(firstBoot);
+    const offered = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5CCCC former";
+    assert.deepEqual(await cloudInit.keysOfRoot(text, offered), [firstBoot.operatorKey.trim()]);
+    const open = text.replace(/^allow_public_ssh_keys.*\n/m, "");
+    assert.deepEqual(await cloudInit.keysOfRoot(open, offered), [
+      firstBoot.operatorKey.trim(),
+      offered,
+    ]);
+  });
+
   it("refuses user data with values of other types, and text without its first line", async () => {
     const text = userData(firstBoot);
     const wrong = await cloudInit.checkUserData(

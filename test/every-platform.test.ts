@@ -28,7 +28,11 @@ const own: Readonly<Record<PlatformName, Change>> = {
     "libvirt.image.source": "/srv/debian.qcow2",
     "libvirt.image.sha256": "0".repeat(64),
   },
-  aws: { "aws.privateKeyFile": privateKeyFile, "aws.sshFrom": ["203.0.113.7/32"] },
+  aws: {
+    "aws.privateKeyFile": privateKeyFile,
+    "aws.sshFrom": ["203.0.113.7/32"],
+    "aws.endpoint": { host: "127.0.0.1" },
+  },
 };
 
 /** What each network has to be told. */

@@ -9,10 +9,11 @@ import { provider } from "../plugins/aws/index.ts";
 import { clientOptions, credentials } from "../plugins/protocol/plugin.ts";
 import { mistakes } from "../plugins/protocol/shape.ts";
 import { changes, type Properties } from "../plugins/protocol/values.ts";
-import { kind, wrong } from "./support.ts";
+import { context, kind, wrong } from "./support.ts";
 
 const instance = kind(provider, "aws:ec2/instance:Instance");
 const rule = kind(provider, "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule");
+const group = kind(provider, "aws:lb/targetGroup:TargetGroup");
 const balancer = kind(provider, "aws:lb/loadBalancer:LoadBalancer");
 
 const machine: Properties = {
@@ -31,6 +32,13 @@ const ssh: Properties = {
   cidrIpv4: "203.0.113.7/32",
 };
 const portless: Properties = { securityGroupId: "sg-1", ipProtocol: "udp", cidrIpv4: "10.0.0.0/8" };
+const targets: Properties = {
+  namePrefix: "kthw-",
+  port: 6443,
+  protocol: "TCP",
+  vpcId: "vpc-1",
+  healthCheck: { protocol: "TCP", path: "/readyz" },
+};
 const network: Properties = {
   name: "api",
   loadBalancerType: "network",
@@ -59,6 +67,7 @@ describe("inputs that are refused", () => {
     [rule, { ...ssh, ipProtocol: "-1" }, "fromPort", /-1 goes without ports/],
     [rule, portless, "fromPort", /udp goes with ports/],
     [balancer, { ...network, loadBalancerType: "application" }, "loadBalancerType", /network/],
+    [group, targets, "healthCheck.path", /cannot be specified when "health_check.protocol"/],
     [balancer, { ...network, name: "a".repeat(33) }, "name", /up to 32 letters/],
     [
       kind(provider, "aws:ec2/securityGroup:SecurityGroup"),
@@ -121,6 +130,22 @@ describe("changes that need a new resource", () => {
   ];
   for (const [title, of, old, change, is] of cases)
     it(`${title}: ${is ? "yes" : "no"}`, () => assert.equal(replaced(of, old, change), is));
+});
+
+describe("a check of health that shall only connect", () => {
+  const before = { protocol: "HTTPS", path: "/readyz", matcher: "200" };
+  const switched = (healthCheck: Properties) => {
+    const old = { ...targets, healthCheck: before };
+    const state = { id: "arn:targets", properties: old, inputs: old };
+    return group.update!(state, { ...targets, healthCheck }, context());
+  };
+  it("keeps the former path as long as that is not taken away", () =>
+    assert.rejects(switched({ protocol: "TCP" }), /"health_check.path" cannot be specified/));
+  it("keeps the former codes as long as those are not taken away", () =>
+    assert.rejects(
+      switched({ protocol: "TCP", path: "" }),
+      /"health_check.matcher" cannot be specified/,
+    ));
 });
 
 describe("questions that a program asks", () => {

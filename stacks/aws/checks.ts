@@ -44,7 +44,10 @@ export function check(subject: AwsSubject): string[] {
     subnetCount,
     addresses,
     balancerAddresses,
+    tagNames,
+    rangesOnce,
     access,
+    api,
     sizes,
     machineNames,
     keys,
@@ -108,6 +111,16 @@ function credentials({ draft: { aws }, context: { env, home, read } }: AwsSubjec
   const wrong = "no credentials, neither in the environment nor in ~/.aws";
   const todo = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write a profile of ~/.aws";
   return [mistakeAt("aws.profile", wrong, undefined, todo)];
+}
+
+/** Names of tags that are the program's or AWS's own: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html */
+function tagNames({ draft: { aws } }: AwsSubject): string[] {
+  return Object.keys(aws?.tags ?? {})
+    .filter((tag) => tag === "Name" || tag.toLowerCase().startsWith("aws:"))
+    .map((tag) => {
+      const wrong = tag === "Name" ? "a tag of the program's" : "a tag of AWS's own";
+      return mistakeAt("aws.tags", wrong, tag, "choose another name");
+    });
 }
 
 /** The subnets that parse; by default one, the machines' network. */
@@ -196,11 +209,25 @@ function balancerAddresses(subject: AwsSubject): string[] {
     return value === undefined ? [] : [{ where: `${place}[${index}]`, value }];
   });
   const subnets = subnetsOf(subject);
-  const together = conflicts(own, (one, other) =>
-    subnets.some(({ value }) => holds(value, one) && holds(value, other)),
-  ).map(({ where, value, earlier }) => {
+  const inOneSubnet = (one: number, other: number) =>
+    subnets.some(({ value }) => holds(value, one) && holds(value, other));
+  const together = conflicts(own, inOneSubnet).map(({ where, value, earlier }) => {
     const todo = "list one for each subnet";
     return mistakeAt(where, `in the subnet of ${earlier.where}`, formatAddress(value), todo);
+  });
+  const zoneOf = (address: number) =>
+    subject.draft.aws?.subnets?.find((subnet) => {
+      const cidr = parseCidr(subnet?.cidr ?? "");
+      return cidr !== undefined && holds(cidr, address);
+    })?.zone;
+  // A subnet without a zone gets one that no other subnet has.
+  const inOneZone = conflicts(
+    own,
+    (one, other) =>
+      zoneOf(one) !== undefined && zoneOf(one) === zoneOf(other) && !inOneSubnet(one, other),
+  ).map(({ where, value, earlier }) => {
+    const wrong = `in ${zoneOf(value)}, the zone of ${earlier.where}`;
+    return mistakeAt(where, wrong, formatAddress(value), "list one for each zone");
   });
   const taken = own.flatMap(({ where, value }) => {
     const machine = subject.addresses.find((one) => one.value === value);
@@ -209,7 +236,32 @@ function balancerAddresses(subject: AwsSubject): string[] {
       ? [mistakeAt(where, `the same as ${machine.where}`, formatAddress(value), todo)]
       : [];
   });
-  return [...misplaced(own, subject), ...together, ...taken];
+  return [...misplaced(own, subject), ...together, ...inOneZone, ...taken];
+}
+
+const privateRanges = [
+  "10.0.0.0/8",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "172.16.0.0/12",
+  "192.168.0.0/16",
+];
+
+function isPrivate(address: number): boolean {
+  return privateRanges.some((range) => holds(parseCidr(range)!, address));
+}
+
+/** Each range is listed once, since each is a rule of its own. */
+function rangesOnce({ draft: { aws } }: AwsSubject): string[] {
+  return (["sshFrom", "apiFrom", "nodePortsFrom"] as const).flatMap((list) => {
+    const written = (aws?.[list] ?? []).map((value, index) => ({
+      where: `aws.${list}[${index}]`,
+      value: value ?? "",
+    }));
+    return conflicts(written.filter(({ value }) => value !== "")).map(({ where, value, earlier }) =>
+      mistakeAt(where, `the same as ${earlier.where}`, value, "list each range once"),
+    );
+  });
 }
 
 /** The operator may log in, and not everybody. */
@@ -230,11 +282,19 @@ function access({ draft: { aws } }: AwsSubject): string[] {
     const cidr = parseCidr(range ?? "");
     return cidr === undefined || (box !== undefined && holds(cidr, box));
   });
-  if (box === undefined || isIn) return open;
+  // A jump box with a private address, such as one behind a VPN, comes to the machines from another one.
+  if (box === undefined || isIn || isPrivate(box)) return open;
   return [
     ...open,
     mistakeAt("aws.jumpBox.host", "in no range of aws.sshFrom", host, `add ${host}/32 there`),
   ];
+}
+
+/** The program itself asks the API, whose private address nobody outside reaches by default. */
+function api({ draft: { aws } }: AwsSubject): string[] {
+  if (!aws?.apiFrom || aws.endpoint !== undefined || aws.apiFrom.length > 0) return [];
+  const todo = "write the near end of a tunnel, or aws.apiFrom";
+  return [mistakeAt("aws.endpoint", "no way to the API", undefined, todo)];
 }
 
 /** An example of each architecture that is large enough for every role. */
@@ -286,7 +346,10 @@ function machineNames({ draft: { aws }, machines }: AwsSubject): string[] {
 /** The operator's key is there, with its public half, which the machines are given. */
 function keys({ draft: { aws }, context }: AwsSubject): string[] {
   return [
-    ...publicKeyFile("aws.privateKeyFile", aws?.privateKeyFile, context),
+    ...publicKeyFile("aws.privateKeyFile", aws?.privateKeyFile, context, [
+      "ssh-ed25519",
+      "ssh-rsa",
+    ]),
     ...keyFile("aws.jumpBox.privateKeyFile", aws?.jumpBox?.privateKeyFile, context),
   ];
 }

@@ -36,7 +36,7 @@ export function makeInstance(
     readonly remembered: Remembered<Build>;
     readonly subnetId: pulumi.Input<string>;
     readonly securityGroup: pulumi.Input<string>;
-    readonly keyName: pulumi.Input<string>;
+    readonly keyName: string;
     readonly userData: pulumi.Input<string>;
     /** Whether AWS drops packets that are not from or to the address of the machine, such as those of pods. */
     readonly sourceDestCheck: boolean;
@@ -80,8 +80,8 @@ export function makeInstance(
       // A machine is made anew when its generation is raised, and for no other reason.
       replacementTrigger: generation,
       // User data acts at the first boot alone, and a change would stop and start the machine. A machine that somebody stopped has no
-      // public address, which must not replace the machine.
-      ignoreChanges: ["userData", "associatePublicIpAddress"],
+      // public address, which must not replace the machine. The name of the key pair has the stack's name, which may change.
+      ignoreChanges: ["userData", "associatePublicIpAddress", "keyName"],
     },
   );
 }

@@ -18,6 +18,8 @@ export function makeLoadBalancer(
       readonly subnetId: pulumi.Input<string>;
     }[];
     readonly securityGroup: pulumi.Input<string>;
+    /** The rules of the security group, without which nothing passes. */
+    readonly rules: readonly pulumi.Resource[];
     readonly healthCheck: "https" | "tcp";
     readonly controllers: readonly { readonly name: string; readonly address: string }[];
   },
@@ -62,7 +64,8 @@ export function makeLoadBalancer(
         unhealthyThreshold: 2,
         ...(args.healthCheck === "https"
           ? { protocol: "HTTPS", path: "/readyz", matcher: "200" }
-          : { protocol: "TCP" }),
+          : // Left out, both would keep the values of an earlier check.
+            { protocol: "TCP", path: "", matcher: "" }),
       },
       tags: { Name: `${name}-api` },
     },
@@ -78,7 +81,7 @@ export function makeLoadBalancer(
       tcpIdleTimeoutSeconds: 3_600,
       defaultActions: [{ type: "forward", targetGroupArn: targets.arn }],
     },
-    opts,
+    { ...opts, dependsOn: [...args.rules] },
   );
   const attachments = args.controllers.map(
     (controller) =>

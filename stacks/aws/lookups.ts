@@ -10,6 +10,12 @@ export interface Found {
   readonly zones: readonly string[];
   /** The id of the image for new machines. */
   readonly image: string;
+  /** Why no machine can be made from the image, where that is so. */
+  readonly mistakesOfImage: readonly string[];
+}
+
+interface Mistakes {
+  readonly mistakes: readonly string[];
 }
 
 /** The owner of Debian's images: https://wiki.debian.org/Cloud/AmazonEC2Image */
@@ -20,23 +26,51 @@ export async function lookUp(
   settings: AwsSettings,
   subnets: readonly { readonly zone?: string | undefined }[],
   provider: pulumi.ProviderResource,
-): Promise<Found | { readonly mistakes: readonly string[] }> {
+): Promise<Found | Mistakes> {
   const [zones, image] = await Promise.all([
     zonesOf(settings, subnets, provider),
     imageOf(settings, provider),
   ]);
-  return "mistakes" in zones || "mistakes" in image
-    ? { mistakes: [zones, image].flatMap((one) => ("mistakes" in one ? one.mistakes : [])) }
+  return isMistaken(zones) || isMistaken(image)
+    ? {
+        // Where AWS does not answer, it answers neither of the two.
+        mistakes: [
+          ...new Set([zones, image].flatMap((one) => (isMistaken(one) ? one.mistakes : []))),
+        ],
+      }
     : { ...zones, ...image };
 }
 
+/** What AWS answers, or nothing where it finds nothing, or that it does not answer. */
+async function answer<T>(
+  { aws: { region, profile } }: AwsSettings,
+  question: Promise<T>,
+): Promise<T | undefined | Mistakes> {
+  try {
+    return await question;
+  } catch (error) {
+    const said = (error as Error).message.trim().replaceAll(/\s+/g, " ");
+    if (said.includes("query returned no results")) return undefined;
+    const wrong = `AWS does not answer in ${region} (${said})`;
+    const todo =
+      "see that the credentials are valid, may describe images and zones, and are for this region";
+    return { mistakes: [mistakeAt("aws.profile", wrong, profile, todo)] };
+  }
+}
+
+const isMistaken = (one: object): one is Mistakes => "mistakes" in one;
+
 async function zonesOf(
-  { aws }: AwsSettings,
+  settings: AwsSettings,
   subnets: readonly { readonly zone?: string | undefined }[],
   provider: pulumi.ProviderResource,
-): Promise<Pick<Found, "zones"> | { readonly mistakes: string[] }> {
+): Promise<Pick<Found, "zones"> | Mistakes> {
+  const { aws } = settings;
   const filters = [{ name: "opt-in-status", values: ["opt-in-not-required"] }];
-  const { names } = await getAvailabilityZones({ state: "available", filters }, { provider });
+  const query = { state: "available", filters };
+  const found = await answer(settings, getAvailabilityZones(query, { provider }));
+  if (found !== undefined && isMistaken(found)) return found;
+  const names = found?.names ?? [];
   const wanted = subnets.map(({ zone }) => zone);
   const unknown = wanted.flatMap((zone, index) => {
     if (zone === undefined || names.includes(zone)) return [];
@@ -55,9 +89,13 @@ async function zonesOf(
 }
 
 async function imageOf(
-  { aws: { image, region }, architecture }: AwsSettings,
+  settings: AwsSettings,
   provider: pulumi.ProviderResource,
-): Promise<Pick<Found, "image"> | { readonly mistakes: string[] }> {
+): Promise<Omit<Found, "zones"> | Mistakes> {
+  const {
+    aws: { image, region },
+    architecture,
+  } = settings;
   const query =
     image === undefined
       ? {
@@ -65,17 +103,16 @@ async function imageOf(
           filters: [{ name: "name", values: [`debian-12-${architecture}-*`] }],
           mostRecent: true,
         }
-      : { filters: [{ name: "image-id", values: [image] }] };
-  let found: Awaited<ReturnType<typeof getAmi>>;
-  try {
-    found = await getAmi(query, { provider });
-  } catch (error) {
-    const wrong = `not found in ${region} (${(error as Error).message.trim()})`;
+      : { filters: [{ name: "image-id", values: [image] }], includeDeprecated: true };
+  const found = await answer(settings, getAmi(query, { provider }));
+  if (found === undefined) {
     const todo = "write the id of an image of Debian in this region";
-    return { mistakes: [mistakeAt("aws.image", wrong, image, todo)] };
+    const mistakes = [mistakeAt("aws.image", `not found in ${region}`, image, todo)];
+    return image === undefined ? { mistakes } : { image, mistakesOfImage: mistakes };
   }
+  if (isMistaken(found)) return found;
   const own = found.architecture === "x86_64" ? "amd64" : found.architecture;
-  if (own === architecture) return { image: found.id };
+  if (own === architecture) return { image: found.id, mistakesOfImage: [] };
   const todo = "choose another image, or set architecture";
   return { mistakes: [mistakeAt("aws.image", `an image of ${own}`, image ?? found.id, todo)] };
 }

@@ -72,6 +72,9 @@ class Ec2Machines extends pulumi.ComponentResource {
     if ("mistakes" in found) return await refuse(found.mistakes);
     const builds = await ec2Builds(settings, found.image).result;
     if ("mistakes" in builds) return await refuse(builds.mistakes);
+    // Machines that are there stay as they were made, whatever has become of the image.
+    if (found.mistakesOfImage.length > 0 && [...builds.values()].some(({ isMade }) => !isMade))
+      return await refuse(found.mistakesOfImage);
 
     const subnets = wanted.map(({ cidr }, index) => ({ cidr, zone: found.zones[index]! }));
     const network = makeNetwork(settings.machineCidr, subnets, this.#named);
@@ -88,6 +91,7 @@ class Ec2Machines extends pulumi.ComponentResource {
               subnetId: subnetOf(address),
             })),
             securityGroup: groups.ids.get("loadBalancer")!,
+            rules: groups.rules.get("loadBalancer")!,
             healthCheck: balancer.healthCheck,
             controllers: settings.controllers,
           },
@@ -118,7 +122,7 @@ class Ec2Machines extends pulumi.ComponentResource {
           remembered,
           subnetId: subnetOf(address),
           securityGroup: groups.ids.get(role)!,
-          keyName: keyPair.keyName,
+          keyName: this.#named.name,
           userData: derive(
             [hostKey.privateKeyOpenssh, hostKey.publicKeyOpenssh],
             (privateKey, publicKey) =>
@@ -129,7 +133,7 @@ class Ec2Machines extends pulumi.ComponentResource {
                 machines: known,
               }),
           ),
-          sourceDestCheck: !routed,
+          sourceDestCheck: !routed || role === "loadBalancer",
         },
         settings,
         {
@@ -141,6 +145,7 @@ class Ec2Machines extends pulumi.ComponentResource {
               ...remembered.records,
               ...network.ready,
               ...groups.rules.get(role)!,
+              keyPair,
             ],
           },
         },

@@ -1,6 +1,8 @@
+import { machinesOf } from "../../settings/cluster.ts";
 import type { Platform } from "../platform.ts";
 import { check } from "./checks.ts";
 import { awsGroup } from "./settings.ts";
+import { subnetHolding, subnetsOf } from "./subnets.ts";
 
 /** Instances of EC2. */
 export const aws: Platform<"aws", typeof awsGroup> = {
@@ -10,8 +12,20 @@ export const aws: Platform<"aws", typeof awsGroup> = {
   balancesApi: ({ aws }) => aws?.networkLoadBalancer !== undefined,
   check,
   claims: () => [],
-  // Another region or network would replace all machines at once.
-  unchanging: ({ machineCidr, aws: { region } }) => ({ machineCidr, "aws.region": region }),
+  // Another region or network would replace all machines at once, and another subnet those in it.
+  unchanging: (settings) => {
+    const subnets = subnetsOf(settings);
+    const ofMachines = machinesOf(settings).map(({ address }) => [
+      // By the address, since a worker may leave and come again with another one.
+      `aws.subnets at ${address}`,
+      subnets[subnetHolding(subnets, address)]!.cidr,
+    ]);
+    return {
+      machineCidr: settings.machineCidr,
+      "aws.region": settings.aws.region,
+      ...Object.fromEntries(ofMachines),
+    };
+  },
   endpoint: ({ aws: { networkLoadBalancer, endpoint }, loadBalancers }) => {
     const [first, ...otherAddresses] =
       networkLoadBalancer?.addresses ?? loadBalancers.map(({ address }) => address);

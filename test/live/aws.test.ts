@@ -89,6 +89,7 @@ describe("EC2", function () {
       aws: {
         subnets: [{ cidr: "10.240.0.0/25" }],
         sshFrom: ["203.0.113.7/32"],
+        endpoint: { host: "127.0.0.1", port: 16_443 },
         privateKeyFile: key,
         tags: { team: "platform" },
         networkLoadBalancer: { addresses: ["10.240.0.10"], healthCheck: "https" },
@@ -116,10 +117,10 @@ describe("EC2", function () {
     await stack.configure(({ aws }) => {
       aws!.image = "ami-00000000000000000";
     });
-    const image = await pulumi("pulumi up", "up", "--yes", "--skip-preview");
+    const image = await pulumi("pulumi up", "up", "--yes");
     assert.match(
       image.stdout,
-      /aws\.image: not found in eu-central-1 \(.*Your query returned no results.*\), got ami-00000000000000000; write/s,
+      /aws\.image: not found in eu-central-1, got ami-00000000000000000; write/,
     );
     await stack.write(original);
     const { AWS_ACCESS_KEY_ID: key } = stack.environment;
@@ -247,6 +248,20 @@ describe("EC2", function () {
     const mended = await moto.inventory();
     for (const kind of kinds(made)) assert.equal(mended[kind].length, made[kind].length);
     assertUnchanged(await up("pulumi up again"));
+  });
+
+  itOnceUp("asks for no more than a connection once the settings say so", async () => {
+    const checked = () => moto.ask("elasticloadbalancing", "DescribeTargetGroups");
+    assert.deepEqual(values(await checked(), "HealthCheckProtocol"), ["HTTPS"]);
+    await stack.configure(({ aws }) => {
+      aws!.networkLoadBalancer = { addresses: ["10.240.0.10"], healthCheck: "tcp" };
+    });
+    await up("pulumi up with a check that connects");
+    assert.deepEqual(values(await checked(), "HealthCheckProtocol"), ["TCP"]);
+    assertUnchanged(await refresh());
+    await stack.write(original);
+    await up("pulumi up with the former check");
+    assert.deepEqual(values(await checked(), "HealthCheckProtocol"), ["HTTPS"]);
   });
 
   itOnceUp("changes tags in place", async () => {

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { aws } from "../../stacks/aws/platform.ts";
 import { architectureOf, memoryOf } from "../../stacks/aws/sizes.ts";
 import {
@@ -16,7 +20,20 @@ const { privateKey } = generateKeyPairSync("ed25519", {
   privateKeyEncoding: { type: "pkcs8", format: "pem" },
   publicKeyEncoding: { type: "spki", format: "pem" },
 });
+const folder = mkdtempSync(path.join(tmpdir(), "kthw-keys-"));
+const keyFile = path.join(folder, "key");
+execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", keyFile]);
+const openssh = readFileSync(keyFile, "utf8");
+const opensshPublic = readFileSync(`${keyFile}.pub`, "utf8");
+rmSync(folder, { recursive: true });
+
 const files: Readonly<Record<string, string>> = {
+  "/keys/openssh": openssh,
+  "/keys/openssh.pub": opensshPublic,
+  "/keys/other": openssh,
+  "/keys/other.pub": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 other",
+  "/keys/ecdsa": privateKey,
+  "/keys/ecdsa.pub": "ecdsa-sha2-nistp256 AAAA",
   "/keys/ok": privateKey,
   "/keys/ok.pub": "ssh-ed25519 AAAA",
   "/keys/alone": privateKey,
@@ -36,6 +53,7 @@ function onAws(change: Change = {}): Record<string, unknown> {
   return changed({
     platform: "aws",
     "aws.sshFrom": ["203.0.113.7/32"],
+    "aws.apiFrom": ["198.51.100.0/24"],
     "aws.privateKeyFile": "/keys/ok",
     ...change,
   });
@@ -53,14 +71,14 @@ const overlay: Change = {
 };
 
 describe("settings of machines on EC2", () => {
-  it("need a range to log in from and a key", () => {
+  it("need a range to log in from, a way to the API and a key", () => {
     const { aws: own, artifacts } = settings(onAws(), operator);
     assert.deepEqual(own, {
       region: "eu-central-1",
       tags: {},
       subnets: [],
       sshFrom: ["203.0.113.7/32"],
-      apiFrom: [],
+      apiFrom: ["198.51.100.0/24"],
       nodePortsFrom: [],
       privateKeyFile: "/keys/ok",
       sizes: {
@@ -92,11 +110,33 @@ describe("settings of machines on EC2", () => {
     });
   });
 
-  it("may not lead to another region or network on a living cluster", () =>
-    assert.deepEqual(aws.unchanging(settings(onAws({ "aws.region": "eu-north-1" }), operator)), {
-      machineCidr: "10.240.0.0/24",
-      "aws.region": "eu-north-1",
-    }));
+  it("have the near end of a tunnel in place of ranges that reach the API", () =>
+    assert.deepEqual(
+      mistakes(onAws({ "aws.apiFrom": undefined, "aws.endpoint.host": "127.0.0.1" }), operator),
+      [],
+    ));
+
+  it("may not lead to another region or network on a living cluster", () => {
+    const change = { "aws.region": "eu-north-1" };
+    const unchanging = aws.unchanging(settings(onAws(change), operator));
+    assert.equal(unchanging.machineCidr, "10.240.0.0/24");
+    assert.equal(unchanging["aws.region"], "eu-north-1");
+  });
+
+  it("have a jump box with a private address, and a key whose public half lies beside it", () => {
+    for (const host of ["10.0.0.1", "172.16.0.1", "192.168.0.1", "100.64.0.1"])
+      assert.deepEqual(mistakes(onAws({ "aws.jumpBox": { host } }), operator), []);
+    assert.deepEqual(mistakes(onAws({ "aws.privateKeyFile": "/keys/openssh" }), operator), []);
+  });
+
+  it("keep the machines of a living cluster in their subnets", () => {
+    const subnets = [{ cidr: "10.240.0.0/28" }, { cidr: "10.240.0.16/28" }];
+    const unchanging = aws.unchanging(
+      settings(onAws({ ...overlay, "aws.subnets": subnets }), operator),
+    );
+    assert.equal(unchanging["aws.subnets at 10.240.0.11"], "10.240.0.0/28");
+    assert.equal(unchanging["aws.subnets at 10.240.0.21"], "10.240.0.16/28");
+  });
 
   const rangeTodo = "write the range that you come from, like 203.0.113.7/32";
   const free = "choose one from 10.240.0.4 to 10.240.0.254";
@@ -119,6 +159,49 @@ describe("settings of machines on EC2", () => {
     [
       { "aws.sshFrom": ["0.0.0.0/0"] },
       `aws.sshFrom[0]: open to everybody, got 0.0.0.0/0; ${rangeTodo}`,
+    ],
+    [
+      { "aws.jumpBox": { host: "172.32.0.1" } },
+      "aws.jumpBox.host: in no range of aws.sshFrom, got 172.32.0.1; add 172.32.0.1/32 there",
+    ],
+    [
+      {
+        "aws.sshFrom": ["203.0.113.7/32", "203.0.113.7/32"],
+        "aws.apiFrom": ["198.51.100.0/24", "203.0.113.0/24", "198.51.100.0/24"],
+        "aws.nodePortsFrom": ["0.0.0.0/0", "0.0.0.0/0"],
+      },
+      "aws.sshFrom[1]: the same as aws.sshFrom[0], got 203.0.113.7/32; list each range once",
+      "aws.apiFrom[2]: the same as aws.apiFrom[0], got 198.51.100.0/24; list each range once",
+      "aws.nodePortsFrom[1]: the same as aws.nodePortsFrom[0], got 0.0.0.0/0; list each range once",
+    ],
+    [
+      { "aws.tags": { Name: "mine", "aws:team": "platform", team: "platform" } },
+      "aws.tags: a tag of the program's, got Name; choose another name",
+      "aws.tags: a tag of AWS's own, got aws:team; choose another name",
+    ],
+    [
+      { "aws.privateKeyFile": "/keys/ecdsa" },
+      "aws.privateKeyFile: beside it a public key of a type that the platform does not take, got ecdsa-sha2-nistp256; use a key of type ssh-ed25519 or ssh-rsa, as ssh-keygen -t ed25519 makes",
+    ],
+    [
+      { "aws.privateKeyFile": "/keys/other" },
+      "aws.privateKeyFile: the public key beside it is another key's, got /keys/other; write it by ssh-keygen -y -f /keys/other >/keys/other.pub",
+    ],
+    [
+      {
+        ...overlay,
+        loadBalancers: [],
+        "aws.subnets": ["10.240.0.0/25", "10.240.0.128/25"].map((cidr) => ({
+          cidr,
+          zone: "eu-central-1a",
+        })),
+        "aws.networkLoadBalancer": { addresses: ["10.240.0.10", "10.240.0.140"] },
+      },
+      "aws.networkLoadBalancer.addresses[1]: in eu-central-1a, the zone of aws.networkLoadBalancer.addresses[0], got 10.240.0.140; list one for each zone",
+    ],
+    [
+      { "aws.apiFrom": undefined },
+      "aws.endpoint: no way to the API, got nothing; write the near end of a tunnel, or aws.apiFrom",
     ],
     [
       { "aws.jumpBox": { host: "198.51.100.1" } },

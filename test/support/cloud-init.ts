@@ -4,6 +4,29 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { output, type Result, run, succeeded } from "../../operations/access/command.ts";
 
+/** Has the modules for users and for SSH do their work in the order of Debian's, where everything that acts on the computer is replaced. */
+const keysOfRoot = `
+import json, logging, sys, yaml
+from unittest import mock
+from cloudinit import ssh_util, util
+from cloudinit.config import cc_ssh, cc_users_groups
+from cloudinit.distros.debian import Distro
+cfg = yaml.safe_load(open(sys.argv[1]))
+keys = []
+def set_up(added, name, options=None):
+    if name == "root":
+        keys.extend(sorted(added))
+cloud = mock.Mock()
+cloud.get_public_ssh_keys.return_value = [sys.argv[2]]
+cloud.distro = Distro("debian", {}, mock.Mock())
+with mock.patch.object(ssh_util, "setup_user_keys", set_up), \\
+        mock.patch.object(util, "write_file"), mock.patch.object(util, "del_file"), \\
+        mock.patch.object(Distro, "add_user"), mock.patch.object(Distro, "lock_passwd"):
+    cc_users_groups.handle("users-groups", cfg, cloud, logging.getLogger(), [])
+    cc_ssh.handle("ssh", cfg, cloud, logging.getLogger(), [])
+print(json.dumps(keys))
+`;
+
 /** Debian's cloud-init, unpacked and not installed: an installed one acts at the computer's next boot. */
 export class CloudInit {
   readonly #home: string;
@@ -51,6 +74,14 @@ export class CloudInit {
     return this.#withFile(text, (file) => ["schema", "--config-file", file]);
   }
 
+  /** The keys with which root is let in, on a machine whose platform offers one. Nothing on this computer changes. */
+  async keysOfRoot(text: string, offered: string): Promise<string[]> {
+    const { stdout } = succeeded(
+      await this.#withFile(text, (file) => [file, offered], ["-c", keysOfRoot]),
+    );
+    return JSON.parse(stdout);
+  }
+
   /** The files of systemd-networkd that cloud-init makes of a network's configuration, for a card with a name and MAC address. */
   async networkFiles(text: string, card: { readonly name: string; readonly mac: string }) {
     const folder = await mkdtemp(join(tmpdir(), "kthw-cloud-init-"));
@@ -75,13 +106,17 @@ export class CloudInit {
     return join(this.#home, "usr/lib/python3/dist-packages");
   }
 
-  async #withFile(text: string, args: (file: string) => readonly string[]): Promise<Result> {
+  async #withFile(
+    text: string,
+    args: (file: string) => readonly string[],
+    program: readonly string[] = ["-m", "cloudinit.cmd.main"],
+  ): Promise<Result> {
     const folder = await mkdtemp(join(tmpdir(), "kthw-cloud-init-"));
     const file = join(folder, "file");
     try {
       await writeFile(file, text);
       // Debian's Python, to which the packages that cloud-init imports belong.
-      return await run("/usr/bin/python3", ["-m", "cloudinit.cmd.main", ...args(file)], {
+      return await run("/usr/bin/python3", [...program, ...args(file)], {
         env: { ...process.env, PYTHONPATH: this.#packages },
       });
     } finally {

@@ -7,7 +7,17 @@ import type {
   TargetTypeEnum,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { State } from "../protocol/provider.ts";
-import { flag, listOf, object, oneOf, required, text, textThat, whole } from "../protocol/shape.ts";
+import {
+  type Failures,
+  flag,
+  listOf,
+  object,
+  oneOf,
+  required,
+  text,
+  textThat,
+  whole,
+} from "../protocol/shape.ts";
 import type { Properties, Value } from "../protocol/values.ts";
 import { account } from "./account.ts";
 import { deleteUnused, kind, unlessMissing, until } from "./kind.ts";
@@ -171,18 +181,33 @@ const setTargetAttributes = async (TargetGroupArn: string, inputs: Properties) =
     await elb().modifyTargetGroupAttributes({ TargetGroupArn, Attributes });
 };
 
-const checkOf = ({ healthCheck }: Properties) => {
+const checked = ({ healthCheck }: Properties) => (healthCheck ?? {}) as Properties;
+
+/** A check that only connects has neither a path nor codes; what is left out keeps its value, as in the real plugin. */
+const conflicts = (inputs: Properties, before: Properties = {}): Failures => {
+  const check = { ...before, ...checked(inputs) };
+  return Object.fromEntries(
+    ["path", "matcher"]
+      .filter((name) => check.protocol === "TCP" && (check[name] ?? "") !== "")
+      .map((name) => [
+        `healthCheck.${name}`,
+        `Attribute "health_check.${name}" cannot be specified when "health_check.protocol" is "TCP"`,
+      ]),
+  );
+};
+
+const checkOf = (inputs: Properties) => {
   const { protocol, path, port, matcher, interval, timeout, healthyThreshold, unhealthyThreshold } =
-    (healthCheck ?? {}) as Record<string, never>;
+    checked(inputs) as Record<string, never>;
   return {
     HealthCheckProtocol: protocol,
-    HealthCheckPath: path,
+    HealthCheckPath: path || undefined,
     HealthCheckPort: port,
     HealthCheckIntervalSeconds: interval,
     HealthCheckTimeoutSeconds: timeout,
     HealthyThresholdCount: healthyThreshold,
     UnhealthyThresholdCount: unhealthyThreshold,
-    ...(matcher !== undefined && { Matcher: { HttpCode: matcher } }),
+    ...(matcher ? { Matcher: { HttpCode: matcher } } : {}),
   };
 };
 
@@ -216,6 +241,7 @@ export const targetGroup = kind({
   fixed: ["namePrefix", "port", "protocol", "targetType", "vpcId"],
   outputs: ["arn", "name"],
   tagging: elbTags,
+  refuse: (inputs) => conflicts(inputs),
   create: async (inputs, tags) => {
     const { TargetGroups } = await elb().createTargetGroup({
       Name: `${inputs.namePrefix}${randomBytes(13).toString("hex")}`,
@@ -237,11 +263,13 @@ export const targetGroup = kind({
     const { Attributes } = await elb().describeTargetGroupAttributes({ TargetGroupArn: id });
     const delay = attribute(Attributes, targetAttributes.deregistrationDelay);
     const preserved = attribute(Attributes, targetAttributes.preserveClientIp);
+    // A server such as moto's keeps what an earlier check had.
+    const asks = found.HealthCheckProtocol !== "TCP";
     const check = {
       protocol: found.HealthCheckProtocol,
-      path: found.HealthCheckPath,
+      path: asks ? found.HealthCheckPath : "",
       port: found.HealthCheckPort,
-      matcher: found.Matcher?.HttpCode,
+      matcher: asks ? found.Matcher?.HttpCode : "",
       interval: found.HealthCheckIntervalSeconds,
       timeout: found.HealthCheckTimeoutSeconds,
       healthyThreshold: found.HealthyThresholdCount,
@@ -266,7 +294,9 @@ export const targetGroup = kind({
       tagsAll: await tagsOf(id),
     };
   },
-  update: async ({ id, inputs, has }) => {
+  update: async ({ id, inputs, state, has }) => {
+    const [conflict] = Object.values(conflicts(inputs, checked(state.properties)));
+    if (conflict !== undefined) throw new Error(conflict);
     if (has("healthCheck"))
       await elb().modifyTargetGroup({ TargetGroupArn: id, ...checkOf(inputs) });
     if (has(...Object.keys(targetAttributes))) await setTargetAttributes(id, inputs);

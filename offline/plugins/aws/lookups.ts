@@ -23,10 +23,12 @@ export const getAmi: Question = {
     owners: listOf(text),
     filters: given,
     mostRecent: flag,
+    includeDeprecated: flag,
   },
   answer: async (inputs) => {
     const { Images = [] } = await account().ec2.describeImages({
       ...(inputs.owners !== undefined && { Owners: (inputs.owners as Value[]).map(String) }),
+      ...(inputs.includeDeprecated === true && { IncludeDeprecated: true }),
       ...filtered(inputs),
     });
     const [newest, ...others] = Images.toSorted((one, other) => created(other) - created(one));
