@@ -9,7 +9,7 @@ import { formerOf } from "../settings/unchanged.ts";
 export interface Remembered<Build> {
   readonly build: Build;
   readonly generation: number;
-  /** Whether the machine is there already. Only a preview can tell. */
+  /** Whether an earlier update made the machine, or began to. */
   readonly isMade: boolean;
   readonly records: readonly pulumi.Resource[];
 }
@@ -49,16 +49,17 @@ export class Builds<Build extends object> extends pulumi.ComponentResource {
       const build = remember(`${name}:build-${generation}`, now);
       const record = await build.former;
       const { update: then, ...remembered } = record ?? now;
+      const isNow = then === update;
       return {
         name,
         role,
         update: then,
         isAnew: ((await first.former) ?? then) !== then,
-        isNow: record === undefined || then === update,
+        isNow,
         remembered: {
           build: remembered as unknown as Build,
           generation,
-          isMade: record !== undefined,
+          isMade: !isNow,
           records: [first.stash, build.stash],
         },
       };
