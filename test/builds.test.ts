@@ -82,6 +82,16 @@ describe("builds of machines", () => {
     });
     assert.equal(sizeOf(await update("large", {}, state, alone), "cp1"), "small controller");
   });
+  it("tell which machines an earlier update made", async () => {
+    const made = ({ result }: Awaited<ReturnType<typeof update>>) => {
+      assert.ok(!("mistakes" in result));
+      return [...result].filter(([, { isMade }]) => isMade).map(([name]) => name);
+    };
+    const first = await update("small");
+    assert.deepEqual(made(first), []);
+    const second = await update("small", { cp2: 2 }, first.state);
+    assert.deepEqual(made(second), ["lb", "cp1", "cp3", "worker1", "worker2"]);
+  });
   it("are of any number of workers anew", async () => {
     const { state } = await update("small");
     const both = await update("large", { worker1: 2, worker2: 2 }, state);
