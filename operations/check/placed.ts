@@ -1,5 +1,5 @@
 import { agentScript } from "../../node/agent.ts";
-import type { ResourceState } from "../plan/steps.ts";
+import { nameOf, type ResourceState } from "../plan/steps.ts";
 
 /** Everything that the last update has put on a machine, as texts for the agent on the machine. */
 export interface PlacedOnMachine {
@@ -18,10 +18,10 @@ export function placedByMachine(
     if (type !== "command:remote:Command") continue;
     const [verb, what] = shown(inputs["create"])
       .replace(/^sudo -n /, "")
-      .split(/[\s]/);
+      .split(/\s/);
     if (verb !== "kthw-node" || (what !== "apply" && what !== "fetch")) continue;
     // No machine's name holds a colon.
-    const [machine = ""] = urn.slice(urn.lastIndexOf("::") + 2).split(":");
+    const [machine = ""] = nameOf(urn).split(":");
     const placed = all.get(machine) ?? { descriptions: [], fetched: [] };
     all.set(machine, placed);
     placed[what === "apply" ? "descriptions" : "fetched"].push(shown(inputs["stdin"]));

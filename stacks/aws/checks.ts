@@ -22,10 +22,10 @@ import {
   parseAddress,
   parseCidr,
 } from "../../settings/ipv4.ts";
-import { isServer } from "../../settings/mirror.ts";
 import { mistakeAt } from "../../settings/mistake.ts";
 import type { Draft } from "../../settings/schema.ts";
 import { namedMachines } from "../named-machines.ts";
+import { servedMirror } from "../network-checks.ts";
 import { keyFile, publicKeyFile } from "../ssh-key.ts";
 import { nameOnAws } from "./named.ts";
 import type { awsGroup } from "./settings.ts";
@@ -36,6 +36,7 @@ type AwsSubject = Subject<Draft & Sound<{ aws: z.output<typeof awsGroup> }>>;
 
 /** The mistakes of settings for machines on EC2. */
 export function check(subject: AwsSubject): string[] {
+  const mirror = (subject: AwsSubject) => servedMirror(subject, "machines on EC2");
   const checks = [
     stackName,
     mirror,
@@ -65,14 +66,6 @@ function stackName({ context: { stack } }: AwsSubject): string[] {
   const todo = `name the stack with up to ${room} letters, digits and dashes, like aws`;
   const wrong = `not usable in names on AWS, which have up to ${longestName} characters`;
   return [mistakeAt("stack", wrong, stack, todo)];
-}
-
-/** Machines see no folder of another computer. */
-function mirror({ draft }: AwsSubject): string[] {
-  const mirror = draft.artifacts?.mirror;
-  if (mirror === undefined || isServer(mirror)) return [];
-  const todo = "serve the folder over http, and write that address";
-  return [mistakeAt("artifacts.mirror", "out of reach for machines on EC2", mirror, todo)];
 }
 
 /** Variables of the environment, each of which says where credentials are: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html */

@@ -2,12 +2,11 @@ import type { z } from "zod";
 import { room } from "../../services/room.ts";
 import type { Subject } from "../../settings/checks/subject.ts";
 import type { Sound } from "../../settings/draft.ts";
-import { formatAddress, formatCidr } from "../../settings/ipv4.ts";
 import { isDnsLabel } from "../../settings/label.ts";
-import { isServer } from "../../settings/mirror.ts";
 import { mistakeAt } from "../../settings/mistake.ts";
 import type { Draft } from "../../settings/schema.ts";
 import { namedMachines } from "../named-machines.ts";
+import { gateway, servedMirror } from "../network-checks.ts";
 import { keyFile, publicKeyFile } from "../ssh-key.ts";
 import { isRemote } from "./image.ts";
 import type { libvirtGroup } from "./settings.ts";
@@ -16,6 +15,7 @@ type LibvirtSubject = Subject<Draft & Sound<{ libvirt: z.output<typeof libvirtGr
 
 /** The mistakes of settings for virtual machines of libvirt. */
 export function check(subject: LibvirtSubject): string[] {
+  const mirror = (subject: LibvirtSubject) => servedMirror(subject, "virtual machines");
   const checks = [stackName, architecture, mirror, image, sizes, gateway, machines, keys];
   return checks.flatMap((check) => check(subject));
 }
@@ -32,14 +32,6 @@ function architecture({ draft, context: { arch } }: LibvirtSubject): string[] {
   const architecture = draft.architecture ?? arch;
   if (architecture === "amd64") return [];
   return [mistakeAt("architecture", "not that of domains", architecture, "use amd64")];
-}
-
-/** Machines see no folder of another computer. */
-function mirror({ draft }: LibvirtSubject): string[] {
-  const mirror = draft.artifacts?.mirror;
-  if (mirror === undefined || isServer(mirror)) return [];
-  const todo = "serve the folder over http, and write that address";
-  return [mistakeAt("artifacts.mirror", "out of reach for virtual machines", mirror, todo)];
 }
 
 /** An image of a server has a checksum. That of a file is looked for when a machine is to be made. */
@@ -71,17 +63,6 @@ function sizes({ draft: { libvirt } }: LibvirtSubject): string[] {
         : []),
     ];
   });
-}
-
-/** No machine has the address of the network's gateway. */
-function gateway({ machineCidr, addresses }: LibvirtSubject): string[] {
-  if (!machineCidr) return [];
-  const todo = `choose a free one in machineCidr ${formatCidr(machineCidr)}`;
-  return addresses
-    .filter(({ value }) => value === machineCidr.first + 1)
-    .map(({ where, value }) =>
-      mistakeAt(where, "the address of the machines' gateway", formatAddress(value), todo),
-    );
 }
 
 /** What is said of single machines is said once, and of machines that are there. */

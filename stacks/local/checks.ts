@@ -3,12 +3,13 @@ import type { z } from "zod";
 import { oldestLinuxForNftables } from "../../services/kube-proxy.ts";
 import type { Subject } from "../../settings/checks/subject.ts";
 import type { Sound } from "../../settings/draft.ts";
-import { formatAddress, formatCidr, holds, nthAddress } from "../../settings/ipv4.ts";
+import { holds, nthAddress } from "../../settings/ipv4.ts";
 import { isAtLeast } from "../../settings/kernel.ts";
 import { isDnsLabel } from "../../settings/label.ts";
 import { isServer } from "../../settings/mirror.ts";
 import { mistakeAt } from "../../settings/mistake.ts";
 import type { Draft } from "../../settings/schema.ts";
+import { gateway } from "../network-checks.ts";
 import type { localGroup } from "./settings.ts";
 
 type LocalSubject = Subject<Draft & Sound<{ local: z.output<typeof localGroup> }>>;
@@ -60,17 +61,6 @@ function kubeProxyMode({ draft: { kubeProxy }, context: { kernel } }: LocalSubje
     return [mistakeAt(where, `${shared}has no ip_vs`, mode, todo)];
   }
   return [];
-}
-
-/** No machine has the address of the machines' gateway. */
-function gateway({ machineCidr, addresses }: LocalSubject): string[] {
-  if (!machineCidr) return [];
-  const todo = `choose a free one in machineCidr ${formatCidr(machineCidr)}`;
-  return addresses
-    .filter(({ value }) => value === machineCidr.first + 1)
-    .map(({ where, value }) =>
-      mistakeAt(where, "the address of the machines' gateway", formatAddress(value), todo),
-    );
 }
 
 /** The SSH port of each machine, `local.sshPortBase` plus the machine's place in `machineCidr`, is a free port. */

@@ -1,0 +1,23 @@
+import type { Subject } from "../settings/checks/subject.ts";
+import { formatAddress, formatCidr } from "../settings/ipv4.ts";
+import { isServer } from "../settings/mirror.ts";
+import { mistakeAt } from "../settings/mistake.ts";
+
+/** No machine has the first address of the machines' network, which is the gateway's. */
+export function gateway({ machineCidr, addresses }: Subject): string[] {
+  if (!machineCidr) return [];
+  const todo = `choose a free one in machineCidr ${formatCidr(machineCidr)}`;
+  return addresses
+    .filter(({ value }) => value === machineCidr.first + 1)
+    .map(({ where, value }) =>
+      mistakeAt(where, "the address of the machines' gateway", formatAddress(value), todo),
+    );
+}
+
+/** The mirror is a server, if there is one: these machines see no folder of another computer. */
+export function servedMirror({ draft }: Subject, machines: string): string[] {
+  const mirror = draft.artifacts?.mirror;
+  if (mirror === undefined || isServer(mirror)) return [];
+  const todo = "serve the folder over http, and write that address";
+  return [mistakeAt("artifacts.mirror", `out of reach for ${machines}`, mirror, todo)];
+}
