@@ -11,6 +11,13 @@ export interface MachineTraits {
   readonly restrictOomScoreAdj: boolean;
 }
 
+/** The traits of a machine with a kernel of its own and a current distribution. */
+export const virtualMachine: MachineTraits = {
+  cgroupVersion: 2,
+  container: false,
+  restrictOomScoreAdj: false,
+};
+
 /** A machine that is reached over SSH, as root or by sudo: the interface between platforms and the services on machines. */
 export interface Machine {
   /** Host name, a DNS label; all resources of the machine are named after it. */

@@ -7,7 +7,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { networks } from "../../networks/networks.ts";
 import { derive } from "../../node/derive.ts";
-import type { Machine } from "../../node/machine.ts";
+import { type Machine, virtualMachine } from "../../node/machine.ts";
 import { apiClients } from "../../services/api-load-balancer.ts";
 import type { MachineFacts, Role } from "../../services/cluster-facts.ts";
 import { machinesOf } from "../../settings/cluster.ts";
@@ -160,7 +160,7 @@ class Ec2Machines extends pulumi.ComponentResource {
         sudo: false,
         id: instance.id,
         resource: instance,
-        traits: { cgroupVersion: 2, container: false, restrictOomScoreAdj: false },
+        traits: virtualMachine,
       };
     });
     this.registerOutputs({});

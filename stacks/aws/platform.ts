@@ -1,3 +1,4 @@
+import { virtualMachine } from "../../node/machine.ts";
 import { machinesOf } from "../../settings/cluster.ts";
 import type { Platform } from "../platform.ts";
 import { check } from "./checks.ts";
@@ -32,6 +33,6 @@ export const aws: Platform<"aws", typeof awsGroup> = {
     const fromMachines = { host: first!, port: 6443 };
     return { fromMachines, fromOperator: endpoint ?? fromMachines, otherAddresses };
   },
-  traits: () => ({ cgroupVersion: 2, container: false, restrictOomScoreAdj: false }),
+  traits: () => virtualMachine,
   machines: async (...args) => (await import("./machines.ts")).ec2Machines(...args),
 };

@@ -5,6 +5,7 @@ import * as libvirt from "@pulumi/libvirt";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { derive } from "../../node/derive.ts";
+import { virtualMachine } from "../../node/machine.ts";
 import { machinesOf } from "../../settings/cluster.ts";
 import { nthAddress, parseAddress, parseCidr } from "../../settings/ipv4.ts";
 import { mistakeAt } from "../../settings/mistake.ts";
@@ -258,7 +259,7 @@ class LibvirtMachines extends pulumi.ComponentResource {
         resource,
         ready: [ready],
         ssh,
-        traits: { cgroupVersion: 2, container: false, restrictOomScoreAdj: false },
+        traits: virtualMachine,
       } as const;
     };
     this.machines = new Map(all.map((machine) => [machine.name, make(machine)]));

@@ -1,3 +1,4 @@
+import { virtualMachine } from "../../node/machine.ts";
 import type { Platform } from "../platform.ts";
 import { check } from "./checks.ts";
 import { libvirtGroup } from "./settings.ts";
@@ -20,7 +21,7 @@ export const libvirt: Platform<"libvirt", typeof libvirtGroup> = {
     const fromMachines = { host: loadBalancer!.address, port: 6443 };
     return { fromMachines, fromOperator: libvirt.endpoint ?? fromMachines };
   },
-  traits: () => ({ cgroupVersion: 2, container: false, restrictOomScoreAdj: false }),
+  traits: () => virtualMachine,
   machines: async (settings, records) =>
     (await import("./machines.ts")).libvirtMachines(settings, records),
 };
