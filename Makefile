@@ -103,7 +103,7 @@ test-fast: ## lint and all tests but the live ones
 
 test-libvirt: ## the cluster on emulated machines of libvirt, for about an hour; WEAVE_IMAGES=folder with Weave Net, too
 	@install/debian-packages ca-certificates curl dnsmasq-base genisoimage iproute2 iptables libvirt-clients \
-	  libvirt-daemon-system openssh-client qemu-system-x86 qemu-utils xsltproc
+	  libvirt-daemon-system openssh-client ovmf qemu-system-x86 qemu-utils xsltproc
 	install/node-packages . offline
 	install/pulumi
 	STACK=dev install/plugins

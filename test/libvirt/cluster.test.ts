@@ -12,7 +12,7 @@ const images = process.env.WEAVE_IMAGES;
 
 /** The settings of a stack, as far as these tests change them. */
 interface Changed {
-  workerPools: { machines: unknown[]; kubelet?: object }[];
+  workerPools: { machines: unknown[]; kubelet?: object; join?: string }[];
 }
 
 for (const network of ["bridge", "weave"] as const) {
@@ -126,23 +126,27 @@ for (const network of ["bridge", "weave"] as const) {
         await step("all nodes are ready", () => allReady("cp1", "worker1"));
       });
 
-      itOnceUp("a worker leaves, and joins again", async () => {
-        const { settings } = stack;
-        const peers = async () =>
-          (
-            await stack.inside("cp1", "curl --silent --fail http://127.0.0.1:6784/status/ipam")
-          ).trim();
-        await stack.configure((settings) => {
-          (settings as unknown as Changed).workerPools[0]!.machines = [];
+      for (const join of ["certificates", "bootstrapToken", "kubeadm"])
+        itOnceUp(`a worker leaves, and joins again by ${join}`, async () => {
+          const { settings } = stack;
+          const peers = async () =>
+            (
+              await stack.inside("cp1", "curl --silent --fail http://127.0.0.1:6784/status/ipam")
+            ).trim();
+          await stack.configure((settings) => {
+            settings.workerPools = [];
+          });
+          await step("up without the worker", () => stack.up());
+          assert.deepEqual(await readyNodes(), ["cp1"]);
+          await eventually(async () => assert.doesNotMatch(await peers(), /worker1/), 120);
+          await stack.write(settings);
+          await stack.configure((settings) => {
+            (settings as unknown as Changed).workerPools[0]!.join = join;
+          });
+          await step("up with the worker", () => stack.up());
+          await step("all nodes are ready", () => allReady("cp1", "worker1"));
+          assert.match(await peers(), /worker1/);
         });
-        await step("up without the worker", () => stack.up());
-        assert.deepEqual(await readyNodes(), ["cp1"]);
-        await eventually(async () => assert.doesNotMatch(await peers(), /worker1/), 120);
-        await stack.write(settings);
-        await step("up with the worker", () => stack.up());
-        await step("all nodes are ready", () => allReady("cp1", "worker1"));
-        assert.match(await peers(), /worker1/);
-      });
 
       itOnceUp("works after that", () => step("smoke test", smoke));
     }

@@ -11,6 +11,15 @@
   <xsl:template match="/domain/devices/disk[@type='volume']/source">
     <source file="/var/lib/libvirt/images/kthw-dev/{@volume}"/>
   </xsl:template>
+  <xsl:template match="/domain/devices/disk[@device='cdrom']/target">
+    <target dev="sda" bus="scsi"/>
+  </xsl:template>
+  <xsl:template match="/domain/devices">
+    <xsl:copy>
+      <xsl:apply-templates select="@*|node()"/>
+      <controller type="scsi" model="virtio-scsi"/>
+    </xsl:copy>
+  </xsl:template>
   <xsl:template match="/domain/devices/console[target/@type='serial']">
     <xsl:copy>
       <xsl:apply-templates select="@*|node()"/>

@@ -73,6 +73,7 @@ export class LibvirtStack {
       artifacts: { mirror: `http://${mirrorAddress.host}:${mirrorAddress.port}` },
       libvirt: {
         domainType: "qemu",
+        firmware: network === "bridge" ? "uefi" : "bios",
         privateKeyFile: key,
         sizes: {
           loadBalancer: { vcpus: 1, memoryMiB: gigabyte / 2, diskGiB: 4 },
