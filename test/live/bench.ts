@@ -1,5 +1,7 @@
-/** Measures a cluster on this computer against its bars, and prints a table of both. */
+/** Measures a cluster on this computer against its bars; prints a table of both, and writes docs/benchmarks.md. */
+import { writeFile } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
+import { fileURLToPath } from "node:url";
 import { differences, lookAtComputer } from "./support/computer.ts";
 import { LiveStack } from "./support/live-stack.ts";
 import {
@@ -15,10 +17,13 @@ import {
   type Move,
   updateWithoutChange,
 } from "./support/measures.ts";
+import { rolls } from "./support/rolls.ts";
 import { step } from "./support/run.ts";
+import { type Disturbance, failures, whileProbed } from "./support/undisturbed.ts";
 
 const stack = await LiveStack.create();
 const rows: [measure: string, bar: string, measured: string][] = [];
+const changes: string[][] = [];
 try {
   const computer = await lookAtComputer(stack.name);
   const booting = await bootMachines(stack);
@@ -70,6 +75,16 @@ try {
     `<= ${bars.leaveSeconds} s, no restart elsewhere`,
     moved(await leaveWorkers(stack)),
   ]);
+  for (const { title, times, change } of rolls) {
+    const disturbances: Disturbance[] = [];
+    for (let time = 1; time <= times; time++)
+      disturbances.push(
+        await step(`${title}, ${time} of ${times}`, () =>
+          whileProbed(stack, () => change(stack, time)),
+        ),
+      );
+    changes.push([title, ...noticed(disturbances)]);
+  }
   const destruction = await destroy(stack);
   const left = differences(computer, await lookAtComputer(stack.name));
   rows.push([
@@ -85,7 +100,48 @@ function moved({ seconds, restarted }: Move): string {
   return `${seconds.toFixed(1)} s, ${restarted.length === 0 ? "no" : restarted.join(", ")} restart elsewhere`;
 }
 
-const memory = Math.round(totalmem() / 2 ** 30);
-console.log(`\n${availableParallelism()} cores, ${memory} GiB of memory\n`);
-console.log("| measure | bar | measured |\n|---|---|---|");
-for (const row of rows) console.log(`| ${row.join(" | ")} |`);
+/** The columns of a change: requests, 99th percentile, longest, failures, watches, restarts, seconds. */
+function noticed(disturbances: readonly Disturbance[]): string[] {
+  const most = (number: (one: Disturbance) => number) => Math.max(...disturbances.map(number));
+  const sum = (number: (one: Disturbance) => number) =>
+    disturbances.reduce((before, one) => before + number(one), 0);
+  const units = new Set(disturbances.flatMap(({ restarted }) => restarted.map(unitOf)));
+  return [
+    `${disturbances.length}`,
+    sum(({ requests }) => requests.requests).toLocaleString("en"),
+    `${most(({ requests }) => requests.p99Ms)} ms`,
+    `${most(({ requests }) => requests.maxMs)} ms`,
+    `${sum((one) => failures(one).length)}`,
+    `${sum(({ watch }) => watch.reopened)}`,
+    [...units].join(", ") || "none",
+    `${most(({ seconds }) => seconds).toFixed(0)} s`,
+  ];
+}
+
+/** The service of `machine unit`. */
+function unitOf(restarted: string): string {
+  return restarted.replace(/^\S+ /, "").replace(/\.service$/, "");
+}
+
+function table(...[head, ...lines]: readonly (readonly string[])[]): string {
+  const rule = head!.map(() => "---");
+  return [head!, rule, ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+const text = `# Benchmarks
+
+\`make bench\` measures this page and writes it: ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB of memory, machines
+and cluster of \`Pulumi.local.yaml\` on this computer.
+
+${table(["measure", "bar", "measured"], ...rows)}
+
+## Changes under the eyes of clients
+
+During each change the API is asked twenty times a second through the load balancer, each time over a new connection, reads and writes in turn,
+and one watch is held, which goes on from its last version where it ends. The 99th percentile, the longest answer and the seconds are those of
+the worst time.
+
+${table(["change", "times", "requests", "p99", "longest", "failed", "watch opened again", "restarted", "seconds"], ...changes)}
+`;
+console.log(`\n${text}`);
+await writeFile(fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url)), text);
