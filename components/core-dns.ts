@@ -8,6 +8,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { formerly } from "../node/former-type.ts";
 import type { ClusterFacts } from "../services/cluster-facts.ts";
 import { corefile, dnsPodSpec } from "../services/core-dns.ts";
+import { awaitLimit } from "./await-limit.ts";
 
 export interface CoreDNSArgs {
   readonly facts: ClusterFacts;
@@ -27,6 +28,7 @@ export class CoreDNS extends pulumi.ComponentResource {
     super("kthw:index:CoreDNS", name, {}, formerly("CoreDns", opts));
     const { facts } = args;
     const options = { parent: this, provider: args.provider, deletedWith: args.provider };
+    const limit = awaitLimit(facts);
     const namespace = "kube-system";
     const labels = { "k8s-app": "kube-dns" };
 
@@ -86,7 +88,7 @@ export class CoreDNS extends pulumi.ComponentResource {
           template: { metadata: { labels }, spec: dnsPodSpec(facts.images.coredns, labels) },
         },
       },
-      { ...options, dependsOn: [...args.dependsOn, account, binding, config] },
+      { ...options, ...limit, dependsOn: [...args.dependsOn, account, binding, config] },
     );
     const service = new Service(
       "kube-dns",
@@ -106,7 +108,7 @@ export class CoreDNS extends pulumi.ComponentResource {
           ],
         },
       },
-      { ...options, dependsOn: [...args.dependsOn] },
+      { ...options, ...limit, dependsOn: [...args.dependsOn] },
     );
     this.ready = [deployment, service];
     this.registerOutputs({});

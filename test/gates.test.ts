@@ -47,6 +47,9 @@ describe("a gate's command", () => {
       [540, 180, 360],
     );
     assert.match(descriptions[2]!, /^ *TimeoutStartSec=270$/m);
+    const awaited = graph.resources.filter(({ type }) => /:(Deployment|Service)$/.test(type));
+    const timeouts = awaited.map(({ name, createTimeout }) => [name, createTimeout]);
+    assert.deepEqual(Object.fromEntries(timeouts), { coredns: "30m", "kube-dns": "30m" });
   });
 
   it("lets kubectl say what it waited for before it is cut off", () => {

@@ -21,6 +21,8 @@ export interface Registration {
   readonly replacementTrigger: unknown;
   readonly retainOnDelete: boolean;
   readonly deleteBeforeReplace: boolean;
+  /** How long the provider may take to create it; empty unless given. */
+  readonly createTimeout: string;
   /** URN; empty unless the program chose one. */
   readonly provider: string;
 }
@@ -121,6 +123,7 @@ export async function record<T>(
           replacementTrigger: request.getReplacementTrigger()?.toJavaScript(),
           retainOnDelete: request.getRetainondelete(),
           deleteBeforeReplace: request.getDeletebeforereplace(),
+          createTimeout: request.getCustomtimeouts()?.getCreate() ?? "",
           // An id follows, which is another one in each preview.
           provider: request.getProvider().replace(/::[^:]*$/, ""),
         });
