@@ -26,7 +26,7 @@ trap '[ ! -e "$$KTHW_ROOT/Pulumi.$$STACK.yaml" ] || "$$KTHW_ROOT/install/setting
 pulumi stack select --create "$$STACK" >/dev/null
 endef
 
-.PHONY: help up preview plan down shell smoke check certs logs install image test test-fast test-libvirt lint bench clean $(things)
+.PHONY: help up preview plan down shell smoke check certs logs backup restore etcdctl defragment install image test test-fast test-libvirt lint bench clean $(things)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do
@@ -36,10 +36,12 @@ help: ## this list
 
 up: install ## install what is missing, bring the cluster up, show its nodes
 	@$(with-stack)
-	pulumi up --stack "$$STACK" $(yes)
+	alarms() { node --import tsx operations/etcd/name-alarms.ts "$$STACK"; }
+	pulumi up --stack "$$STACK" $(yes) || { alarms || true; exit 1; }
 	install/kubeconfig
 	kubectl get nodes
 	echo "kubeconfig: $$KUBECONFIG"
+	alarms
 
 preview: install ## show what `make up` would change, line by line
 	@$(with-stack)
@@ -81,6 +83,24 @@ logs: settings $(tools) kubectl ## bundle the machines' journals, units and the 
 	# Without a kubeconfig there is still what the machines say.
 	install/kubeconfig || true
 	exec node --import tsx operations/logs/write-logs.ts "$$STACK"
+
+backup: settings $(tools) ## bring a verified snapshot of etcd to backups/
+	@. install/env.sh
+	exec node --import tsx operations/etcd/run-backup.ts "$$STACK"
+
+restore: settings $(tools) kubectl ## take the cluster back to SNAPSHOT=file, with all controllers but WITHOUT=those,that,are,gone
+	@. install/env.sh
+	# Without a kubeconfig there is still what the machines say.
+	install/kubeconfig || true
+	exec node --import tsx operations/etcd/run-restore.ts "$$STACK" "$${SNAPSHOT:-}" "$${WITHOUT:-}"
+
+etcdctl: settings $(tools) ## run etcdctl on a controller: CMD='alarm list'
+	@. install/env.sh
+	exec node --import tsx operations/etcd/run-etcdctl.ts "$$STACK" "$${CMD:-}"
+
+defragment: settings $(tools) ## give etcd its free space back, and end the alarm NOSPACE
+	@. install/env.sh
+	exec node --import tsx operations/etcd/run-defragment.ts "$$STACK"
 
 install: $(things) ## install what is missing
 

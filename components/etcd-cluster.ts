@@ -41,9 +41,11 @@ export class EtcdCluster extends pulumi.ComponentResource {
     const members = rolling(hosts, 1, (host, before) => {
       const service = etcd(facts, host.machine);
       const bundle = placement.bundle(host, "etcd", [service], {
-        founders: derive([founders, host.machine.id], (all, id) =>
-          all.some((one) => one.id === id) ? `${initialCluster(all)}\n` : "",
-        ),
+        founders: derive([founders, host.machine.id], (all, id) => {
+          // Later an update goes from member to member, and each must be healthy before the next: one founds, the others join.
+          const first = facts.etcdGeneration === 1 ? all : all.slice(0, 1);
+          return first.some((one) => one.id === id) ? `${initialCluster(first)}\n` : "";
+        }),
       });
       return placement.service(host, service, { dependsOn: [bundle, ...before] });
     });

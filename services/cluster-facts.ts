@@ -67,6 +67,28 @@ export interface NodeFacts extends MachineFacts {
   readonly staticPods: readonly StaticPod[];
 }
 
+/** How much etcd may store, and what is done with its data now and then. */
+export interface EtcdFacts {
+  /** The size of the database from which on etcd takes no more writes. */
+  readonly quotaMiB: number;
+  /** How long former values of keys are kept, where the API servers drop none; 0 for ever. */
+  readonly compactionHours: number;
+  /** Snapshots that each controller takes of its member. */
+  readonly backup: {
+    readonly enabled: boolean;
+    readonly intervalHours: number;
+    /** How many stay, the newest. */
+    readonly keep: number;
+  };
+  /** Whether members give back what is free in their databases. */
+  readonly defragmentation: {
+    readonly enabled: boolean;
+    readonly intervalHours: number;
+    /** The part of a database that must be free for it to be worth the while. */
+    readonly freePercent: number;
+  };
+}
+
 /** Facts about the whole cluster: plain values that are known before the first update. */
 export interface ClusterFacts {
   readonly clusterName: string;
@@ -94,6 +116,7 @@ export interface ClusterFacts {
   readonly folders: ReturnType<typeof versionsOf>["folders"];
   readonly images: ReturnType<typeof versionsOf>["images"];
   readonly etcdGeneration: number;
+  readonly etcd: EtcdFacts;
   readonly kubeProxyMode: KubeProxyMode;
   /** Whether machines outside the settings may join; the controller manager then allocates the pod ranges of their Nodes. */
   readonly admitsGuests: boolean;

@@ -1,5 +1,6 @@
 import { etcdPeer, etcdServer } from "../components/pki.ts";
 import type { ClusterFacts, MachineFacts } from "./cluster-facts.ts";
+import { backupFolder, upkeepFiles } from "./etcd-upkeep.ts";
 import type { Service } from "./service.ts";
 import { commandLine, unit } from "./systemd.ts";
 
@@ -36,10 +37,8 @@ export function retireOthers({ controllers, folders }: ClusterFacts): string {
 }
 
 /** The etcd service of one member. Only a member that joins reads the list of members, so that a change of the list restarts nothing. */
-export function etcd(
-  { controllers: members, folders, etcdGeneration }: ClusterFacts,
-  member: MachineFacts,
-): Service {
+export function etcd(facts: ClusterFacts, member: MachineFacts): Service {
+  const { controllers: members } = facts;
   const owner = "etcd:etcd";
   return {
     name: "etcd",
@@ -65,19 +64,21 @@ export function etcd(
     directories: [
       { path: "/etc/etcd", mode: "0755", owner: "etcd:etcd" },
       { path: "/var/lib/etcd", mode: "0700", owner: "etcd:etcd" },
+      { path: backupFolder, mode: "0700", owner: "etcd:etcd" },
     ],
     unit: "etcd.service",
     ports: [2379, 2380, 2381],
     clients: { 2379: ["controller"], 2380: ["controller"] },
-    health: "curl --fail --silent --max-time 5 http://127.0.0.1:2381/health",
-    // /var/lib/etcd is not listed: what etcd stores outlives the service.
+    // A member that is full is sound: it must be able to restart with more room.
+    health: "curl --fail --silent --max-time 5 'http://127.0.0.1:2381/health?exclude=NOSPACE'",
+    // /var/lib/etcd and the snapshots are not listed: what etcd stores outlives the service.
     data: ["/etc/etcd"],
-    ownFolders: ["/var/lib/etcd"],
+    ownFolders: ["/var/lib/etcd", backupFolder],
     timeoutSeconds: 180,
     files: [
       {
         path: "/etc/systemd/system/etcd.service",
-        text: etcdUnit(member, folders.etcd, etcdGeneration),
+        text: etcdUnit(facts, member),
       },
       { path: scriptPath, text: memberScript, mode: "0755" },
       {
@@ -87,11 +88,12 @@ export function etcd(
           .join(""),
         live: true,
       },
+      ...upkeepFiles(facts),
     ],
   };
 }
 
-function etcdUnit(member: MachineFacts, binaries: string, generation: number): string {
+function etcdUnit({ folders, etcdGeneration, etcd }: ClusterFacts, member: MachineFacts): string {
   return unit({
     Unit: {
       Description: "etcd",
@@ -103,8 +105,8 @@ function etcdUnit(member: MachineFacts, binaries: string, generation: number): s
       Type: "notify",
       User: "etcd",
       Environment: [
-        `ETCD_BINARIES=${binaries}`,
-        `ETCD_GENERATION=${generation}`,
+        `ETCD_BINARIES=${folders.etcd}`,
+        `ETCD_GENERATION=${etcdGeneration}`,
         `ETCD_NAME=${member.name}`,
         `ETCD_PEER_URL=${etcdPeerUrl(member)}`,
       ],
@@ -115,6 +117,11 @@ function etcdUnit(member: MachineFacts, binaries: string, generation: number): s
         "listen-peer-urls": etcdPeerUrl(member),
         "initial-advertise-peer-urls": etcdPeerUrl(member),
         "listen-metrics-urls": "http://127.0.0.1:2381",
+        "quota-backend-bytes": etcd.quotaMiB * 1_048_576,
+        ...(etcd.compactionHours > 0 && {
+          "auto-compaction-mode": "periodic",
+          "auto-compaction-retention": `${etcd.compactionHours}h`,
+        }),
         "client-cert-auth": true,
         "trusted-ca-file": `${pki}/ca.crt`,
         "cert-file": `${pki}/server.crt`,

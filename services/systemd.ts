@@ -1,14 +1,21 @@
-/** Sections of a unit file; a list becomes one line per value. */
+type Section = Record<string, string | readonly string[]>;
+
+/** Sections of a service's unit file; a list becomes one line per value. */
 export interface Unit {
-  readonly Unit: Record<string, string | readonly string[]>;
-  readonly Service: Record<string, string | readonly string[]>;
-  readonly Install: Record<string, string | readonly string[]>;
+  readonly Unit: Section;
+  readonly Service: Section;
+  readonly Install: Section;
 }
 
+/** Sections of the unit files of what runs now and then: a timer, and the service that the timer starts. */
+type NowAndThen =
+  | Pick<Unit, "Unit" | "Service">
+  | (Omit<Unit, "Service"> & { readonly Timer: Section });
+
 /** A unit file, sections and settings in the order given: https://www.freedesktop.org/software/systemd/man/systemd.unit.html */
-export function unit(sections: Unit): string {
+export function unit(sections: Unit | NowAndThen): string {
   return Object.entries(sections)
-    .map(([section, settings]: [string, Unit["Unit"]]) =>
+    .map(([section, settings]: [string, Section]) =>
       [
         `[${section}]`,
         ...Object.entries(settings).flatMap(([key, value]) =>

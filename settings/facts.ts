@@ -21,6 +21,7 @@ export function clusterFacts(settings: Settings, endpoint: Endpoint): ClusterFac
   const { folders, images } = versionsOf(settings.kubernetesVersion);
   const joinsByKubeadm = settings.workerPools.some(({ join }) => join === "kubeadm");
   const admitsGuests = settings.joinTokens.length > 0;
+  const { generation, ...etcd } = settings.etcd;
   return frozen<ClusterFacts>({
     clusterName: settings.clusterName,
     clusterDomain: settings.clusterDomain,
@@ -38,7 +39,8 @@ export function clusterFacts(settings: Settings, endpoint: Endpoint): ClusterFac
     trustFile: settings.certificates.authority?.issuerChainPem.length ? "ca-bundle.crt" : "ca.crt",
     folders,
     images,
-    etcdGeneration: settings.etcd.generation,
+    etcdGeneration: generation,
+    etcd,
     kubeProxyMode: settings.kubeProxy.mode,
     admitsGuests,
     publishesClusterInfo: joinsByKubeadm || admitsGuests,

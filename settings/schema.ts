@@ -108,6 +108,9 @@ function serverAt(text: string): URL | undefined {
   return /^https?:\/\/\S+$/.test(text) && URL.canParse(text) ? new URL(text) : undefined;
 }
 
+/** How often a timer runs. */
+const timerHours = whole(1, 8_760, "not a number of hours", "use a whole number from 1 to 8760");
+
 const machine = group({
   name: name("worker1"),
   address,
@@ -176,7 +179,36 @@ export const common = {
     "use a whole number from 1 to 86400",
   ).default(300),
   timeoutFactor: whole(1, 100, "not a factor", "use a whole number from 1 to 100").default(1),
-  etcd: group({ generation: count.default(1) }).prefault({}),
+  etcd: group({
+    generation: count.default(1),
+    quotaMiB: whole(
+      32,
+      102_400,
+      "not a number of MiB that etcd can work with",
+      "use a whole number from 32 to 102400",
+    ).default(2_048),
+    compactionHours: whole(
+      0,
+      8_760,
+      "not a number of hours",
+      "use a whole number from 0 to 8760",
+    ).default(8),
+    backup: group({
+      enabled: flag.default(true),
+      intervalHours: timerHours.default(6),
+      keep: whole(
+        1,
+        1_000,
+        "not a number of snapshots",
+        "use a whole number from 1 to 1000",
+      ).default(8),
+    }).prefault({}),
+    defragmentation: group({
+      enabled: flag.default(true),
+      intervalHours: timerHours.default(24),
+      freePercent: whole(1, 99, "not a percentage", "use a whole number from 1 to 99").default(45),
+    }).prefault({}),
+  }).prefault({}),
   apiServer: service("event-ttl: 2h"),
   controllerManager: service("node-monitor-period: 5s"),
   scheduler: service('v: "2"'),

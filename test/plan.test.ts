@@ -260,6 +260,16 @@ describe("a plan for a service", () => {
     ]);
   });
 
+  it("enables its timers", () => {
+    const path = "/etc/systemd/system/tick.timer";
+    const ticking = { ...clock, files: [...clock.files, { path, text: "[Timer]\n", live: true }] };
+    assert.deepEqual(summary(planOf([place("update", ticking, clock)])), [
+      "m1: 2 files added",
+      "  + /etc/systemd/system/tick.timer",
+      "  + /etc/systemd/system/timers.target.wants/tick.timer",
+    ]);
+  });
+
   it("that goes stops the service, and leaves files that another service has, too", () => {
     const alarm: Service = { ...clock, name: "alarm", unit: "alarm.service", files: [zone] };
     const steps = [

@@ -618,13 +618,16 @@ describe("the program", () => {
       for (const machine of ["cp2", "cp3"])
         assert.equal(founders(rebuilt, machine), founders(graph, machine));
     });
-    it("a snapshot is restored into a cluster that is founded again", async () => {
+    it("the first member of a later generation founds a cluster, which the others join", async () => {
       const { graph: restored } = await runProgram({
         settings: (settings) => {
           settings.etcd = { generation: 2 };
         },
       });
       assert.notEqual(foundersOf(restored)?.name, foundersOf(graph)?.name);
+      // An update waits for each member before the next: none may wait for another to found the cluster.
+      assert.equal(founders(restored, "cp1"), "cp1=https://10.240.0.11:2380\n");
+      for (const machine of ["cp2", "cp3"]) assert.equal(founders(restored, machine), "");
     });
   });
 

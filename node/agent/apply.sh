@@ -55,6 +55,7 @@ place_service() {
   elif [[ -n $units_changed || ${unit_state[NeedDaemonReload]-} == yes ]]; then
     systemctl daemon-reload
   fi
+  start_timers
 }
 
 # All of a bundle's paths are links through `current`, so that turning that one link changes them together.

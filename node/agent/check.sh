@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 
 check() {
-  local index path target difference superfluous said differences=()
+  local index path target difference superfluous said timer timers differences=()
   local -A found
   read_description
   list_files found "${directories[@]}" "${paths[@]}" "${paths[@]/#/$records/current}"
@@ -33,6 +33,15 @@ check() {
       differences+=("$unit: not healthy: ${said//$'\n'/, }")
     fi
   fi
+  list_timers timers
+  for timer in "${timers[@]}"; do
+    systemctl is-active --quiet "$timer" || differences+=("$timer: not running")
+    target=${timer%.timer}.service
+    if systemctl is-failed --quiet "$target"; then
+      said=$(journalctl --no-pager --output=cat --lines=1 _SYSTEMD_UNIT="$target")
+      differences+=("$target: failed: ${said:-its journal says nothing}")
+    fi
+  done
   ((${#differences[@]})) || return 0
   printf '%s\n' "${differences[@]}"
   return 1

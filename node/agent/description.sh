@@ -13,7 +13,7 @@
 #   user NAME                       a system user that must exist, and a group of that name
 #   directory PATH MODE OWNER:GROUP
 #   file PATH MODE OWNER:GROUP [live]     live: read anew at each use, so that a change restarts nothing
-#   unit NAME                       the systemd unit to enable and start
+#   unit NAME                       the systemd unit to enable and start; timers among the files are enabled and started, too
 #   reads PATH                      a file or folder whose content counts as the service's own
 #   health COMMAND                  succeeds when the service is healthy
 #   reload COMMAND                  checks the new files; where it succeeds they are reloaded, without a restart

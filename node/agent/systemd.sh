@@ -62,3 +62,20 @@ stop_unit() { # UNIT
   ! systemctl is-active --quiet "$1" || fail "kthw-node: $1 on $(hostname) does not stop"
   units_changed=yes
 }
+
+# Sets an array to the timers among the described files.
+list_timers() { # ARRAY
+  local -n found_timers=$1
+  local path
+  found_timers=()
+  for path in "${paths[@]}"; do
+    [[ $path != "$units"/*.timer ]] || found_timers+=("${path##*/}")
+  done
+}
+
+# Timers that run already go by their new text from the reload on.
+start_timers() {
+  local all
+  list_timers all
+  ((${#all[@]} == 0)) || systemctl enable --quiet --now "${all[@]}"
+}

@@ -3,6 +3,7 @@ import { argv, exit } from "node:process";
 import { run, stretched, stretchTimeouts } from "../access/command.ts";
 import { onMachine } from "../access/shell.ts";
 import { resourcesOf, type ShellMachine, shellMachines, timeoutFactorIn } from "../access/stack.ts";
+import { alarmScript, alarmsIn, machinesWith, makeFor, onFirst } from "../etcd/controllers.ts";
 import { nodeDifferences, placedNodes } from "./nodes.ts";
 import { checkScript, placedByMachine } from "./placed.ts";
 
@@ -22,7 +23,7 @@ const placed = placedByMachine(resources);
 const nodes = placedNodes(resources);
 if (machines.length === 0) giveUp(new Error(`stack ${stack} has no machines`));
 
-const found = await Promise.all([...machines.map(onOne), ofNodes()]);
+const found = await Promise.all([...machines.map(onOne), ofNodes(), ofEtcd()]);
 const differences = found.flat();
 for (const line of differences) console.log(line);
 const count =
@@ -50,6 +51,15 @@ async function ofNodes(): Promise<string[]> {
   const { code, stdout, stderr } = await run("kubectl", args, { timeoutSeconds: 5 });
   if (code === 0) return nodeDifferences(nodes, JSON.parse(stdout).items);
   return [`the API did not tell its Nodes: ${lines(stderr).at(-1) ?? "it gave no reason"}`];
+}
+
+/** The alarms of etcd; a member that does not answer is named with its machine. */
+async function ofEtcd(): Promise<string[]> {
+  const controllers = machinesWith("etcd", resources);
+  const { stdout } = await onFirst(controllers, alarmScript, { timeoutSeconds }).catch(() => ({
+    stdout: "",
+  }));
+  return alarmsIn(stdout, makeFor(stack!));
 }
 
 function lines(text: string): string[] {

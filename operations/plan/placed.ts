@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { folder as binariesFolder } from "../../components/versions.ts";
 import { describePrerequisites, readDescription } from "../../node/description.ts";
 import { type Download, readDownloads } from "../../node/downloads.ts";
@@ -74,10 +75,21 @@ function described(text: string): Placed {
   const files = description.files.map(
     ({ path, ...file }) => [path, { ...file, kind: "text" }] as const,
   );
-  const enabled = `/etc/systemd/system/multi-user.target.wants/${unit}`;
+  const units = "/etc/systemd/system";
+  const timers = files.flatMap(([path]) => (path.endsWith(".timer") ? [basename(path)] : []));
+  const enabled = [
+    [`${units}/multi-user.target.wants/${unit}`, link(`${units}/${unit}`)],
+    ...timers.map(
+      (timer) =>
+        [
+          `${units}/timers.target.wants/${timer}`,
+          { ...link(`${units}/${timer}`), live: true },
+        ] as const,
+    ),
+  ] as const;
   return {
     ...common,
-    files: new Map<string, PlacedFile>([...files, [enabled, link(`/etc/systemd/system/${unit}`)]]),
+    files: new Map<string, PlacedFile>([...files, ...enabled]),
     unit,
     reads,
     reloads: reload !== undefined,

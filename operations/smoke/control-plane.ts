@@ -1,5 +1,6 @@
 import { encryptedPrefix } from "../../services/kube-apiserver.ts";
 import { eventually } from "../access/command.ts";
+import { etcdctl } from "../access/etcdctl.ts";
 import type { StackMachine } from "../access/stack.ts";
 import { type Check, Fault, failWith } from "./check.ts";
 import { type Cluster, isReady, type NodeObject } from "./cluster.ts";
@@ -175,14 +176,6 @@ export const secretsEncrypted: Check<Cluster> = {
     ...cluster.journals("kube-apiserver", [], cluster.of("controller")),
   ],
 };
-
-const pki = "/etc/kubernetes/pki";
-/** The command line of etcdctl on a controller, which asks the controller's own member. */
-export const etcdctl = [
-  `"$(find /opt/kthw/etcd -name etcdctl | sort --version-sort | tail -n 1)"`,
-  `--endpoints=https://127.0.0.1:2379 --cacert=${pki}/etcd/ca.crt`,
-  `--cert=${pki}/apiserver-etcd-client.crt --key=${pki}/apiserver-etcd-client.key`,
-].join(" ");
 
 /** Runs a script on one machine after another until it succeeds; returns the standard output. */
 async function outputOnFirst(

@@ -5,6 +5,7 @@ import { outputsOf } from "../access/stack.ts";
 import { type Check, runChecks } from "./check.ts";
 import { Cluster } from "./cluster.ts";
 import * as controlPlane from "./control-plane.ts";
+import * as etcd from "./etcd.ts";
 import * as network from "./network.ts";
 import * as workload from "./workload.ts";
 
@@ -15,6 +16,8 @@ const checks: readonly Check<Cluster>[] = [
   controlPlane.nodesDiffer,
   controlPlane.servicesHealthy,
   controlPlane.etcdHealthy,
+  etcd.etcdHasRoom,
+  etcd.timersSucceed,
   controlPlane.namespaceMade,
   controlPlane.secretsEncrypted,
   workload.imageThere,

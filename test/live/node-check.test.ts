@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { File } from "../../node/description.ts";
 import {
   apply,
   describeOnMachine,
@@ -49,6 +50,32 @@ describeOnMachine("kthw-node check", () => {
     }
     await apply(right);
     await done(node("check", right));
+  });
+
+  it("names timers that do not run, and what they started last if it failed", async () => {
+    const ticking = (...more: File[]) =>
+      service("ticking", [
+        file(unitPath("tick").replace(/service$/, "timer"), {
+          text: "[Timer]\nOnActiveSec=1h\n\n[Install]\nWantedBy=timers.target\n",
+          live: true,
+        }),
+        file(unitPath("tick"), {
+          text: "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo no room; exit 1'\n",
+          live: true,
+        }),
+        ...more,
+      ]);
+    await apply(ticking());
+    assert.equal(await machine.output("systemctl is-active tick.timer"), "active");
+    await done(node("check", ticking()));
+    await machine.output("systemctl start tick.service || true; systemctl stop tick.timer");
+    const { stdout } = await fails(node("check", ticking()));
+    assert.equal(stdout, "tick.timer: not running\ntick.service: failed: no room\n");
+    // An apply starts it again, and without the timer's file there is none.
+    await apply(ticking());
+    assert.equal(await machine.output("systemctl is-active tick.timer"), "active");
+    await apply(service("ticking"));
+    assert.equal(await machine.output("systemctl is-active tick.timer || true"), "inactive");
   });
 
   it("names everything where nothing was placed", async () => {

@@ -26,7 +26,7 @@ describe("settings as they are written:", () => {
       ],
       [
         { "etcd.generation": 1, "etcd.election": 5 },
-        "etcd.election: unknown setting, got 5; use a known one, those are generation",
+        "etcd.election: unknown setting, got 5; use a known one, those are generation, quotaMiB, compactionHours, backup, defragmentation",
       ],
       [
         { controllers: undefined, controlers: [{ nam: "cp1" }] },
@@ -148,6 +148,26 @@ describe("settings as they are written:", () => {
       [
         { "etcd.generation": 0 },
         "etcd.generation: not a positive whole number, got 0; use 1 or more",
+      ],
+      [
+        { "etcd.quotaMiB": 16 },
+        "etcd.quotaMiB: not a number of MiB that etcd can work with, got 16; use a whole number from 32 to 102400",
+      ],
+      [
+        { "etcd.compactionHours": -1 },
+        "etcd.compactionHours: not a number of hours, got -1; use a whole number from 0 to 8760",
+      ],
+      [
+        { "etcd.backup.keep": 0 },
+        "etcd.backup.keep: not a number of snapshots, got 0; use a whole number from 1 to 1000",
+      ],
+      [
+        { "etcd.backup.intervalHours": 0.5 },
+        "etcd.backup.intervalHours: not a number of hours, got 0.5; use a whole number from 1 to 8760",
+      ],
+      [
+        { "etcd.defragmentation.freePercent": 100 },
+        "etcd.defragmentation.freePercent: not a percentage, got 100; use a whole number from 1 to 99",
       ],
       [
         { "workerPools[0].maxUnavailable": "50%" },

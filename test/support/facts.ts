@@ -31,6 +31,12 @@ export const cluster = (differing: Partial<ClusterFacts> = {}): ClusterFacts => 
   ],
   trustFile: "ca.crt",
   etcdGeneration: 1,
+  etcd: {
+    quotaMiB: 2048,
+    compactionHours: 8,
+    backup: { enabled: true, intervalHours: 6, keep: 8 },
+    defragmentation: { enabled: true, intervalHours: 24, freePercent: 45 },
+  },
   kubeProxyMode: "iptables",
   admitsGuests: false,
   publishesClusterInfo: false,

@@ -10,7 +10,7 @@ import { dial } from "../../../operations/smoke/network.ts";
 import type { LiveStack } from "./live-stack.ts";
 import { eventually } from "./run.ts";
 
-export { etcdctl } from "../../../operations/smoke/control-plane.ts";
+export { etcdctl } from "../../../operations/access/etcdctl.ts";
 
 /** The version of Kubernetes that is tested. */
 export const version = Object.keys(kubernetesVersions)[0] as KubernetesVersion;
