@@ -26,7 +26,7 @@ trap '[ ! -e "$$KTHW_ROOT/Pulumi.$$STACK.yaml" ] || "$$KTHW_ROOT/install/setting
 pulumi stack select --create "$$STACK" >/dev/null
 endef
 
-.PHONY: help up preview plan down shell smoke check certs logs backup restore etcdctl defragment install image test test-fast test-libvirt lint bench clean $(things)
+.PHONY: help up preview plan down shell smoke check repair certs logs backup restore etcdctl defragment install image test test-fast test-libvirt lint bench clean $(things)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do
@@ -73,6 +73,11 @@ check: settings $(tools) kubectl ## name what differs on the machines and Nodes 
 	# Without a kubeconfig there is still what the machines say.
 	install/kubeconfig || true
 	exec node --import tsx operations/check/run-check.ts "$$STACK"
+
+repair: settings $(tools) kubectl ## put right what `make check` names, and nothing else
+	@. install/env.sh
+	install/kubeconfig || true
+	exec node --import tsx operations/repair/run-repair.ts "$$STACK"
 
 certs: settings $(tools) ## list the certificates with their owner, issuer and end
 	@. install/env.sh

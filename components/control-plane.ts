@@ -136,6 +136,8 @@ export class ControlPlane extends pulumi.ComponentResource {
           (hashes) => `${facts.clusterName} ${hashes[0]}`,
         ),
         deleteUnreachable: true,
+        // What others have changed of an object is shown in a preview after a refresh, and is put back.
+        enablePatchForce: true,
       },
       { parent: this },
     );

@@ -7,7 +7,7 @@ import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1/clusterRoleBindin
 import * as pulumi from "@pulumi/pulumi";
 import { formerly } from "../node/former-type.ts";
 import type { ClusterFacts } from "../services/cluster-facts.ts";
-import { corefile, dnsPodSpec } from "../services/core-dns.ts";
+import { corefile, dnsPodSpec, dnsReplicas } from "../services/core-dns.ts";
 import { awaitLimit } from "./await-limit.ts";
 
 export interface CoreDNSArgs {
@@ -82,7 +82,7 @@ export class CoreDNS extends pulumi.ComponentResource {
       {
         metadata: { name: "coredns", namespace, labels },
         spec: {
-          replicas: 2,
+          replicas: dnsReplicas,
           strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1 } },
           selector: { matchLabels: labels },
           template: { metadata: { labels }, spec: dnsPodSpec(facts.images.coredns, labels) },

@@ -11,6 +11,7 @@ import { kubeletKubeconfigPath } from "../services/kubelet.ts";
 import { nodeServices } from "../services/roles.ts";
 import type { Issuer } from "./certificate-authority.ts";
 import { kubeletTexts } from "./kubelet-texts.ts";
+import { nodeTaints } from "./node-taints.ts";
 import { Placement } from "./placement.ts";
 
 /** How long a Node may take to become Ready. kubectl must give up before the gate's limit, to say what kubectl waited for. */
@@ -23,8 +24,8 @@ export interface WorkerPoolArgs {
   readonly workers: readonly { readonly host: Host; readonly node: NodeFacts }[];
   /** Labels of the pool's Nodes. */
   readonly labels: Readonly<Record<string, string>>;
-  /** All taints of the pool's Nodes; undefined if the program does not manage the taints. */
-  readonly taints: readonly Taint[] | undefined;
+  /** Taints of the pool's Nodes, beside those of others. */
+  readonly taints: readonly Taint[];
   /** How many workers may change at the same time. */
   readonly maxUnavailable: number;
   /** The objects in the cluster that machines with a bootstrap token need to join. */
@@ -33,6 +34,7 @@ export interface WorkerPoolArgs {
   readonly controlPlane: {
     readonly ready: readonly pulumi.Resource[];
     readonly provider: pulumi.ProviderResource;
+    readonly kubeconfigBeforeReady: pulumi.Output<string>;
   };
   readonly network: PodNetwork;
   /** Shell command for the last machine, run once that machine's Node is Ready. */
@@ -128,27 +130,20 @@ export class WorkerPool extends pulumi.ComponentResource {
    * cannot be released.
    */
   #registered({ name, podCidr }: NodeFacts, args: WorkerPoolArgs): pulumi.Resource {
-    const { provider } = args.controlPlane;
-    return new NodePatch(
+    const { provider, kubeconfigBeforeReady } = args.controlPlane;
+    const options = { parent: this, deletedWith: provider };
+    const node = new NodePatch(
       `${name}:kubernetes-node`,
       {
-        metadata: {
-          name,
-          annotations: { "pulumi.com/patchForce": "true" },
-          labels: { ...args.labels, ...managedLabel },
-        },
-        spec: {
-          ...(podCidr !== undefined && { podCIDR: podCidr, podCIDRs: [podCidr] }),
-          // All taints are written, even none: a taint that is only left out stays once a controller of Kubernetes has written to the list.
-          ...(args.taints && {
-            taints: args.taints.map(({ value, ...taint }) => ({
-              ...taint,
-              ...(value !== "" && { value }),
-            })),
-          }),
-        },
+        metadata: { name, labels: { ...args.labels, ...managedLabel } },
+        spec: { ...(podCidr !== undefined && { podCIDR: podCidr, podCIDRs: [podCidr] }) },
       },
-      { parent: this, provider, deletedWith: provider, retainOnDelete: true },
+      { ...options, provider, retainOnDelete: true },
+    );
+    if (args.taints.length === 0) return node;
+    return nodeTaints(
+      { node: name, taints: args.taints, kubeconfig: kubeconfigBeforeReady },
+      { ...options, dependsOn: [node] },
     );
   }
 }

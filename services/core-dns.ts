@@ -1,3 +1,6 @@
+/** How many pods CoreDNS has. */
+export const dnsReplicas = 2;
+
 /**
  * CoreDNS's configuration: https://coredns.io/plugins/kubernetes/ Without forwarders, every name outside the cluster is answered with
  * NXDOMAIN by the plugin `template`. The plugin has a server block of its own, since in one block it would run before `kubernetes`.

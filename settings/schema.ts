@@ -147,7 +147,7 @@ export const common = {
     group({
       name: name("workers"),
       labels: labels.prefault({}),
-      taints: taints.optional(),
+      taints: taints.default([]),
       staticPods: staticPods.default([]),
       maxUnavailable: count.default(1),
       join: oneOf(["certificates", "bootstrapToken", "kubeadm"], "not a way to join").default(

@@ -478,35 +478,50 @@ describe("the program", () => {
       return found!.inputs as any;
     };
 
-    it("Nodes have no taints where that is said, and are left alone where nothing is", async () => {
+    const taints = (one: typeof graph) =>
+      one
+        .ofType("command:local:Command")
+        .filter(({ name }) => name.endsWith(":taints"))
+        .map(({ inputs }) => Object.values(inputs.environment as object));
+
+    it("Nodes have the labels and taints of their pool", () => {
+      for (const machine of controllers)
+        assert.deepEqual(kubernetes("core/v1:NodePatch", machine).metadata.labels, {
+          "node-role.kubernetes.io/control-plane": "",
+          "app.kubernetes.io/managed-by": "pulumi",
+        });
+      for (const machine of workers)
+        assert.deepEqual(kubernetes("core/v1:NodePatch", machine).metadata.labels, {
+          "app.kubernetes.io/managed-by": "pulumi",
+        });
+      assert.deepEqual(
+        taints(graph),
+        controllers.map((name) => [name, "node-role.kubernetes.io/control-plane:NoSchedule"]),
+      );
+    });
+
+    it("Nodes keep the taints of others: the program owns no list of taints, and nothing where none are set", async () => {
+      for (const { inputs } of graph.ofType("kubernetes:core/v1:NodePatch"))
+        assert.deepEqual(Object.keys(inputs.spec as object), ["podCIDR", "podCIDRs"]);
       const { graph: untainted } = await runProgram({
         settings: (settings) => {
           settings.controllerTaints = [];
           settings.workerPools[0]!.taints = [];
         },
       });
-      for (const { inputs } of untainted.ofType("kubernetes:core/v1:NodePatch"))
-        assert.deepEqual((inputs.spec as { taints?: unknown }).taints, []);
+      assert.deepEqual(taints(untainted), []);
     });
 
-    it("Nodes have the labels and taints of their pool", () => {
+    it("kubelets start once their Nodes have their taints", () => {
       for (const machine of controllers) {
-        const { metadata, spec } = kubernetes("core/v1:NodePatch", machine);
-        assert.deepEqual(metadata.labels, {
-          "node-role.kubernetes.io/control-plane": "",
-          "app.kubernetes.io/managed-by": "pulumi",
-        });
-        assert.deepEqual(
-          spec.taints.map(({ key, effect }: { key: string; effect: string }) => [key, effect]),
-          [["node-role.kubernetes.io/control-plane", "NoSchedule"]],
+        const awaited = graph.awaited(graph.command(`${machine}:kubelet`));
+        assert.ok(
+          [...awaited].some(({ name }) => name === `${machine}:taints`),
+          machine,
         );
       }
-      for (const machine of workers) {
-        const { metadata, spec } = kubernetes("core/v1:NodePatch", machine);
-        assert.deepEqual(metadata.labels, { "app.kubernetes.io/managed-by": "pulumi" });
-        assert.equal(spec.taints, undefined);
-      }
     });
+
     it("Nodes have the pod ranges of the settings before their kubelets start", () => {
       for (const [machine, range] of [
         ["cp1", "10.200.11.0/24"],

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type Check, Fault, runChecks } from "../operations/smoke/check.ts";
 import type { Cluster } from "../operations/smoke/cluster.ts";
 import { nodesDiffer } from "../operations/smoke/control-plane.ts";
+import { silent } from "../operations/smoke/drift.ts";
 
 /** A check that runs the function given, or does nothing. */
 function check(
@@ -96,6 +97,29 @@ describe("the nodes of the smoke test", () => {
     assert.equal(
       await said({ cp1: ["a", "x"], worker1: ["b", "x"], worker2: ["a", "x"] }),
       "worker2 has the ids of cp1: machine a, board x",
+    );
+  });
+});
+
+describe("the check of APIServices", () => {
+  const one = (name: string, status: object, service?: object) =>
+    ({ metadata: { name }, spec: { service }, status }) as Parameters<typeof silent>[0][number];
+  const available = (status: string, message = "") => ({
+    conditions: [{ type: "Available", status, message }],
+  });
+
+  it("names each that does not answer, and what it points at", () => {
+    const target = { namespace: "default", name: "nobody" };
+    assert.deepEqual(
+      silent([
+        one("v1.", available("True")),
+        one("v1.a.example.com", available("False", "no endpoints"), target),
+        one("v1.b.example.com", {}, target),
+      ]),
+      [
+        "the APIService v1.a.example.com (default/nobody) does not answer: no endpoints; no namespace can be deleted until it answers or is deleted",
+        "the APIService v1.b.example.com (default/nobody) does not answer: it has not been tried; no namespace can be deleted until it answers or is deleted",
+      ],
     );
   });
 });

@@ -16,6 +16,7 @@ export function bridgeNetwork({ nodes, podCidr }: ClusterFacts, node: NodeFacts)
     reload: `test -r ${routesPath}`,
     health: `${scriptPath} check ${node.podCidr} ${podCidr}`,
     teardown: [
+      `test ! -x ${scriptPath} || ${scriptPath} down ${node.podCidr} ${podCidr}`,
       "! ip link show cni0 || ip link delete cni0",
       // The chains of the CNI plugin portmap.
       "kthw-node drop-chains CNI-",
@@ -33,11 +34,10 @@ export function bridgeNetwork({ nodes, podCidr }: ClusterFacts, node: NodeFacts)
             Before: "kubelet.service",
           },
           Service: {
-            Type: "oneshot",
-            RemainAfterExit: "yes",
-            ExecStart: `${scriptPath} up ${node.podCidr} ${podCidr}`,
+            ExecStart: `${scriptPath} follow ${node.podCidr} ${podCidr}`,
             ExecReload: `${scriptPath} up ${node.podCidr} ${podCidr}`,
-            ExecStop: `${scriptPath} down ${node.podCidr} ${podCidr}`,
+            Restart: "always",
+            RestartSec: "2",
           },
           Install: { WantedBy: "multi-user.target" },
         }),
@@ -83,30 +83,66 @@ export function bridgeConflist(podCidr: string): string {
 }
 
 const podRoutesScript = `#!/bin/bash
-# pod-routes up|check|down POD_RANGE ALL_PODS: routes to the pods of other nodes, kept apart by their protocol number.
+# pod-routes follow|up|check|down POD_RANGE ALL_PODS: routes to the pods of other nodes, kept apart by their protocol number, and a
+# rule for what pods send to the outside.
 set -euo pipefail
 masquerade="-s $2 ! -d $3 -m comment --comment \\"pods to the outside\\" -j MASQUERADE"
-wanted='' kept=''
-if [[ $1 == check ]]; then
+
+wanted() {
+  sed 's/ *#.*//' ${routesPath}
+}
+
+nat() { # -C|-A|-D|-S [RULE]
+  eval "iptables -w 5 -t nat $1 POSTROUTING \${2-}"
+}
+
+check() {
+  local differs=
+  wanted >/dev/null || return 1
   diff --unchanged-line-format= --old-line-format='missing route %L' --new-line-format='superfluous route %L' \\
-    <(sed 's/ *#.*//' ${routesPath} | sort) <(ip route show proto 201 | awk '{ print $1, $2, $3 }' | sort)
-  eval "iptables -t nat -C POSTROUTING $masquerade" 2>/dev/null || { echo "missing rule: $masquerade" && exit 1; }
-  exit
-fi
-if [[ $1 == up ]]; then
-  wanted=$(sed 's/ *#.*//' ${routesPath})
+    <(wanted | sort) <(ip route show proto 201 | awk '{ print $1, $2, $3 }' | sort) || differs=yes
+  nat -C "$masquerade" 2>/dev/null || { echo "missing rule: $masquerade" && differs=yes; }
+  [[ -z $differs ]]
+}
+
+up() {
+  local routes route failed=
+  routes=$(wanted) || return 1
   while read -r route; do
     # shellcheck disable=SC2086 # a route is several words
-    [[ -z $route ]] || ip route replace $route proto 201
-  done <<<"$wanted"
-  eval "iptables -t nat -C POSTROUTING $masquerade" 2>/dev/null || eval "iptables -t nat -A POSTROUTING $masquerade"
-  kept=$masquerade
-fi
-# A rule for another range stems from earlier settings.
-iptables -t nat -S POSTROUTING | sed -n '/--comment "pods to the outside"/s/^-A POSTROUTING //p' | while read -r rule; do
-  [[ $rule == "$kept" ]] || eval "iptables -t nat -D POSTROUTING $rule"
-done
-ip route show proto 201 | while read -r range _ gateway _; do
-  grep -qxF "$range via $gateway" <<<"$wanted" || ip route del "$range" proto 201
-done
+    [[ -z $route ]] || ip route replace $route proto 201 || failed=yes
+  done <<<"$routes"
+  nat -C "$masquerade" 2>/dev/null || nat -A "$masquerade" || failed=yes
+  remove_others "$routes" "$masquerade" || failed=yes
+  [[ -z $failed ]]
+}
+
+# Removes routes and rules that stem from earlier settings.
+remove_others() { # ROUTES RULE
+  local range gateway rule
+  nat -S | sed -n '/--comment "pods to the outside"/s/^-A POSTROUTING //p' | while read -r rule; do
+    [[ $rule == "$2" ]] || nat -D "$rule"
+  done
+  ip route show proto 201 | while read -r range _ gateway _; do
+    grep -qxF "$range via $gateway" <<<"$1" || ip route del "$range" proto 201
+  done
+}
+
+# A link that goes down takes its routes along without a word, and announces a route of its own when it comes back. What was not
+# announced, or is refused as long as the link is down, is looked at after a while.
+follow() {
+  exec 3< <(exec ip -4 monitor route)
+  while true; do
+    check >/dev/null 2>&1 || up || true
+    # Without an announcement the status is above 128; below, ip has ended.
+    read -r -t 15 -u 3 _ || (($? > 128))
+    sleep 0.2
+    while read -r -t 0.01 -u 3 _; do :; done
+  done
+}
+
+case $1 in
+  down) remove_others '' '' ;;
+  *) "$1" ;;
+esac
 `;

@@ -1,9 +1,14 @@
 # shellcheck shell=bash
 
 apply() { # [--wait]
-  local before problem
   read_description
   lock_records
+  apply_description "${1-}"
+}
+
+# Makes the machine as the description that has been read says.
+apply_description() { # [--wait]
+  local before problem
   check_requirements
   read_file before "$records/applied"
   place
@@ -113,7 +118,7 @@ start() { # VARIABLE [--wait]
   read_file former "$records/started"
   if is_running && [[ $former == "$now" ]]; then
     :
-  elif [[ -n $reload && ${unit_state[ActiveState]-} =~ ^(active|reloading)$ ]]; then
+  elif [[ -n $reload && ${unit_state[ActiveState]-} =~ ^(active|reloading)$ && ${unit_state[SubState]-} != exited ]]; then
     if ! said=$(timeout -k 1 "$timeout" bash -c "$reload" 2>&1); then
       printf -v "$1" %s "$unit on $(hostname) cannot use its new files: ${said:-$reload}"
       return 1

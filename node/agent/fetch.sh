@@ -14,8 +14,14 @@ work=
 
 # Fetches what stands on standard input: side by side, and each failure is told.
 fetch() {
-  local lines line words wanted=() links=() jobs=() job failed=
+  local lines
   read_lines lines
+  fetch_lines
+}
+
+# Fetches what `lines` say.
+fetch_lines() {
+  local line words wanted=() links=() jobs=() job failed=
   for line in "${lines[@]}"; do
     case $line in
       'artifact '* | 'image '*) wanted+=("$line") ;;
@@ -112,7 +118,9 @@ import_images() {
 }
 
 import_image() { # FILE
-  "$(containerd_client)" --namespace k8s.io images import --local --no-unpack "$1" >/dev/null || fail "kthw-node: containerd did not take the image $1"
+  local said
+  said=$("$(containerd_client)" --namespace k8s.io images import --local --no-unpack "$1" 2>&1) ||
+    fail "kthw-node: containerd did not take the image $1: $said"
 }
 
 # Prints the path of the containerd client that was fetched last.
@@ -122,22 +130,40 @@ containerd_client() {
 
 # Names the binaries, images and links of the list on standard input that are missing, or were changed since they were fetched.
 check_fetched() {
-  local lines line words folder='' sum='' known='' difference differences=()
+  local lines differences sums
   read_lines lines
-  [[ ! -S /run/containerd/containerd.sock ]] || known=$("$(containerd_client)" --namespace k8s.io images ls --quiet 2>/dev/null) || true
+  find_fetched_differences
+  ((${#differences[@]})) || return 0
+  printf '%s\n' "${differences[@]}"
+  return 1
+}
+
+# Puts right what check-fetched names.
+repair_fetched() {
+  local lines differences sums
+  read_lines lines
+  find_fetched_differences
+  ((${#differences[@]})) || return 0
+  # Without the record of its sum, a file is fetched again.
+  ((${#sums[@]} == 0)) || rm -f "${sums[@]}"
+  fetch_lines
+  [[ ! -S /run/containerd/containerd.sock ]] || import_images
+}
+
+# Sets `differences` to what differs from what `lines` say, and `sums` to the records of the files that do.
+find_fetched_differences() {
+  local line words file='' sum='' known='' asked='' difference
+  differences=() sums=()
+  [[ ! -S /run/containerd/containerd.sock ]] || ! known=$("$(containerd_client)" --namespace k8s.io images ls --quiet 2>/dev/null) || asked=yes
   for line in "${lines[@]}"; do
     read -ra words <<<"$line"
     case $line in
-      'artifact '*) folder=$binaries/${words[1]}/${words[2]} sum=${words[4]} ;;
-      '  '*)
-        compare_fetched difference "$folder/${words[1]}" "$folder/.${words[1]}.sum" "$sum"
-        [[ -z $difference ]] || differences+=("$folder/${words[1]}: $difference")
-        ;;
+      'artifact '*) file=$binaries/${words[1]}/${words[2]} sum=${words[4]} ;;
+      '  '*) compare_fetched "$file/${words[1]}" "$file/.${words[1]}.sum" "$sum" ;;
       'image '*)
-        folder=$images/${words[2]##*/}
-        compare_fetched difference "$folder" "$folder.sum" "${words[3]}"
-        [[ -z $difference ]] || differences+=("$folder: $difference")
-        [[ -z $known ]] || grep -qxF "${words[1]}" <<<"$known" || differences+=("image ${words[1]}: missing")
+        file=$images/${words[2]##*/}
+        compare_fetched "$file" "$file.sum" "${words[3]}"
+        [[ -z $asked ]] || grep -qxF "${words[1]}" <<<"$known" || differences+=("image ${words[1]}: missing")
         ;;
       'link '*)
         # A program of the host's own stays what it is.
@@ -146,21 +172,19 @@ check_fetched() {
         ;;
     esac
   done
-  ((${#differences[@]})) || return 0
-  printf '%s\n' "${differences[@]}"
-  return 1
 }
 
-# Sets a variable to how a fetched file differs: nothing, or a few words. The record of its sum is written last, so that nothing
-# but a change makes the file newer than the record.
-compare_fetched() { # VARIABLE FILE RECORD SUM
+# Adds to `differences` and `sums` if a fetched file differs. The record of its sum is written last, so that nothing but a change
+# makes the file newer than the record.
+compare_fetched() { # FILE RECORD SUM
   local record
-  read_file record "$3"
-  if [[ ! -f $2 ]]; then
-    printf -v "$1" missing
-  elif [[ $record != "$4" || -n $(find "$2" -cnewer "$3") ]]; then
-    printf -v "$1" content
+  read_file record "$2"
+  if [[ ! -f $1 ]]; then
+    differences+=("$1: missing")
+  elif [[ $record != "$3" || -n $(find "$1" -cnewer "$2") ]]; then
+    differences+=("$1: content")
   else
-    printf -v "$1" ''
+    return 0
   fi
+  sums+=("$2")
 }

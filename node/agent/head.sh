@@ -4,6 +4,8 @@
 #   kthw-node apply [--wait]   make the machine as described; with --wait until healthy, else what was applied before is put back
 #   kthw-node check            name what differs from the description; exit status 1 if anything does
 #   kthw-node check-fetched    name the binaries, images and links that are not as they were fetched; exit status 1 if any is
+#   kthw-node repair           make the machine as described if check names anything, and say what was started anew for it
+#   kthw-node repair-fetched   fetch what check-fetched names again, and give containerd the images that it lacks
 #   kthw-node remove           stop the service and remove what it placed and what it made itself; its users and packages stay
 #   kthw-node uninstall        remove the rest that was placed, this program included, and what an apply that was cut off has left
 #   kthw-node drop-chains NAME remove the packet filter's chains whose names begin with NAME, and the rules that lead to them

@@ -10,11 +10,13 @@ case $verb in
   apply) apply "$@" ;;
   check) check ;;
   check-fetched) check_fetched ;;
+  repair) repair ;;
+  repair-fetched) repair_fetched ;;
   remove) remove ;;
   uninstall) uninstall ;;
   drop-chains) drop_chains "$@" ;;
   fetch) fetch ;;
   import-images) import_images ;;
   wait) wait_for "$@" ;;
-  *) fail "usage: kthw-node apply [--wait] | check | check-fetched | remove | uninstall | drop-chains NAME | fetch | import-images | wait NAME... [--within SECONDS --until COMMAND]" ;;
+  *) fail "usage: kthw-node apply [--wait] | check | check-fetched | repair | repair-fetched | remove | uninstall | drop-chains NAME | fetch | import-images | wait NAME... [--within SECONDS --until COMMAND]" ;;
 esac

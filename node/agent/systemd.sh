@@ -12,7 +12,7 @@ ask_unit_state() {
   local property value
   unit_state=()
   while IFS='=' read -r property value; do unit_state[$property]=$value; done < <(
-    systemctl show --property=ActiveState,SubState,UnitFileState,NeedDaemonReload,NRestarts,Job,ConditionResult "$unit"
+    systemctl show --property=ActiveState,SubState,UnitFileState,NeedDaemonReload,NRestarts,Job,ConditionResult,InvocationID,MainPID "$unit"
   )
 }
 
@@ -52,6 +52,7 @@ wait_until_healthy() { # SECONDS at which to give up, and `reloaded` if it has j
 # Prints why the service is not healthy, as far as systemd knows.
 explain_unhealthy() {
   echo "$unit on $(hostname) is not healthy: ${health:-it does not run}"
+  [[ -z $health ]] || timeout -k 1 5 bash -c "$health" 2>&1 || true
   systemctl status --no-pager --full --lines=0 "$unit" || true
   journalctl --sync || true
   journalctl --unit "$unit" --lines 20 --no-pager --output cat || true

@@ -122,10 +122,14 @@ export class Cluster {
     return onMachine(machine, script, { timeoutSeconds, signal: this.signal });
   }
 
+  /** The command line of a target of make, in this project's folder. */
+  makeLine(target: string): string {
+    return `make ${target}${this.stack === "local" ? "" : ` STACK=${this.stack}`}`;
+  }
+
   /** The command line that runs kubectl from this project's folder. */
   kubectlLine(kubectl: string): string {
-    const stack = this.stack === "local" ? "" : ` STACK=${this.stack}`;
-    return `make shell${stack} CMD='kubectl ${kubectl}'`;
+    return `${this.makeLine("shell")} CMD='kubectl ${kubectl}'`;
   }
 
   /** Command lines that show the end of a unit's journal on the machines named, or on `otherwise` if none is known. */

@@ -26,6 +26,7 @@ export const nodesReady: Check<Cluster> = {
   },
   lookAt: (cluster, machines) => [
     cluster.kubectlLine("describe nodes"),
+    cluster.makeLine("repair"),
     ...cluster.journals("kubelet", machines, cluster.of("worker")),
   ],
 };
@@ -62,7 +63,10 @@ async function expectNodesReady(cluster: Cluster): Promise<void> {
   const faults = new Map(
     cluster.machines
       .filter(({ name, role }) => role !== "load balancer" && !known.has(name))
-      .map(({ name }) => [name, `${name} is no node`]),
+      .map(({ name }) => [
+        name,
+        `${name} is no node; a kubelet makes its Node only when it starts, as make repair lets it`,
+      ]),
   );
   for (const node of cluster.nodes.filter((one) => !isReady(one))) {
     const { name } = node.metadata;

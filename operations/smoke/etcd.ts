@@ -1,6 +1,6 @@
 import { etcdctl } from "../access/etcdctl.ts";
 import { alarmScript, alarmsIn, makeFor, onFirst } from "../etcd/controllers.ts";
-import { type Check, failWith } from "./check.ts";
+import type { Check } from "./check.ts";
 import type { Cluster } from "./cluster.ts";
 
 /** The part of the quota from which on a database is named, in percent. */
@@ -42,29 +42,3 @@ export function nearlyFullIn(output: string): string[] {
     ];
   });
 }
-
-/** The timers of every controller run, and what they started last has succeeded. */
-export const timersSucceed: Check<Cluster> = {
-  name: "the controllers' timers, such as that of backups, have succeeded",
-  async run(cluster) {
-    const faults = new Map<string, string>();
-    await Promise.all(
-      cluster.of("controller").map(async (machine) => {
-        const said = await cluster.outputOn(machine, timerScript, 30).catch(String);
-        if (said.trim() !== "") faults.set(machine.name, `${machine.name}: ${said.trim()}`);
-      }),
-    );
-    failWith(faults);
-  },
-  lookAt: (cluster, machines) => cluster.journals("etcd-backup", machines, []),
-};
-
-// The timers are those that the program placed.
-const timerScript = `
-  for file in $(cat /var/lib/kthw/services/*/placed | grep '^/etc/systemd/system/.*[.]timer$'); do
-    timer=\${file##*/} unit=\${file##*/}
-    unit=\${unit%.timer}.service
-    systemctl is-active --quiet "$timer" || echo "$timer does not run"
-    ! systemctl is-failed --quiet "$unit" ||
-      echo "$unit has failed: $(journalctl --no-pager --output=cat --lines=1 _SYSTEMD_UNIT="$unit")"
-  done`;

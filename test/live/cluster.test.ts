@@ -137,21 +137,35 @@ describeLive("a cluster on this computer", (live) => {
         `--replicas=${replicas}`,
       ]);
     await scaleDns(0);
+    await stack.kubectl(["apply", "--filename=-"], danglingApiService);
     const { code, stdout } = await step("make smoke without DNS servers", () =>
       stack.script("operations/smoke/run-smoke.ts"),
     );
     await scaleDns(2);
+    await stack.kubectl(["delete", "apiservice", "v1.nobody.example.com"]);
     const failed = stdout.split("\n").filter((line) => line.startsWith("FAIL"));
     assert.deepEqual(
       failed.map((line) => line.replace(/^FAIL +\d+\.\d s +/, "")),
-      ["DNS finds a Service, from a pod on each node", "DNS denies a name that does not exist"],
+      [
+        "every APIService answers",
+        "CoreDNS has its 2 pods",
+        "DNS finds a Service, from a pod on each node",
+        "DNS denies a name that does not exist",
+        "what the checks made is removed",
+      ],
     );
+    assert.equal(
+      stdout.match(/the APIService v1\.nobody\.example\.com \(default/g)?.length,
+      2,
+      stdout,
+    );
+    assert.match(stdout, /somebody has scaled the Deployment coredns to 0/);
     assert.match(
       stdout,
       /^ +look at: make shell STACK=\S+ CMD='kubectl get pods.*--selector=k8s-app=kube-dns'$/m,
     );
     assert.equal(code, 1);
-    assert.deepEqual(await smokeNamespaces(), []);
+    await eventually(async () => assert.deepEqual(await smokeNamespaces(), []), 60);
     await stack.kubectl([
       "--namespace=kube-system",
       "rollout",
@@ -171,25 +185,35 @@ describeLive("a cluster on this computer", (live) => {
     await eventually(async () => assert.deepEqual(await smokeNamespaces(), []));
   });
 
-  itOnceUp("names what differs from the last update, and changes nothing", async () => {
-    const check = async () => {
-      const { code, stdout } = await step("make check", () =>
-        stack.script("operations/check/run-check.ts"),
-      );
-      const lines = stdout.trimEnd().split("\n");
-      return { code, differences: lines.slice(0, -1).sort(), last: lines.at(-1)! };
-    };
-    const expectNone = async () => {
-      const { code, differences, last } = await check();
-      assert.deepEqual({ code, differences }, { code: 0, differences: [] });
-      assert.match(last, /^no differences: 6 machines, \d+ services and bundles, 5 Nodes$/);
-    };
-    await expectNone();
+  const check = async () => {
+    const { code, stdout } = await step("make check", () =>
+      stack.script("operations/check/run-check.ts"),
+    );
+    const lines = stdout.trimEnd().split("\n");
+    return { code, differences: lines.slice(0, -1).sort(), last: lines.at(-1)! };
+  };
+  const expectNoDifference = async () => {
+    const { code, differences, last } = await check();
+    assert.deepEqual({ code, differences }, { code: 0, differences: [] });
+    assert.match(last, /^no differences: 6 machines, \d+ services and bundles, 5 Nodes$/);
+  };
+  const repair = async () => {
+    const { code, stdout } = await step("make repair", () =>
+      stack.script("operations/repair/run-repair.ts"),
+    );
+    assert.equal(code, 0, stdout);
+    return stdout.trimEnd().split("\n");
+  };
+
+  itOnceUp("names what differs from the last update, and puts right just that", async () => {
+    await expectNoDifference();
+    assert.match((await repair())[0]!, /^no differences: /);
     const image = images(version, architecture).coredns.name;
     const crictl = (
       await stack.machines.inside("worker2", "readlink /usr/local/bin/crictl")
     ).trim();
     const label = Object.keys(managedLabel)[0]!;
+    const before = await stack.machines.lookAll();
     await stack.machines.inside(
       "worker2",
       `crictl rmi ${image}
@@ -198,12 +222,15 @@ describeLive("a cluster on this computer", (live) => {
       rm /usr/local/bin/crictl
       touch ${crictl}
       systemctl stop kube-proxy
+      systemctl kill --signal=STOP pod-network
       ip route delete 10.200.21.0/24
       iptables --table nat --list-rules POSTROUTING | sed -n '/pods to the outside/s/^-A/--delete/p' | xargs iptables --table nat`,
     );
     await stack.kubectl(["label", "node", "worker1", "--overwrite", `${label}=somebody`]);
+    await stack.kubectl(["taint", "node", "cp1", `${controlPlaneTaint}-`, "others=own:NoSchedule"]);
     const { code, differences, last } = await check();
     assert.deepEqual(differences, [
+      `cp1: the Node's taint ${controlPlaneTaint}: missing`,
       "worker1: the Node's label app.kubernetes.io/managed-by=pulumi: somebody",
       "worker2: /etc/containerd/config.toml: mode or owner",
       `worker2: ${crictl}: content`,
@@ -211,22 +238,101 @@ describeLive("a cluster on this computer", (live) => {
       "worker2: /var/lib/kubelet/config.yaml: content",
       `worker2: image ${image}: missing`,
       "worker2: kube-proxy.service: not running",
-      "worker2: pod-network.service: not healthy: missing route 10.200.21.0/24 via 10.240.0.21",
+      'worker2: pod-network.service: not healthy: missing route 10.200.21.0/24 via 10.240.0.21, missing rule: -s 10.200.22.0/24 ! -d 10.200.0.0/16 -m comment --comment "pods to the outside" -j MASQUERADE',
     ]);
     assert.equal(code, 1);
-    assert.match(last, /^8 differences: /);
-    await stack.kubectl(["label", "node", "worker1", "--overwrite", `${label}=pulumi`]);
-    await stack.machines.inside(
-      "worker2",
-      `kthw-node import-images
-      sed -i '$d' /var/lib/kubelet/config.yaml
-      chmod 0644 /etc/containerd/config.toml
-      ln -s ${crictl} /usr/local/bin/crictl
-      touch ${crictl.replace(/(.*)\//, "$1/.")}.sum
-      systemctl start kube-proxy
-      systemctl reload pod-network`,
+    assert.match(last, /^9 differences: /);
+    assert.equal((await repair()).at(-1), "repaired: 9 differences");
+    const after = await stack.machines.lookAll();
+    assert.deepEqual(
+      restarted(before, after),
+      ["containerd", "kube-proxy", "kubelet", "pod-network"].map(
+        (name) => `worker2 ${name}.service`,
+      ),
     );
-    await expectNone();
+    assert.deepEqual(changed(before, after), []);
+    await expectNoDifference();
+    const taints = await stack.kubectl([
+      "get",
+      "node",
+      "cp1",
+      "--output=jsonpath={.spec.taints[*].key}",
+    ]);
+    assert.deepEqual(taints.split(" ").sort(), ["node-role.kubernetes.io/control-plane", "others"]);
+    await stack.kubectl(["taint", "node", "cp1", "others-"]);
+  });
+
+  itOnceUp("brings back by itself the routes that went with a link", async () => {
+    const routes = () => stack.machines.inside("worker1", "ip route show proto 201 | sort");
+    const before = await routes();
+    assert.equal(before.trim().split("\n").length, 4, before);
+    await stack.machines.inside("worker1", "ip link set eth0 down; ip link set eth0 up");
+    await step("the routes are back", () =>
+      eventually(async () => assert.equal(await routes(), before), 5),
+    );
+  });
+
+  itOnceUp("makes a deleted Node again, as it was", async () => {
+    const fields = async () => {
+      const { metadata, spec } = JSON.parse(
+        await stack.kubectl(["get", "node", "worker1", "--output=json"]),
+      );
+      return [Object.entries(metadata.labels).sort(), spec];
+    };
+    const node = await fields();
+    const before = await stack.machines.lookAll();
+    await stack.kubectl(["delete", "node", "worker1"]);
+    assert.deepEqual((await check()).differences, ["worker1: the Node is missing"]);
+    assert.equal((await repair()).at(-1), "repaired: 1 difference");
+    assert.deepEqual(restarted(before, await stack.machines.lookAll()), [
+      "worker1 kubelet.service",
+    ]);
+    assert.deepEqual(await readyNodes(stack), [...controllers, ...workers]);
+    await eventually(async () => assert.deepEqual(await fields(), node));
+    await step("pulumi preview", withoutChange);
+  });
+
+  itOnceUp("repairs API servers one after another, while every request is answered", async () => {
+    const path = "/api/v1/namespaces/default";
+    for (const name of controllers)
+      await stack.machines.inside(name, "echo >>/etc/systemd/system/kube-apiserver.service");
+    const before = await stack.machines.lookAll();
+    const prober = new Prober(kubeconfig, path);
+    await sleep(1);
+    const said = await repair();
+    await sleep(1);
+    const { requests, failures, maxMs } = await prober.stop();
+    console.log(`      ${requests} requests, at most ${maxMs} ms`);
+    assert.deepEqual(failures, []);
+    assert.deepEqual(
+      said.filter((line) => line.endsWith("started anew")),
+      controllers.map((name) => `${name}: kube-apiserver.service: started anew`),
+    );
+    assert.deepEqual(
+      restarted(before, await stack.machines.lookAll()),
+      controllers.map((name) => `${name} kube-apiserver.service`),
+    );
+    await expectNoDifference();
+  });
+
+  itOnceUp("shows after a refresh that CoreDNS was scaled, and puts that back", async () => {
+    const coredns = "--namespace=kube-system deployment/coredns".split(" ");
+    await stack.kubectl(["scale", ...coredns, "--replicas=1"]);
+    await stack.kubectl(["rollout", "status", ...coredns]);
+    await step("pulumi refresh", () => stack.succeeding("refresh", "--yes", "--skip-preview"));
+    const steps = await step("pulumi preview", () => stack.preview());
+    assert.deepEqual(
+      effective(steps).map(({ op, urn, diffReasons }) => [op, nameOf(urn), diffReasons]),
+      [["update", "coredns", ["spec"]]],
+    );
+    await step("pulumi up", () => stack.up());
+    const replicas = await stack.kubectl([
+      "get",
+      ...coredns,
+      "--output=jsonpath={.status.readyReplicas}",
+    ]);
+    assert.equal(replicas, "2");
+    await step("pulumi preview", withoutChange);
   });
 
   itOnceUp("lists every certificate", async () => {
@@ -556,6 +662,23 @@ describeLive("a cluster on this computer", (live) => {
     for (const [file, text] of await stack.stateFiles()) found.push(...leaks(secrets, file, text));
     assert.deepEqual(found, []);
   });
+});
+
+const controlPlaneTaint = "node-role.kubernetes.io/control-plane:NoSchedule";
+
+/** An APIService whose Service there is not. */
+const danglingApiService = JSON.stringify({
+  apiVersion: "apiregistration.k8s.io/v1",
+  kind: "APIService",
+  metadata: { name: "v1.nobody.example.com" },
+  spec: {
+    group: "nobody.example.com",
+    version: "v1",
+    groupPriorityMinimum: 100,
+    versionPriority: 100,
+    insecureSkipTLSVerify: true,
+    service: { namespace: "default", name: "nobody" },
+  },
 });
 
 /** Files by which machines differ before anything is put on them. */

@@ -120,7 +120,7 @@ describeLive("details of the nodes of a small cluster", (live) => {
   const node = async (name: string) =>
     JSON.parse(await stack.kubectl(["get", `node/${name}`, "--output=json"])) as NodeObject;
   const taints = async (name: string) =>
-    ((await node(name)).spec.taints ?? []).map(({ key, effect }) => `${key}:${effect}`);
+    ((await node(name)).spec.taints ?? []).map(({ key, effect }) => `${key}:${effect}`).sort();
   /** Lets the scheduler choose a node for a pod without tolerations. */
   const schedule = async (name: string) => {
     await startPod(stack, name);
@@ -316,6 +316,8 @@ describeLive("details of the nodes of a small cluster", (live) => {
     "nftables, labels, taints and static pods come without restarting a kubelet",
     async () => {
       const manifest = "/etc/kubernetes/manifests/static.yaml";
+      await stack.kubectl(["taint", "node", "worker2", "cp1", "others=own:PreferNoSchedule"]);
+      await stack.kubectl(["label", "node", "worker2", "others=own"]);
       const { restarted, changed } = await update("nftables, taints, a static pod", (settings) => {
         settings.kubeProxy = { mode: "nftables" };
         settings.controllerHealthProxy = true;
@@ -332,8 +334,10 @@ describeLive("details of the nodes of a small cluster", (live) => {
       assert.equal(await fromOutside(`http://${addresses.cp1}/healthz`), "ok");
       await assert.rejects(fromOutside(`http://${addresses.cp1}/api`), /404/);
       assert.equal((await node("worker1")).metadata.labels?.disk, "ssd");
-      assert.deepEqual(await taints("worker2"), ["example.com/only:NoSchedule"]);
-      assert.deepEqual(await taints("cp1"), []);
+      const others = "others:PreferNoSchedule";
+      assert.deepEqual(await taints("worker1"), ["example.com/only:NoSchedule"]);
+      assert.deepEqual(await taints("worker2"), ["example.com/only:NoSchedule", others]);
+      assert.deepEqual(await taints("cp1"), [others]);
       assert.equal(await step("a pod is scheduled", () => schedule("anywhere")), "cp1");
       for (const name of ["static-worker1", "static-worker2"])
         await step(name, () =>
@@ -351,7 +355,7 @@ describeLive("details of the nodes of a small cluster", (live) => {
       delete settings.controllerHealthProxy;
       delete settings.controllerTaints;
       settings.workerPools![0]!.labels = {};
-      settings.workerPools![0]!.taints = [];
+      delete settings.workerPools![0]!.taints;
       settings.workerPools![0]!.staticPods = [staticPod(8081)];
     });
     assert.deepEqual(restarted, ["cp1 health-proxy.service", ...kubeProxies]);
@@ -365,7 +369,14 @@ describeLive("details of the nodes of a small cluster", (live) => {
     );
     assert.equal((await node("worker1")).metadata.labels?.disk, undefined);
     assert.deepEqual(await taints("worker1"), []);
-    assert.deepEqual(await taints("cp1"), ["node-role.kubernetes.io/control-plane:NoSchedule"]);
+    const others = "others:PreferNoSchedule";
+    assert.deepEqual(await taints("worker2"), [others]);
+    assert.equal((await node("worker2")).metadata.labels?.others, "own");
+    assert.deepEqual(await taints("cp1"), [
+      "node-role.kubernetes.io/control-plane:NoSchedule",
+      others,
+    ]);
+    await stack.kubectl(["taint", "node", "worker2", "cp1", "others-"]);
     assert.match(await step("a pod is scheduled", () => schedule("elsewhere")), /^worker/);
     await step("the service answers", serviceAnswers);
     for (const machine of nodes) {
@@ -378,7 +389,6 @@ describeLive("details of the nodes of a small cluster", (live) => {
   itOnceUp("a static pod that is taken out of the settings ends", async () => {
     const { restarted } = await update("no static pod", (settings) => {
       delete settings.workerPools![0]!.staticPods;
-      delete settings.workerPools![0]!.taints;
     });
     assert.deepEqual(restarted, []);
     await step("pulumi refresh", () =>

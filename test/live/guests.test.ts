@@ -120,6 +120,21 @@ describeLive("a machine that Pulumi does not know", (live) => {
     assert.match(await inPod("away", "cat", "/etc/hostname"), /^away/);
   });
 
+  it("has its routes to pods back after a link was down, as the others have", async () => {
+    const routes = "ip route show proto 202 | sort";
+    const flap = "ip link set eth0 down; ip link set eth0 up";
+    const [ofGuest, ofWorker] = [await guest.inside(routes), await guestRoutes("worker1")];
+    assert.notEqual(ofGuest.trim(), "");
+    assert.notEqual(ofWorker.trim(), "");
+    await guest.inside(flap);
+    await stack.machines.inside("worker1", flap);
+    await eventually(async () => {
+      assert.equal(await guest.inside(routes), ofGuest);
+      assert.equal(await guestRoutes("worker1"), ofWorker);
+    }, 15);
+    await talk("probe", "away");
+  });
+
   it("is no change to Pulumi", async () => {
     await step("pulumi preview", () => stack.succeeding("preview", "--expect-no-changes"));
   });

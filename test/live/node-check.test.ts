@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import type { File } from "../../node/description.ts";
 import {
   apply,
+  applyAndWait,
   describeOnMachine,
   done,
   exists,
   fails,
   file,
+  invocation,
   machine,
   node,
   service,
@@ -76,6 +78,69 @@ describeOnMachine("kthw-node check", () => {
     assert.equal(await machine.output("systemctl is-active tick.timer"), "active");
     await apply(service("ticking"));
     assert.equal(await machine.output("systemctl is-active tick.timer || true"), "inactive");
+  });
+
+  it("is what a repair puts right, which touches nothing that is as described", async () => {
+    const right = checked("content", "mode", "same");
+    await applyAndWait(right);
+    const first = await invocation("checked");
+    await done(node("repair", right));
+    assert.equal(await invocation("checked"), first);
+    await machine.output("cd /etc/checked; echo y >content; chmod 0600 mode; rmdir lost");
+    const repaired = await node("repair", right);
+    assert.deepEqual(
+      [repaired.code, repaired.stdout, repaired.stderr],
+      [0, "checked.service: started anew\n", ""],
+    );
+    await done(node("check", right));
+    const second = await invocation("checked");
+    assert.notEqual(second, first);
+    await machine.output("chmod 0755 /etc/checked/folder");
+    await done(node("repair", right));
+    await done(node("check", right));
+    assert.equal(await invocation("checked"), second);
+  });
+
+  it("names units that are disabled, masked or not healthy, and a repair puts them right", async () => {
+    const right = service("told", [], { health: "test ! -e /run/told-sick" });
+    await applyAndWait(right);
+    const saysAndRepairs = async (script: string, ...names: string[]) => {
+      await machine.output(script);
+      const { stdout } = await node("check", right);
+      assert.deepEqual(stdout.trimEnd().split("\n"), names);
+      await node("repair", right);
+      await done(node("check", right));
+    };
+    await saysAndRepairs("systemctl disable --quiet told", "told.service: disabled");
+    await saysAndRepairs(
+      "ln -sf /dev/null /etc/systemd/system/told.service; systemctl daemon-reload; systemctl stop told",
+      "/etc/systemd/system/told.service: missing",
+      "told.service: not running",
+    );
+    await saysAndRepairs(
+      "systemctl stop told && rm /etc/systemd/system/told.service && systemctl daemon-reload",
+      "/etc/systemd/system/told.service: missing",
+      "told.service: not running",
+    );
+    const before = await invocation("told");
+    await machine.output("touch /run/told-sick; (sleep 2; rm /run/told-sick) >/dev/null 2>&1 &");
+    await done(node("repair", right));
+    assert.equal(await invocation("told"), before, "what mends itself is left alone");
+  });
+
+  it("names a program that was replaced since it was started, and a repair starts it anew", async () => {
+    const binary = "/opt/kthw/slept/1/sleep";
+    const right = service("slept", [], { Service: { ExecStart: `${binary} infinity` } });
+    await machine.output(`install -D /bin/sleep ${binary}`);
+    await applyAndWait(right);
+    await machine.output(`cp ${binary} ${binary}.new; mv ${binary}.new ${binary}`);
+    await done(node("check", right));
+    await machine.output(
+      `(cat ${binary}; echo) >${binary}.new; chmod 755 ${binary}.new; mv ${binary}.new ${binary}`,
+    );
+    assert.equal((await node("check", right)).stdout, `slept.service: runs another ${binary}\n`);
+    assert.equal((await node("repair", right)).stdout, "slept.service: started anew\n");
+    await done(node("check", right));
   });
 
   it("names everything where nothing was placed", async () => {

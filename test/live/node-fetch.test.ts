@@ -79,6 +79,32 @@ http { access_log /run/requests; server { listen 127.0.0.1:7080; root /srv; } }
     );
   });
 
+  it("is repeated by a repair for what is missing or was written to, and for that alone", async () => {
+    const list = describeDownloads([
+      artifact("copied", "file:///srv/plain", await sum("plain")),
+      artifact("plain", plain, await sum("plain")),
+      artifact("packed", packed, await sum("packed.tar.gz"), both),
+      image(plain, await sum("plain")),
+      { kind: "link", path: "/usr/local/bin/fetched", target: "/opt/kthw/packed/1.0/second" },
+    ]);
+    const inode = () => machine.output("stat -c %i /opt/kthw/copied/1.0/copied");
+    const before = await inode();
+    await machine.output(`cd /opt/kthw; echo x >>plain/1.0/plain; chmod 0600 packed/1.0/one
+      echo x >images/plain; rm /usr/local/bin/fetched`);
+    const { stdout } = await machine.run("kthw-node check-fetched", list);
+    assert.equal(
+      stdout,
+      `${["plain/1.0/plain", "packed/1.0/one", "images/plain"].map((name) => `/opt/kthw/${name}: content\n`).join("")}/usr/local/bin/fetched: missing\n`,
+    );
+    await done(machine.run("kthw-node repair-fetched", list));
+    await done(machine.run("kthw-node check-fetched", list));
+    assert.equal(
+      await machine.output("cd /opt/kthw; plain/1.0/plain; packed/1.0/one; fetched"),
+      "plain\none\ntwo",
+    );
+    assert.equal(await inode(), before);
+  });
+
   it("downloads nothing a second time", async () => {
     const look = () =>
       machine.output("wc -l </run/requests; find /opt/kthw -type f -printf '%p %i %T@\\n' | sort");

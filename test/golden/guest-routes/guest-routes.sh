@@ -26,7 +26,8 @@ bridge() { # RANGE
 }
 
 update() {
-  local nodes name range addresses others wanted='' own=''
+  local nodes name range addresses others present wanted='' own=''
+  present=$(ip route show proto 202 | while read -r range _ gateway _; do echo "$range via $gateway"; done)
   nodes=$(kube get nodes --selector="${NODES-}" --output=jsonpath="$fields") || return 0
   while IFS=, read -r name range addresses; do
     if [[ $name && $name == "${NODE_NAME-}" ]]; then
@@ -35,7 +36,7 @@ update() {
       others=$(ip route show "$range" | grep --invert-match 'proto 202' || true)
       if [[ $others ]]; then
         echo "$name: its range $range is another node's: $others" >&2
-      elif ip route replace "$range" via "${addresses%% *}" proto 202; then
+      elif grep -qxF "$range via ${addresses%% *}" <<<"$present" || ip route replace "$range" via "${addresses%% *}" proto 202; then
         wanted+="$range via ${addresses%% *}"$'\n'
       fi
     fi
@@ -53,8 +54,12 @@ update() {
 
 while true; do
   update
-  # Every change of a Node is a line, and many at once are one update.
-  { kube get nodes --selector="${NODES-}" --watch --output='jsonpath={.metadata.name}{"\n"}' || true; } |
+  # Every change of a Node or of a route is a line, and many at once are one update. A link that goes down takes its routes along.
+  {
+    ip -4 monitor route &
+    kube get nodes --selector="${NODES-}" --watch --output='jsonpath={.metadata.name}{"\n"}' || true
+    kill "$!" || true
+  } |
     while read -r _; do
       while read -r -t 0.2 _; do :; done
       update
