@@ -12,9 +12,11 @@ import { networks } from "./networks/networks.ts";
 import { once } from "./node/gate.ts";
 import { Host } from "./node/host.ts";
 import { serverUrl } from "./services/cluster-facts.ts";
+import { encryptedPrefix as prefixOf } from "./services/encryption-keys.ts";
 import { retireOthers } from "./services/etcd.ts";
 import { kernelCheck } from "./services/kernel.ts";
 import { servicesByMachine } from "./services/roles.ts";
+import { nextEncryptionStep } from "./settings/encryption-step.ts";
 import { clusterFacts, nodeGroups } from "./settings/facts.ts";
 import { loadArtifactSource, loadSettings } from "./settings/load.ts";
 import { refuseChanges } from "./settings/unchanged.ts";
@@ -34,6 +36,7 @@ const services = servicesByMachine(
   [...facts.loadBalancers, ...nodes.flatMap((group) => group.nodes)],
   (node) => [podNetwork.service(facts, node, settings), ...(networkOfGuests?.services ?? [])],
 );
+const encryption = await nextEncryptionStep(settings.encryptionKeys);
 const records = await refuseChanges(settings, platform.claims(settings), {
   platform: settings.platform,
   ...platform.unchanging(settings),
@@ -69,6 +72,7 @@ const controlPlane = new ControlPlane("control-plane", {
   frontProxyCa,
   etcdCa,
   etcd,
+  encryption,
 });
 const { provider } = controlPlane;
 
@@ -143,6 +147,8 @@ export const joinCommands = joinTokens?.commands ?? null;
 export const joinCommand = joinCommands?.[settings.joinTokens[0]!.name] ?? null;
 /** Where machines find the mirror of binaries and images; nothing where they download them from upstream. */
 export const mirror = artifacts.mirrorUrl ?? null;
+/** How a Secret begins in etcd. */
+export const encryptedPrefix = prefixOf(encryption.keys[0]!);
 /** What timeouts are multiplied by on these machines. */
 export const timeoutFactor = settings.timeoutFactor;
 /** Every machine: its address, its role, and how to open a shell on it. */

@@ -8,7 +8,14 @@ import { once } from "../node/gate.ts";
 import type { Host } from "../node/host.ts";
 import { rolling } from "../node/rolling.ts";
 import { type ClusterFacts, serverUrl } from "../services/cluster-facts.ts";
-import { aesKey, encryptionConfiguration, encryptionKeyName } from "../services/kube-apiserver.ts";
+import {
+  type EncryptionStep,
+  encryptionConfiguration,
+  encryptionRecords,
+  encryptionSecret,
+  keysLoaded,
+  rewriteSecrets,
+} from "../services/encryption-keys.ts";
 import { kubeconfigWithData } from "../services/kubeconfig.ts";
 import { controlPlaneServices } from "../services/roles.ts";
 import { pki } from "../services/service.ts";
@@ -27,7 +34,12 @@ export interface ControlPlaneArgs {
   readonly frontProxyCa: Issuer;
   readonly etcdCa: Issuer;
   readonly etcd: { readonly ready: readonly pulumi.Resource[] };
+  /** The keys by which Secrets are encrypted. */
+  readonly encryption: EncryptionStep;
 }
+
+/** How long all Secrets may take to be encrypted anew, in seconds. */
+const rewriteSeconds = 300;
 
 /** API servers, controller managers and schedulers, one of each on every controller. */
 export class ControlPlane extends pulumi.ComponentResource {
@@ -42,7 +54,7 @@ export class ControlPlane extends pulumi.ComponentResource {
 
   constructor(name: string, args: ControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kthw:index:ControlPlane", name, {}, opts);
-    const { facts, hosts } = args;
+    const { encryption, facts, hosts } = args;
     const { fromMachines, fromOperator } = facts.endpoint;
     const serviceAccountKey = new tls.PrivateKey(
       "service-accounts",
@@ -50,16 +62,22 @@ export class ControlPlane extends pulumi.ComponentResource {
       { parent: this },
     );
     // The state holds the value of a RandomBytes in plain text, as the id.
-    const encryptionKey = new RandomPassword(
-      `encryption-${encryptionKeyName}`,
-      { length: 64, special: false },
-      { parent: this },
+    const encryptionKeys = encryption.keys.map(
+      ({ name }) =>
+        new RandomPassword(`encryption-${name}`, { length: 64, special: false }, { parent: this }),
     );
     const texts = {
-      encryption: derive([encryptionKey.result], (random) =>
-        encryptionConfiguration([{ name: encryptionKeyName, secret: aesKey(random) }]),
+      encryption: derive(
+        encryptionKeys.map(({ result }) => result),
+        (...randoms) => encryptionConfiguration(encryption, randoms.map(encryptionSecret)),
       ),
     };
+    // Remembered before any file changes, so that a step that is cut off is known to have begun.
+    const begun = new pulumi.Stash(
+      encryptionRecords.begun,
+      { input: encryption },
+      { parent: this },
+    );
     const placement = new Placement(this, {
       authorities: {
         "kubernetes-ca": args.ca,
@@ -71,7 +89,9 @@ export class ControlPlane extends pulumi.ComponentResource {
 
     const controllers = hosts.map((host) => {
       const services = controlPlaneServices(facts, host.machine);
-      const bundle = placement.bundle(host, "control-plane", Object.values(services), texts);
+      const bundle = placement.bundle(host, "control-plane", Object.values(services), texts, [
+        begun,
+      ]);
       return { host, services, bundle };
     });
     const apiservers = rolling(controllers, 1, ({ host, services, bundle }, before) =>
@@ -111,9 +131,26 @@ export class ControlPlane extends pulumi.ComponentResource {
             schedulers[index]!,
             ...healthProxies[index]!,
           ],
-          until: `curl --fail --silent --show-error --max-time 5 --cacert ${pki}/ca.crt ${serverUrl(fromMachines)}/readyz`,
+          until: `curl --fail --silent --show-error --max-time 5 --cacert ${pki}/ca.crt ${serverUrl(fromMachines)}/readyz && ${keysLoaded(encryption)}`,
         },
       ),
+    );
+    // With a single key there is none by which other Secrets could be encrypted.
+    const rewritten =
+      encryption.keys.length === 1
+        ? []
+        : [
+            hosts[0]!.healthy("secrets-rewritten", ["kube-apiserver"], {
+              parent: this,
+              dependsOn: this.ready,
+              until: rewriteSecrets(facts, encryption),
+              withinSeconds: rewriteSeconds,
+            }),
+          ];
+    new pulumi.Stash(
+      encryptionRecords.confirmed,
+      { input: encryption },
+      { parent: this, dependsOn: [...this.ready, ...rewritten] },
     );
 
     const operator = placement.certificate(admin);

@@ -52,6 +52,7 @@ export class Placement {
     name: string,
     services: readonly Service[],
     texts: Texts = {},
+    dependsOn: readonly pulumi.Resource[] = [],
   ): pulumi.Resource {
     const files = new Map<string, BundleFile>();
     for (const credential of services.flatMap(({ credentials = [] }) => credentials))
@@ -67,7 +68,7 @@ export class Placement {
         data: stores.flatMap(({ data = [] }) => data),
         files: [...files.values()],
       },
-      { parent: this.#parent },
+      { parent: this.#parent, dependsOn },
     );
   }
 

@@ -144,11 +144,13 @@ export class Host extends pulumi.ComponentResource {
     services: readonly string[],
     opts: PlaceOptions & {
       readonly until?: string;
+      /** How long the command may take, in seconds. @default the limit of all gates */
+      readonly withinSeconds?: number;
       /** Whether the command changes the machine, and so must run again on a rebuilt machine. */
       readonly again?: boolean;
     },
   ): pulumi.Resource {
-    const limit = gateLimitSeconds * this.#timeoutFactor;
+    const limit = (opts.withinSeconds ?? gateLimitSeconds) * this.#timeoutFactor;
     const until =
       opts.until === undefined ? "" : ` --within ${limit} --until ${quoted(opts.until)}`;
     const create = `kthw-node wait ${services.join(" ")}${until}`;

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   type Authority,
   admin,
@@ -10,6 +9,7 @@ import {
   frontProxyClient,
 } from "../components/pki.ts";
 import type { ClusterFacts, MachineFacts } from "./cluster-facts.ts";
+import { encryptionPath, encryptionScript } from "./encryption-keys.ts";
 import { etcdClientUrl } from "./etcd.ts";
 import { laidOver, leaveOut, type Reserved, serving } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
@@ -17,8 +17,6 @@ import { type Credential, pki, type Service } from "./service.ts";
 import { commandLine, type Flags, startTimeout, unit } from "./systemd.ts";
 import { yaml } from "./yaml.ts";
 
-/** The file of the keys by which secrets are encrypted in etcd. */
-const encryptionPath = "/etc/kubernetes/encryption.yaml";
 /** The path of the audit policy: the events that the API server writes to its audit log. */
 const auditPolicyPath = "/etc/kubernetes/audit-policy.yaml";
 /** The path of the rules for requests without credentials. */
@@ -41,6 +39,7 @@ export const reservedApiServerFlags: Reserved = {
     "authentication-config",
     "client-ca-file",
     "encryption-provider-config",
+    "encryption-provider-config-automatic-reload",
     "etcd-cafile",
     "etcd-certfile",
     "etcd-keyfile",
@@ -116,6 +115,7 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
     "proxy-client-cert-file": `${pki}/front-proxy-client.crt`,
     "proxy-client-key-file": `${pki}/front-proxy-client.key`,
     "encryption-provider-config": encryptionPath,
+    "encryption-provider-config-automatic-reload": true,
     "audit-log-path": "/var/log/kubernetes/audit.log",
     "audit-log-maxage": 30,
     "audit-log-maxbackup": 10,
@@ -167,6 +167,7 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
       },
       { path: auditPolicyPath, text: auditPolicy() },
       { path: authenticationPath, text: authenticationConfiguration(facts) },
+      encryptionScript,
       {
         path: "/etc/kubernetes/admin.conf",
         text: kubeconfigWithFiles(
@@ -201,7 +202,7 @@ function credentials(facts: ClusterFacts, controller: MachineFacts): Credential[
     certificate("front-proxy-client", frontProxyClient),
     { path: `${pki}/sa.pub`, origin: { kind: "serviceAccountKey", half: "public" } },
     { path: `${pki}/sa.key`, origin: { kind: "serviceAccountKey", half: "private" } },
-    { path: encryptionPath, origin: { kind: "text", name: "encryption" } },
+    { path: encryptionPath, origin: { kind: "text", name: "encryption" }, live: true },
     // For the operator's kubeconfig on every controller.
     { ...certificate("admin", admin), live: true },
   ];
@@ -229,27 +230,6 @@ function subjectNames({ clusterDomain, serviceAddress, endpoint, ...facts }: Clu
       ...hosts.filter(isAddress),
     ],
   };
-}
-
-/** A key for AES-256 from a random text: 32 bytes in base64. */
-export function aesKey(random: string): string {
-  return createHash("sha256").update(random).digest("base64");
-}
-
-/** The name of the key that encrypts new secrets. */
-export const encryptionKeyName = "key1";
-/** How a secret begins in etcd. */
-export const encryptedPrefix = `k8s:enc:aescbc:v1:${encryptionKeyName}:`;
-
-/** EncryptionConfiguration of https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data/; the first key encrypts, all of them decrypt. */
-export function encryptionConfiguration(
-  keys: readonly { readonly name: string; readonly secret: string }[],
-): string {
-  return yaml({
-    apiVersion: "apiserver.config.k8s.io/v1",
-    kind: "EncryptionConfiguration",
-    resources: [{ resources: ["secrets"], providers: [{ aescbc: { keys } }, { identity: {} }] }],
-  });
 }
 
 /** AuthenticationConfiguration: requests without credentials may only read health and, if published, cluster-info. */

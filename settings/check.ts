@@ -1,6 +1,7 @@
 import { architecture } from "./checks/architecture.ts";
 import { certificateTimes, externalAuthority } from "./checks/certificates.ts";
 import { dnsForwarders } from "./checks/dns-forwarders.ts";
+import { encryptionKeys } from "./checks/encryption-keys.ts";
 import { extraFlags } from "./checks/extra-flags.ts";
 import { kubeletFields } from "./checks/kubelet-fields.ts";
 import {
@@ -60,6 +61,7 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   staticPodNames,
   certificateTimes,
   externalAuthority,
+  encryptionKeys,
 ];
 
 /** The mistakes that show only when several settings are compared, on any platform. */

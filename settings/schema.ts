@@ -9,6 +9,7 @@ import { networks } from "../networks/networks.ts";
 import type { Network } from "../networks/pod-network.ts";
 import type { StaticPod } from "../services/cluster-facts.ts";
 import { kubeProxyModes } from "../services/cluster-facts.ts";
+import { defaultEncryptionKeys, encryptionProviders } from "../services/encryption-keys.ts";
 import { isPath, isPem } from "./authority.ts";
 import type { Sound } from "./draft.ts";
 import { isDnsName, isLabelKey, isLabelValue, parseTaint, taintEffects } from "./label.ts";
@@ -209,6 +210,12 @@ export const common = {
       freePercent: whole(1, 99, "not a percentage", "use a whole number from 1 to 99").default(45),
     }).prefault({}),
   }).prefault({}),
+  encryptionKeys: list(
+    group({
+      name: name("key2"),
+      provider: oneOf(encryptionProviders, "not a provider of encryption").default("aescbc"),
+    }),
+  ).default([...defaultEncryptionKeys]),
   apiServer: service("event-ttl: 2h"),
   controllerManager: service("node-monitor-period: 5s"),
   scheduler: service('v: "2"'),

@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import { CertificateAuthority } from "../components/certificate-authority.ts";
 import { admin } from "../components/pki.ts";
-import { aesKey } from "../services/kube-apiserver.ts";
+import { encryptionSecret } from "../services/encryption-keys.ts";
 import { describedBy, firstUpdate, type Graph, secretMark } from "./support/program.ts";
 import { record } from "./support/record.ts";
 
@@ -253,7 +253,7 @@ describe("the certificates", () => {
         .flatMap((command) => describedBy(command)!.files)
         .filter(({ path }) => path !== "/etc/etcd/founders")
         .map(({ path, mode, owner, text }) => {
-          const isEncryption = text.includes(aesKey(`${secretMark} encryption-key1`));
+          const isEncryption = text.includes(encryptionSecret(`${secretMark} encryption-key1`));
           const secret = isEncryption
             ? "encryption-key1"
             : new RegExp(`${secretMark} (.+)`).exec(text)?.[1];

@@ -185,6 +185,7 @@ describe("the program", () => {
       const live = [
         "/etc/kubernetes/pki/admin.crt",
         "/etc/kubernetes/pki/admin.key",
+        "/etc/kubernetes/encryption.yaml",
         "/etc/etcd/founders",
       ];
       for (const command of graph.commands().filter((one) => isA("service", one))) {

@@ -11,11 +11,12 @@ import { describeDownloads } from "../node/downloads.ts";
 import { apiLoadBalancer } from "../services/api-load-balancer.ts";
 import { containerd } from "../services/containerd.ts";
 import { corefile, dnsPodSpec } from "../services/core-dns.ts";
+import { encryptionConfiguration } from "../services/encryption-keys.ts";
 import { etcd, initialCluster } from "../services/etcd.ts";
 import { guestKubeProxyFiles, guestKubeProxyPodSpec } from "../services/guest-nodes.ts";
 import { healthProxy } from "../services/health-proxy.ts";
 import { kernelCheck } from "../services/kernel.ts";
-import { encryptionConfiguration, kubeApiserver } from "../services/kube-apiserver.ts";
+import { kubeApiserver } from "../services/kube-apiserver.ts";
 import { kubeControllerManager } from "../services/kube-controller-manager.ts";
 import { kubeProxy } from "../services/kube-proxy.ts";
 import { kubeScheduler } from "../services/kube-scheduler.ts";
@@ -59,10 +60,20 @@ const texts: Readonly<Record<string, string>> = {
     cluster({ publishesClusterInfo: true }),
     controllers[0]!,
   ).files.find(({ path }) => path.endsWith("/authentication.yaml"))!.text,
-  "kube-apiserver/encryption.yaml": encryptionConfiguration([
-    { name: "key2", secret: "NEW" },
-    { name: "key1", secret: "OLD" },
-  ]),
+  "kube-apiserver/encryption.yaml": encryptionConfiguration(
+    { keys: [{ name: "key1", provider: "aescbc" }], number: 0 },
+    ["KEY"],
+  ),
+  "kube-apiserver/encryption-after-steps.yaml": encryptionConfiguration(
+    {
+      keys: [
+        { name: "key2", provider: "secretbox" },
+        { name: "key1", provider: "aescbc" },
+      ],
+      number: 2,
+    },
+    ["NEW", "OLD"],
+  ),
   ...files(kubeControllerManager(facts)),
   ...files(
     kubeControllerManager(cluster({ admitsGuests: true })),

@@ -1,3 +1,4 @@
+import { defaultEncryptionKeys, encryptedPrefix } from "../../services/encryption-keys.ts";
 import type { ResourceState } from "../plan/steps.ts";
 import { run } from "./command.ts";
 
@@ -22,14 +23,18 @@ export interface StackOutputs {
   readonly mirror?: string;
   /** What timeouts are multiplied by. */
   readonly timeoutFactor: number;
+  /** How a Secret begins in etcd. */
+  readonly encryptedPrefix: string;
 }
 
 /** Reads the outputs of a stack; fails as long as no update of the stack has succeeded. */
 export async function outputsOf(stack: string): Promise<StackOutputs> {
-  const { machines, mirror, timeoutFactor = 1 } = await ask<Outputs>(stack, "output", "--json");
+  const outputs = await ask<Outputs>(stack, "output", "--json");
+  const { machines, mirror, timeoutFactor = 1 } = outputs;
   if (machines === undefined)
     throw new Error(`stack ${stack} has no cluster yet: no update of it has succeeded`);
-  return { machines, timeoutFactor, ...(mirror && { mirror }) };
+  const prefix = outputs.encryptedPrefix ?? formerPrefix;
+  return { machines, timeoutFactor, encryptedPrefix: prefix, ...(mirror && { mirror }) };
 }
 
 /** The outputs as Pulumi shows them: none without a cluster, a null without a mirror. */
@@ -37,7 +42,11 @@ interface Outputs {
   readonly machines?: readonly StackMachine[];
   readonly mirror?: string | null;
   readonly timeoutFactor?: number;
+  readonly encryptedPrefix?: string;
 }
+
+/** How a Secret begins in etcd where an earlier version of this program made the last update. */
+const formerPrefix = encryptedPrefix(defaultEncryptionKeys[0]!);
 
 /** The type of a host in a stack's state, and its former name, which stays in the state until the next update. */
 const hostTypes = ["kthw:index:Host", "kthw:index:Node"];

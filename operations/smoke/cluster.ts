@@ -70,6 +70,8 @@ export class Cluster {
   readonly machines: readonly StackMachine[];
   /** The mirror of images, as the machines reach it, if there is one. */
   readonly mirror: string | undefined;
+  /** How a Secret begins in etcd. */
+  readonly encryptedPrefix: string;
   /** The namespace of all objects that the checks make. */
   readonly namespace = `smoke-${randomBytes(4).toString("hex")}`;
   /** Aborting this signal ends every running command. */
@@ -85,10 +87,15 @@ export class Cluster {
   /** The Service of the Pods, once created. */
   service: ServiceObject | undefined;
 
-  constructor(stack: string, { machines, mirror }: StackOutputs, signal: AbortSignal) {
+  constructor(
+    stack: string,
+    { machines, mirror, encryptedPrefix }: StackOutputs,
+    signal: AbortSignal,
+  ) {
     this.stack = stack;
     this.machines = machines;
     this.mirror = mirror;
+    this.encryptedPrefix = encryptedPrefix;
     this.signal = signal;
   }
 

@@ -1,4 +1,3 @@
-import { encryptedPrefix } from "../../services/kube-apiserver.ts";
 import { eventually } from "../access/command.ts";
 import { etcdctl } from "../access/etcdctl.ts";
 import type { StackMachine } from "../access/stack.ts";
@@ -169,8 +168,8 @@ export const secretsEncrypted: Check<Cluster> = {
       `${etcdctl} get --print-value-only ${key} | tr -c '[:print:]' .`,
     );
     const start = stored.slice(0, 40);
-    if (!start.startsWith(encryptedPrefix))
-      throw new Error(`it starts with ${start}, not with ${encryptedPrefix}`);
+    if (!stored.startsWith(cluster.encryptedPrefix))
+      throw new Error(`it starts with ${start}, not with ${cluster.encryptedPrefix}`);
     if (stored.includes(text)) throw new Error("its text can be read there");
   },
   lookAt: (cluster) => [

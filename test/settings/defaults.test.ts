@@ -39,6 +39,7 @@ describe("settings of the local stack", () => {
         backup: { enabled: true, intervalHours: 6, keep: 8 },
         defragmentation: { enabled: true, intervalHours: 24, freePercent: 45 },
       },
+      encryptionKeys: [{ name: "key1", provider: "aescbc" }],
       apiServer: { extraFlags: {} },
       controllerManager: { extraFlags: {} },
       scheduler: { extraFlags: {} },

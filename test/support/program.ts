@@ -6,6 +6,7 @@ import type { runtime } from "@pulumi/pulumi";
 import { parse } from "yaml";
 import { mirrorFiles } from "../../components/downloads.ts";
 import { type Description, readDescription } from "../../node/description.ts";
+import type { FormerState } from "../../settings/encryption-step.ts";
 import { type Registration, record } from "./record.ts";
 
 /** A machine in the settings file. */
@@ -38,6 +39,8 @@ export interface Change {
   readonly settings?: (settings: LocalSettings) => void;
   /** The stack whose settings file is the start. @default "local" */
   readonly stack?: string;
+  /** The resources in the state before this run, by their URNs. @default none */
+  readonly state?: FormerState;
   /** What a provider's function answers. */
   readonly call?: (call: runtime.MockCallArgs) => Record<string, unknown>;
   /** Outputs that differ from what the providers would otherwise compute. */
@@ -190,6 +193,7 @@ export async function runProgram(change: Change = {}) {
       config: { artifacts: { mirror }, ...settings, architecture: "amd64" },
       preview: change.preview ?? false,
       ...(change.call && { call: change.call }),
+      ...(change.state && { state: change.state }),
       outputs: (resource) => ({ ...computed(resource), ...change.outputs?.(resource) }),
     },
   );

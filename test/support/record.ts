@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { FormerState } from "../../settings/encryption-step.ts";
 
 /** A resource as the program registered it. */
 export interface Registration {
@@ -34,6 +35,8 @@ export interface Run {
   readonly preview?: boolean;
   /** What a provider would compute, once a resource exists; those that its class calls secret become so. */
   readonly outputs?: (resource: pulumi.runtime.MockResourceArgs) => Record<string, unknown>;
+  /** The resources in the state before this run, by their URNs. @default none */
+  readonly state?: FormerState;
   /** What a provider's function answers. */
   readonly call?: (call: pulumi.runtime.MockCallArgs) => Record<string, unknown>;
 }
@@ -57,6 +60,8 @@ export async function record<T>(
   await pulumi.runtime.setMocks(
     {
       call: (call) => {
+        if (call.token === "pulumi:pulumi:readStackResourceOutputs")
+          return { outputs: run.state ?? {} };
         if (run.call) return run.call(call);
         throw new Error(`no mock for the call ${call.token}`);
       },
@@ -83,6 +88,7 @@ export async function record<T>(
     "kthw",
     "mocks",
     preview,
+    "organization",
   );
   pulumi.runtime.setAllConfig(
     Object.fromEntries(

@@ -1,7 +1,7 @@
 import { ApiClient } from "./api-client.ts";
 import { type Probing, Requests } from "./requests.ts";
 
-/** Sends twenty requests a second to the API, each over a new connection, reads and writes in turn. */
+/** Sends twenty requests a second to the API, each over a new connection, reads and writes in turn. What is written is base64, as Secrets need. */
 export class Prober {
   readonly #client: ApiClient;
   readonly #path: string;
@@ -24,7 +24,7 @@ export class Prober {
   async #send(method: "GET" | "PATCH", number: number): Promise<void> {
     try {
       const patch = method === "PATCH" && {
-        patch: JSON.stringify({ data: { probe: `${number}` } }),
+        patch: JSON.stringify({ data: { probe: `${number}`.padStart(8, "0") } }),
       };
       const asked = { method, path: this.#path, silenceMs: 10_000, ...patch };
       // The answer is read to its end.

@@ -1,6 +1,6 @@
 import { createPrivateKey } from "node:crypto";
 import { nameOf, type ResourceState } from "../../../operations/plan/steps.ts";
-import { aesKey } from "../../../services/kube-apiserver.ts";
+import { encryptionSecret } from "../../../services/encryption-keys.ts";
 
 /** Texts that give a secret away, with the name of the secret's resource. */
 export type SecretTexts = Map<string, string>;
@@ -27,7 +27,8 @@ export function secretTexts(resources: readonly ResourceState[]): SecretTexts {
       for (const text of [...lines, ...again]) parts.push({ text, secret });
     }
     if (type === "random:index/randomPassword:RandomPassword") {
-      for (const text of own) parts.push({ text, secret }, { text: aesKey(text), secret });
+      for (const text of own)
+        parts.push({ text, secret }, { text: encryptionSecret(text), secret });
       // The part of a bootstrap token before the dot is public.
       const token = own.find((text) => /^[a-z0-9]{22}$/.test(text))?.slice(6);
       if (token !== undefined) tokens.push([token, secret]);

@@ -1,0 +1,92 @@
+import { isDeepStrictEqual } from "node:util";
+import * as pulumi from "@pulumi/pulumi";
+import {
+  defaultEncryptionKeys,
+  type EncryptionKey,
+  type EncryptionStep,
+  encryptionRecords,
+  shownKey,
+} from "../services/encryption-keys.ts";
+import { mistakeAt } from "./mistake.ts";
+import { refuse } from "./refuse.ts";
+
+/** The resources in the state before an update, by their URNs. */
+export type FormerState = Readonly<
+  Record<string, { readonly outputs: { readonly input?: unknown } }>
+>;
+
+/** The next step, or ends the program: shows why the step would lose Secrets, before anything else is registered. */
+export async function nextEncryptionStep(keys: readonly EncryptionKey[]): Promise<EncryptionStep> {
+  const { mistakes, ...step } = encryptionStep(await formerState(), keys);
+  return mistakes.length > 0 ? await refuse(mistakes) : step;
+}
+
+/**
+ * The step to these keys, and what is wrong with it. A step that has ended leaves every API server with its keys, and every Secret encrypted
+ * by the first of them. After one that was cut off, nobody knows which API servers have the keys of which of the two last steps.
+ */
+export function encryptionStep(
+  state: FormerState,
+  keys: readonly EncryptionKey[],
+): EncryptionStep & { readonly mistakes: readonly string[] } {
+  const { begun, confirmed } = formerSteps(state);
+  if (begun === undefined) return { keys, number: 0, mistakes: [] };
+  const isBegun = isDeepStrictEqual(keys, begun.keys);
+  return {
+    keys,
+    number: isBegun ? begun.number : begun.number + 1,
+    mistakes: isBegun ? [] : mistakesOf(keys, begun, confirmed),
+  };
+}
+
+function mistakesOf(
+  keys: readonly EncryptionKey[],
+  begun: EncryptionStep,
+  confirmed: EncryptionStep | undefined,
+): string[] {
+  const where = "encryptionKeys";
+  const shown = (all: readonly EncryptionKey[]) => all.map(shownKey).join(", ");
+  const has = (all: readonly EncryptionKey[], key: EncryptionKey) =>
+    all.some((one) => isDeepStrictEqual(one, key));
+  if (confirmed?.number !== begun.number) {
+    if (confirmed && isDeepStrictEqual(keys, confirmed.keys)) return [];
+    const back = confirmed ? `, or go back to ${shown(confirmed.keys)}` : "";
+    const todo = `finish the update to ${shown(begun.keys)} first${back}`;
+    return [mistakeAt(where, "changed while an update of the keys was cut off", shown(keys), todo)];
+  }
+  const [first] = keys as [EncryptionKey];
+  const [former] = confirmed.keys as [EncryptionKey];
+  if (!has(confirmed.keys, first)) {
+    const todo = `put it behind ${shownKey(former)} in one update, and first in the next`;
+    const wrong = "not known to every API server yet";
+    return [mistakeAt(`${where}[0]`, wrong, shownKey(first), todo)];
+  }
+  if (has(keys, former)) return [];
+  const todo = `keep ${shownKey(former)} behind ${shownKey(first)} in this update, and leave it out in the next`;
+  return [mistakeAt(where, "without the key that has encrypted the Secrets", shown(keys), todo)];
+}
+
+/** The last steps; the first of a cluster that was made before there were steps is that of the default keys. */
+function formerSteps(state: FormerState) {
+  const of = (name: string) =>
+    Object.entries(state).find(([urn]) => urn.endsWith(`::${name}`))?.[1].outputs;
+  const begun = of(encryptionRecords.begun)?.input as EncryptionStep | undefined;
+  const confirmed = of(encryptionRecords.confirmed)?.input as EncryptionStep | undefined;
+  if (begun === undefined && of(`encryption-${defaultEncryptionKeys[0]!.name}`)) {
+    const first = { keys: defaultEncryptionKeys, number: 0 };
+    return { begun: first, confirmed: first };
+  }
+  return { begun, confirmed };
+}
+
+/**
+ * The state before this update. A Stash tells its former value only to a program that registers it, and what confirms a step is registered
+ * after the step.
+ */
+async function formerState(): Promise<FormerState> {
+  const stackName = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
+  const { outputs } = await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {
+    stackName,
+  });
+  return outputs;
+}
