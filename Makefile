@@ -26,7 +26,7 @@ trap '[ ! -e "$$KTHW_ROOT/Pulumi.$$STACK.yaml" ] || "$$KTHW_ROOT/install/setting
 pulumi stack select --create "$$STACK" >/dev/null
 endef
 
-.PHONY: help up preview plan down shell smoke check repair certs logs backup restore etcdctl defragment install image test test-fast test-libvirt lint bench clean $(things)
+.PHONY: help up preview plan down shell smoke check repair certs cis logs backup restore etcdctl defragment install image test test-fast test-libvirt lint bench clean $(things)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do
@@ -82,6 +82,11 @@ repair: settings $(tools) kubectl ## put right what `make check` names, and noth
 certs: settings $(tools) ## list the certificates with their owner, issuer and end
 	@. install/env.sh
 	exec node --import tsx operations/certificates/list-certificates.ts "$$STACK"
+
+cis: settings $(tools) kubectl ## look at the controls of the CIS Kubernetes Benchmark 1.12 on all nodes
+	@. install/env.sh
+	install/kubeconfig
+	exec node --import tsx operations/cis/run-cis.ts "$$STACK"
 
 logs: settings $(tools) kubectl ## bundle the machines' journals, units and the cluster's events for a report of a bug
 	@. install/env.sh

@@ -29,6 +29,7 @@ export function containerd(facts: ClusterFacts, { traits }: Pick<NodeFacts, "tra
     files: [
       {
         path: "/etc/systemd/system/containerd.service",
+        mode: "0600",
         text: unit({
           Unit: {
             Description: "containerd container runtime",
@@ -64,6 +65,7 @@ export function containerd(facts: ClusterFacts, { traits }: Pick<NodeFacts, "tra
       },
       {
         path: "/etc/containerd/config.toml",
+        mode: "0600",
         text: containerdConfig({
           cniPlugins: folders.cniPlugins,
           pauseImage: images.pause,
@@ -71,6 +73,7 @@ export function containerd(facts: ClusterFacts, { traits }: Pick<NodeFacts, "tra
         }),
       },
       {
+        // For the members of the group, too.
         path: "/etc/crictl.yaml",
         text: `runtime-endpoint: unix://${socket}\n`,
         live: true,

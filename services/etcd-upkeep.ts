@@ -55,6 +55,7 @@ export function upkeepFiles({
 function every(hours: number, name: string, description: string, words: string): File[] {
   const place = (suffix: string, text: string): File => ({
     path: `/etc/systemd/system/${name}.${suffix}`,
+    mode: "0600",
     text,
     live: true,
   });

@@ -3,6 +3,7 @@ import type { ClusterFacts, MachineFacts } from "./cluster-facts.ts";
 import { backupFolder, upkeepFiles } from "./etcd-upkeep.ts";
 import type { Service } from "./service.ts";
 import { commandLine, unit } from "./systemd.ts";
+import { cipherSuites } from "./tls.ts";
 
 /** The URL at which clients reach a member. */
 export function etcdClientUrl({ address }: { readonly address: string }): string {
@@ -54,7 +55,7 @@ export function etcd(facts: ClusterFacts, member: MachineFacts): Service {
       {
         path: foundersPath,
         origin: { kind: "text", name: "founders" },
-        mode: "0644",
+        owner,
         // A member that has data does not read the file.
         live: true,
       },
@@ -78,11 +79,14 @@ export function etcd(facts: ClusterFacts, member: MachineFacts): Service {
     files: [
       {
         path: "/etc/systemd/system/etcd.service",
+        mode: "0600",
         text: etcdUnit(facts, member),
       },
       { path: scriptPath, text: memberScript, mode: "0755" },
       {
         path: membersPath,
+        mode: "0600",
+        owner,
         text: members
           .map((one) => `${one.name} ${etcdPeerUrl(one)} ${etcdClientUrl(one)}\n`)
           .join(""),
@@ -130,6 +134,7 @@ function etcdUnit({ folders, etcdGeneration, etcd }: ClusterFacts, member: Machi
         "peer-trusted-ca-file": `${pki}/ca.crt`,
         "peer-cert-file": `${pki}/peer.crt`,
         "peer-key-file": `${pki}/peer.key`,
+        "cipher-suites": cipherSuites.join(","),
       }),
       ExecStartPost: `${scriptPath} started`,
       Restart: "always",

@@ -11,10 +11,11 @@ import {
 import type { ClusterFacts, MachineFacts } from "./cluster-facts.ts";
 import { encryptionPath, encryptionScript } from "./encryption-keys.ts";
 import { etcdClientUrl } from "./etcd.ts";
-import { laidOver, leaveOut, type Reserved, serving } from "./extra-flags.ts";
+import { itemsOf, laidOver, leaveOut, type Reserved, serving } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { type Credential, pki, type Service } from "./service.ts";
 import { commandLine, type Flags, startTimeout, unit } from "./systemd.ts";
+import { cipherSuites } from "./tls.ts";
 import { yaml } from "./yaml.ts";
 
 /** The path of the audit policy: the events that the API server writes to its audit log. */
@@ -87,12 +88,13 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
     "allow-privileged": true,
     "authentication-config": authenticationPath,
     "authorization-mode": "Node,RBAC",
-    "enable-admission-plugins": "NodeRestriction",
+    "enable-admission-plugins": enabledPlugins(facts),
     "enable-bootstrap-token-auth": true,
     "client-ca-file": `${pki}/ca.crt`,
     "tls-cert-file": `${pki}/apiserver.crt`,
     "tls-private-key-file": `${pki}/apiserver.key`,
     "tls-min-version": "VersionTLS12",
+    "tls-cipher-suites": cipherSuites.join(","),
     "kubelet-certificate-authority": trust,
     "kubelet-client-certificate": `${pki}/apiserver-kubelet-client.crt`,
     "kubelet-client-key": `${pki}/apiserver-kubelet-client.key`,
@@ -142,6 +144,7 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
     files: [
       {
         path: "/etc/systemd/system/kube-apiserver.service",
+        mode: "0600",
         text: unit({
           Unit: {
             Description: "Kubernetes API server",
@@ -165,8 +168,8 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
           Install: { WantedBy: "multi-user.target" },
         }),
       },
-      { path: auditPolicyPath, text: auditPolicy() },
-      { path: authenticationPath, text: authenticationConfiguration(facts) },
+      { path: auditPolicyPath, mode: "0600", text: auditPolicy() },
+      { path: authenticationPath, mode: "0600", text: authenticationConfiguration(facts) },
       encryptionScript,
       {
         path: "/etc/kubernetes/admin.conf",
@@ -179,6 +182,14 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
       },
     ],
   };
+}
+
+/** The API server refuses to start with a plugin that is both enabled and disabled. */
+function enabledPlugins({ apiServerFlags }: ClusterFacts): string {
+  const disabled = itemsOf(`${apiServerFlags["disable-admission-plugins"] ?? ""}`);
+  return ["NodeRestriction", "DenyServiceExternalIPs"]
+    .filter((plugin) => !disabled.includes(plugin))
+    .join(",");
 }
 
 /** The certificates and keys of an API server, and the certificates by which it verifies others. */
@@ -247,7 +258,10 @@ function authenticationConfiguration(args: { readonly publishesClusterInfo: bool
   });
 }
 
-/** The audit policy: metadata of requests, without the routine requests of the cluster's own components. */
+/**
+ * The audit policy: metadata of requests, without the routine requests of the cluster's own components. Whoever reads what may hold
+ * secrets, or enters a Pod or Node, is written down all the same.
+ */
 function auditPolicy(): string {
   return yaml({
     apiVersion: "audit.k8s.io/v1",
@@ -255,6 +269,26 @@ function auditPolicy(): string {
     omitStages: ["RequestReceived"],
     rules: [
       { level: "None", nonResourceURLs: ["/livez*", "/readyz*", "/healthz*", "/version"] },
+      {
+        level: "Metadata",
+        resources: [
+          {
+            group: "",
+            resources: [
+              "configmaps",
+              "nodes/proxy",
+              "pods/attach",
+              "pods/exec",
+              "pods/portforward",
+              "pods/proxy",
+              "secrets",
+              "serviceaccounts/token",
+              "services/proxy",
+            ],
+          },
+          { group: "authentication.k8s.io", resources: ["tokenreviews"] },
+        ],
+      },
       {
         level: "None",
         verbs: ["get", "list", "watch"],

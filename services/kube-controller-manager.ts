@@ -80,6 +80,7 @@ export function kubeControllerManager(facts: ClusterFacts): Service {
     files: [
       {
         path: "/etc/systemd/system/kube-controller-manager.service",
+        mode: "0600",
         text: unit({
           Unit: {
             Description: "Kubernetes controller manager",

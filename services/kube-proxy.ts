@@ -41,6 +41,7 @@ export function kubeProxy(facts: ClusterFacts, node: Pick<NodeFacts, "name" | "t
     files: [
       {
         path: "/etc/systemd/system/kube-proxy.service",
+        mode: "0600",
         text: unit({
           Unit: {
             Description: "Kubernetes network proxy",
@@ -59,6 +60,7 @@ export function kubeProxy(facts: ClusterFacts, node: Pick<NodeFacts, "name" | "t
       },
       {
         path: configPath,
+        mode: "0600",
         text: kubeProxyConfiguration({ kubeconfig: kubeconfigPath, podCidr, mode, container }),
       },
       {

@@ -50,6 +50,7 @@ export function kubeScheduler(facts: ClusterFacts): Service {
     files: [
       {
         path: "/etc/systemd/system/kube-scheduler.service",
+        mode: "0600",
         text: unit({
           Unit: {
             Description: "Kubernetes scheduler",
@@ -67,6 +68,7 @@ export function kubeScheduler(facts: ClusterFacts): Service {
       },
       {
         path: configPath,
+        mode: "0600",
         text: yaml({
           apiVersion: "kubescheduler.config.k8s.io/v1",
           kind: "KubeSchedulerConfiguration",

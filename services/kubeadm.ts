@@ -5,6 +5,7 @@ import {
   discoveryPath,
   joinConfigurationPath,
   kubeletConfigPath,
+  kubeletFlagsPath,
   kubeletKubeconfigPath,
 } from "./kubelet.ts";
 import { yaml } from "./yaml.ts";
@@ -118,6 +119,8 @@ export function joinCommand(binaries: string): string {
     `${joined} || {`,
     `systemctl stop kubelet && rm -f ${left.join(" ")} &&`,
     `PATH=${binaries}:$PATH kubeadm join --config=${joinConfigurationPath};`,
-    "}",
+    "} &&",
+    // kubeadm lets everybody read them.
+    `chmod 0600 /var/lib/kubelet/*.yaml ${kubeletFlagsPath}`,
   ].join(" ");
 }

@@ -6,6 +6,7 @@ import { leaveOut, type Reserved } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { type Credential, pki, type Service } from "./service.ts";
 import { commandLine, unit } from "./systemd.ts";
+import { cipherSuites } from "./tls.ts";
 import { yaml } from "./yaml.ts";
 
 /** The kubelet's kubeconfig, with which the gate reads the Node, too. */
@@ -20,7 +21,10 @@ export const discoveryPath = "/etc/kubernetes/kubeadm-discovery.conf";
 export const kubeletPki = "/var/lib/kubelet/pki";
 /** The kubelet's configuration: ours, or the cluster's that kubeadm wrote. */
 export const kubeletConfigPath = "/var/lib/kubelet/config.yaml";
+/** The kubelet's flags that kubeadm wrote. */
+export const kubeletFlagsPath = "/var/lib/kubelet/kubeadm-flags.env";
 
+const tls = { tlsMinVersion: "VersionTLS12", tlsCipherSuites: cipherSuites };
 const manifests = "/etc/kubernetes/manifests";
 const ca = `${kubeletPki}/ca.crt`;
 const dropIns = "/etc/kubernetes/kubelet.conf.d";
@@ -90,6 +94,7 @@ export function kubelet(facts: ClusterFacts, node: NodeFacts): Service {
     files: [
       {
         path: "/etc/systemd/system/kubelet.service",
+        mode: "0600",
         text: unit({
           Unit: {
             Description: "Kubernetes node agent",
@@ -102,7 +107,7 @@ export function kubelet(facts: ClusterFacts, node: NodeFacts): Service {
           },
           Service: {
             ...(node.join === "kubeadm" && {
-              EnvironmentFile: "-/var/lib/kubelet/kubeadm-flags.env",
+              EnvironmentFile: `-${kubeletFlagsPath}`,
             }),
             ExecStart: kubeletCommand(facts, node),
             Restart: "always",
@@ -168,7 +173,6 @@ function entry(node: NodeFacts): Credential[] {
               {
                 path: discoveryPath,
                 origin: { kind: "text", name: "discovery" },
-                mode: "0644",
                 live: true,
               } as const,
             ]
@@ -213,7 +217,7 @@ function kubeletFiles(facts: ClusterFacts, node: NodeFacts): File[] {
   const issued = {
     tlsCertFile: `${kubeletPki}/kubelet.crt`,
     tlsPrivateKeyFile: `${kubeletPki}/kubelet.key`,
-    tlsMinVersion: "VersionTLS12",
+    ...tls,
   };
   const configuration = (certificates: Readonly<Record<string, unknown>>) =>
     kubeletConfiguration(facts, node.traits, {
@@ -226,6 +230,7 @@ function kubeletFiles(facts: ClusterFacts, node: NodeFacts): File[] {
       return [
         {
           path: kubeletConfigPath,
+          mode: "0600",
           text: configuration(issued),
         },
         {
@@ -245,6 +250,7 @@ function kubeletFiles(facts: ClusterFacts, node: NodeFacts): File[] {
       return [
         {
           path: kubeletConfigPath,
+          mode: "0600",
           text: configuration({ rotateCertificates: true, ...issued }),
         },
       ];
@@ -253,6 +259,7 @@ function kubeletFiles(facts: ClusterFacts, node: NodeFacts): File[] {
         {
           // Overrides the configuration that kubeadm wrote for all nodes of the cluster.
           path: `${dropIns}/10-machine.conf`,
+          mode: "0600",
           text: configuration({ rotateCertificates: true, serverTLSBootstrap: false, ...issued }),
         },
       ];
@@ -266,7 +273,7 @@ export function kubeletConfigurationForAll(facts: ClusterFacts, traits: MachineT
     certificates: {
       rotateCertificates: true,
       serverTLSBootstrap: true,
-      tlsMinVersion: "VersionTLS12",
+      ...tls,
     },
     laidOver: {},
   });
@@ -311,6 +318,8 @@ function kubeletConfiguration(
     }),
     healthzBindAddress: "127.0.0.1",
     healthzPort: 10248,
+    // Far more than any Pod of good will has, and far fewer than a machine: one Pod cannot take all process ids.
+    podPidsLimit: 16_384,
     readOnlyPort: 0,
     registerNode: true,
     seccompDefault: true,

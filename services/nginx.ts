@@ -33,6 +33,7 @@ export function nginxService({ name, modules = [], ports, config, ...about }: Ng
     files: [
       {
         path: `/etc/systemd/system/${name}.service`,
+        mode: "0600",
         text: unit({
           Unit: {
             Description: about.description,
@@ -49,7 +50,7 @@ export function nginxService({ name, modules = [], ports, config, ...about }: Ng
           Install: { WantedBy: "multi-user.target" },
         }),
       },
-      { path, text: config },
+      { path, mode: "0600", text: config },
     ],
   };
 }

@@ -284,18 +284,29 @@ describe("a plan for a service", () => {
     ]);
   });
 
-  it("tells added files, removed files and changed modes", () => {
-    const before = { ...clock, files: [...clock.files, zone, { path: "/etc/old", text: "" }] };
-    const after = {
-      ...clock,
-      files: [...clock.files, { ...zone, mode: "0600" }, { path: "/etc/new", text: "" }],
-    };
+  it("tells added and removed files", () => {
+    const before = { ...clock, files: [...clock.files, { path: "/etc/old", text: "" }] };
+    const after = { ...clock, files: [...clock.files, { path: "/etc/new", text: "" }] };
     assert.deepEqual(linesOf(planOf([place("update", after, before)]), "m1"), [
-      "m1: 1 file added, 1 file changed, 1 file removed, 1 service restarted",
+      "m1: 1 file added, 1 file removed, 1 service restarted",
       "  + /etc/new",
       "  - /etc/old",
-      "  ~ /etc/zone",
-      "  restart clock.service: /etc/new added, /etc/old removed, /etc/zone changed",
+      "  restart clock.service: /etc/new added, /etc/old removed",
+    ]);
+  });
+
+  it("tells changed modes and owners, for which nothing restarts", () => {
+    const before = { ...clock, files: [...clock.files, zone] };
+    const strict = (text: string) => ({
+      ...clock,
+      files: [...clock.files.map((file) => ({ ...file, mode: "0600" })), { ...zone, text }],
+    });
+    assert.deepEqual(linesOf(planOf([place("update", strict(zone.text), before)]), "m1"), [
+      "m1: 1 file changed",
+      "  ~ /etc/systemd/system/clock.service",
+    ]);
+    assert.deepEqual(linesOf(planOf([place("update", strict("CET\n"), before)]), "m1").slice(-1), [
+      "  restart clock.service: /etc/zone changed",
     ]);
   });
 

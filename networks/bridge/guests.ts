@@ -21,6 +21,7 @@ export function guestRoutes({ folders }: ClusterFacts): Service {
     files: [
       {
         path: "/etc/systemd/system/guest-routes.service",
+        mode: "0600",
         text: unit({
           Unit: {
             Description: "Routes to the pods of nodes that joined by themselves",

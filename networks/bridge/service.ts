@@ -26,6 +26,7 @@ export function bridgeNetwork({ nodes, podCidr }: ClusterFacts, node: NodeFacts)
     files: [
       {
         path: "/etc/systemd/system/pod-network.service",
+        mode: "0600",
         text: unit({
           Unit: {
             Description: "Routes to the pods of other nodes",
@@ -45,12 +46,14 @@ export function bridgeNetwork({ nodes, podCidr }: ClusterFacts, node: NodeFacts)
       { path: scriptPath, text: podRoutesScript, mode: "0755" },
       {
         path: routesPath,
+        mode: "0600",
         text: others
           .map((other) => `${other.podCidr} via ${other.address} # ${other.name}\n`)
           .join(""),
       },
       {
         path: "/etc/cni/net.d/10-bridge.conflist",
+        mode: "0600",
         text: bridgeConflist(node.podCidr!),
         live: true,
       },

@@ -43,6 +43,7 @@ export function weaveService({ podCidr }: ClusterFacts, weave: Weave): Service {
     files: [
       {
         path: `/etc/systemd/system/${podNetwork}.service`,
+        mode: "0600",
         text: unit({
           Unit: {
             Description: `Kernel modules of Weave Net, the network of the pods in ${podCidr}`,

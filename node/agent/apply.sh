@@ -11,6 +11,7 @@ apply_description() { # [--wait]
   local before problem
   check_requirements
   read_file before "$records/applied"
+  renew_digest
   place
   if [[ $kind == bundle ]] || start problem "${1-}"; then
     record
@@ -96,7 +97,8 @@ place_files() { # FOLDER below which their paths are, or nothing
     [[ ! -e $draft ]] || rm -f "$draft"
     compare_file difference "$index" "$path" "${found[$path]-}"
     [[ -n $difference ]] || continue
-    [[ -n ${live[index]} || ! -e $records/started ]] || rm -f "$records/started"
+    # A running service is not affected by the mode or owner of a file that it has read.
+    [[ -n ${live[index]} || $difference == 'mode or owner' || ! -e $records/started ]] || rm -f "$records/started"
     if [[ -n $1 ]]; then (umask 066 && mkdir -p "${path%/*}"); else make_folder "${path%/*}"; fi
     write_file "$index" "$path"
     [[ $path != "$units"/* ]] || units_changed=yes
@@ -114,7 +116,7 @@ start() { # VARIABLE [--wait]
   local now former said reloaded='' started='' give_up=$((SECONDS + timeout))
   printf -v "$1" ''
   [[ -n $unit ]] || return 0
-  read -r now _ < <(digest)
+  now=$(digest)
   read_file former "$records/started"
   if is_running && [[ $former == "$now" ]]; then
     :
@@ -143,14 +145,26 @@ start() { # VARIABLE [--wait]
   wait_until_healthy "$give_up" "$reloaded"
 }
 
-# Prints the hash of all that the running service depends on.
-digest() {
-  local index
-  {
+# Prints the digest of all that the running service depends on; with `modes`, as an earlier agent did.
+digest() { # [modes]
+  local index hash
+  hash=$({
     echo "$unit"
     for index in "${!paths[@]}"; do
-      [[ -n ${live[index]} ]] || printf '%s\n%s' "${paths[index]} ${modes[index]} ${owners[index]}" "${texts[index]}"
+      [[ -n ${live[index]} ]] || printf '%s\n%s' "${paths[index]}${1:+ ${modes[index]} ${owners[index]}}" "${texts[index]}"
     done
     ((${#reads[@]} == 0)) || find -L "${reads[@]}" -type f -exec sha256sum {} + 2>/dev/null | sort
-  } | sha256sum
+  } | sha256sum)
+  printf %s "${1:-texts }${hash%% *}"
+}
+
+# Where the service was started with what was last applied, the digest of an earlier agent becomes one of today.
+renew_digest() {
+  local former
+  read_file former "$records/started"
+  [[ -n $former && $former != 'texts '* && -e $records/applied ]] || return 0
+  (
+    read_description <"$records/applied"
+    [[ "modes$former" != "$(digest modes)" ]] || write_record "$records/started" "$(digest)"
+  )
 }

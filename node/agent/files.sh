@@ -4,7 +4,8 @@
 # $state are
 #   services/NAME/, bundles/NAME/   placed: the paths that an apply has placed, be it one that was cut off;
 #                                   applied: the last description that was applied, of a service;
-#                                   started: the digest with which the service was started;
+#                                   started: the digest with which the service was started, after the word `texts`; without
+#                                   the word, the digest is an earlier agent's, of modes and owners, too;
 #                                   current: the link to the folder of a bundle's files, which is named by a hash
 #   folders/                        a file for each folder that was made here, with % for / in its name
 #   masked, users, groups, packages, kept   one name a line: what was not there before, and folders that outlived their service
@@ -62,12 +63,17 @@ list_files() { # ARRAY PATH...
 compare_file() { # VARIABLE INDEX PATH FOUND
   local held
   case $4 in
-    "f ${modes[$2]} ${owners[$2]} ${#texts[$2]}")
+    'f '*" ${#texts[$2]}")
       read_file held "$3"
-      if [[ $held == "${texts[$2]}" ]]; then printf -v "$1" ''; else printf -v "$1" content; fi
+      if [[ $held != "${texts[$2]}" ]]; then
+        printf -v "$1" content
+      elif [[ $4 == "f ${modes[$2]} ${owners[$2]} "* ]]; then
+        printf -v "$1" ''
+      else
+        printf -v "$1" 'mode or owner'
+      fi
       ;;
-    "f ${modes[$2]} ${owners[$2]} "*) printf -v "$1" content ;;
-    'f '*) printf -v "$1" 'mode or owner' ;;
+    'f '*) printf -v "$1" content ;;
     *) printf -v "$1" missing ;;
   esac
 }

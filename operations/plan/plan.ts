@@ -17,6 +17,8 @@ export interface FileChange {
   readonly path: string;
   /** The file after the update, or before its removal. */
   readonly file: PlacedFile;
+  /** Only the mode or owner changes, which does not affect a running service. */
+  readonly onlyMode?: true;
 }
 
 /** A bundle of secrets of which some files change. */
@@ -187,7 +189,9 @@ function fileChanges(
   for (const [path, file] of after) {
     const former = before.get(path);
     if (former === undefined) changes.push({ sign: "+", path, file });
-    else if (!same(former, file)) changes.push({ sign: "~", path, file });
+    else if (former.text !== file.text) changes.push({ sign: "~", path, file });
+    else if (former.mode !== file.mode || former.owner !== file.owner)
+      changes.push({ sign: "~", path, file, onlyMode: true });
     else if (secret.has(path)) changes.push({ sign: "?", path, file });
   }
   for (const [path, file] of before)
@@ -210,10 +214,6 @@ function renewedFor(step: PreviewStep, input: string, renewed: ReadonlySet<strin
   return unique(urns.filter((urn) => renewed.has(urn)).map(nameOf));
 }
 
-function same(one: PlacedFile, other: PlacedFile): boolean {
-  return one.text === other.text && one.mode === other.mode && one.owner === other.owner;
-}
-
 function serviceChange(
   { step, before, after }: Command,
   fate: Fate | undefined,
@@ -227,11 +227,12 @@ function serviceChange(
   if (before === undefined) return { unit, action: "start", reasons: ["new"] };
 
   const certificates = renewedFor(step, "update", renewed).map((name) => `${name} renewed`);
-  const own = changes
+  const restarting = changes.filter(({ onlyMode }) => !onlyMode);
+  const own = restarting
     .filter(({ path, file }) => !file.live && (before.files.has(path) || after.files.has(path)))
     .map(reason);
   // A renewed bundle is named by its certificates.
-  const read = changes
+  const read = restarting
     .filter(({ sign }) => sign !== "?" || certificates.length === 0)
     .filter(({ path }) => after.reads.some((one) => path === one || path.startsWith(`${one}/`)))
     .map(reason);

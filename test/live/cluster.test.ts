@@ -218,7 +218,7 @@ describeLive("a cluster on this computer", (live) => {
       "worker2",
       `crictl rmi ${image}
       echo >>/var/lib/kubelet/config.yaml
-      chmod 0600 /etc/containerd/config.toml
+      chmod 0640 /etc/containerd/config.toml
       rm /usr/local/bin/crictl
       touch ${crictl}
       systemctl stop kube-proxy
@@ -246,9 +246,7 @@ describeLive("a cluster on this computer", (live) => {
     const after = await stack.machines.lookAll();
     assert.deepEqual(
       restarted(before, after),
-      ["containerd", "kube-proxy", "kubelet", "pod-network"].map(
-        (name) => `worker2 ${name}.service`,
-      ),
+      ["kube-proxy", "kubelet", "pod-network"].map((name) => `worker2 ${name}.service`),
     );
     assert.deepEqual(changed(before, after), []);
     await expectNoDifference();
@@ -333,6 +331,32 @@ describeLive("a cluster on this computer", (live) => {
     ]);
     assert.equal(replicas, "2");
     await step("pulumi preview", withoutChange);
+  });
+
+  itOnceUp("meets the controls of CIS 1.12, and names the node that does not", async () => {
+    const cis = async () => {
+      const { code, stdout } = await step("make cis", () =>
+        stack.script("operations/cis/run-cis.ts"),
+      );
+      const lines = stdout.trimEnd().split("\n");
+      const failed = lines.findIndex((line) => line.startsWith("FAIL"));
+      return { code, failed: lines.slice(failed, failed + 2), last: lines.at(-1)! };
+    };
+    const figures = /^ {4}(\d+ ok, .*)$/m.exec(await readFile("docs/cis.md", "utf8"))![1]!;
+    const { code, last } = await cis();
+    assert.equal(last, `${figures}: CIS Kubernetes Benchmark 1.12, 5 nodes`);
+    assert.equal(code, 0);
+    await stack.machines.inside("worker2", "chmod 0640 /var/lib/kubelet/config.yaml");
+    const loose = await cis();
+    assert.deepEqual(
+      loose.failed.map((line) => line.trim().replaceAll(/ +/g, " ")),
+      [
+        "FAIL 4.1.9 mode of the kubelet's configuration",
+        "worker2: /var/lib/kubelet/config.yaml: mode 0640, at most 0600 is right",
+      ],
+    );
+    assert.equal(loose.code, 1);
+    await stack.machines.inside("worker2", "chmod 0600 /var/lib/kubelet/config.yaml");
   });
 
   itOnceUp("lists every certificate", async () => {

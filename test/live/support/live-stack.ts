@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -36,20 +37,24 @@ export class LiveStack {
   readonly logs = join(root, ".state", `${stack}-logs`);
   /** The output of the Pulumi CLI and kubectl by command, without commands that show secrets. */
   readonly said: { readonly command: string; readonly text: string }[] = [];
+  /** The passphrase by which Pulumi encrypts the secrets of the state. */
+  readonly passphrase: string;
   readonly #environment: NodeJS.ProcessEnv;
   #settings: WrittenSettings = {};
 
-  private constructor(environment: NodeJS.ProcessEnv) {
+  private constructor(environment: NodeJS.ProcessEnv, passphrase: string) {
     this.#environment = environment;
+    this.passphrase = passphrase;
   }
 
   /** Makes a new stack, after removing what an interrupted run left. */
   static async create(): Promise<LiveStack> {
     await removeAll();
     await mkdir(backend, { recursive: true });
-    const passphrase = join(state, "passphrase");
-    await writeFile(passphrase, "for the live tests", { mode: 0o600 });
-    const live = new LiveStack(await environment(passphrase));
+    const passphraseFile = join(state, "passphrase");
+    const passphrase = randomBytes(24).toString("hex");
+    await writeFile(passphraseFile, passphrase, { mode: 0o600 });
+    const live = new LiveStack(await environment(passphraseFile), passphrase);
     await rm(live.logs, { recursive: true, force: true });
     await mkdir(live.logs);
     const cache = join(live.#environment.KTHW_CACHE!, "mirror");

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { eventually, output } from "./run.ts";
+import { eventually, output, type RunOptions } from "./run.ts";
 
 /** The state of a machine at one moment, as far as the program can change that state. */
 export interface Look {
@@ -35,10 +35,15 @@ export class Machines {
   }
 
   /** Runs a shell script on a machine; returns the standard output. */
-  async inside(name: string, script: string, input = ""): Promise<string> {
+  async inside(
+    name: string,
+    script: string,
+    input = "",
+    options: Pick<RunOptions, "timeoutSeconds"> = {},
+  ): Promise<string> {
     const init = await this.#init(name);
     const within = ["--all", "--root", "--wd", `--target=${init}`, "env", "-i", path, "bash", "-c"];
-    return output("nsenter", [...within, script], { input });
+    return output("nsenter", [...within, script], { input, ...options });
   }
 
   /** Kills a machine as a power failure would. */

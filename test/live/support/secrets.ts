@@ -7,25 +7,12 @@ export type SecretTexts = Map<string, string>;
 
 /** Parts of the private keys and random bytes of resources; the resources must show their secrets. */
 export function secretTexts(resources: readonly ResourceState[]): SecretTexts {
-  const parts: { text: string; secret: string }[] = [];
+  const parts: Part[] = [];
   const tokens: [string, string][] = [];
   for (const { urn, type, outputs } of resources) {
     const own = [...strings(outputs)];
-    const bodies =
-      type === "tls:index/privateKey:PrivateKey"
-        ? own.flatMap((text) => [...text.matchAll(privateKey)])
-        : [];
     const secret = nameOf(urn);
-    const numbers = own.flatMap(secretNumbers);
-    for (const [pem, body] of bodies) {
-      const lines = secretLines(body!.trim(), numbers);
-      // Kubeconfigs hold a key's PEM in base64, without line breaks.
-      const again = (Buffer.from(pem).toString("base64").match(/.{64}/g) ?? []).filter((chunk) => {
-        const within = Buffer.from(chunk, "base64").toString().slice(12, 36);
-        return lines.some((line) => line.includes(within));
-      });
-      for (const text of [...lines, ...again]) parts.push({ text, secret });
-    }
+    if (type === "tls:index/privateKey:PrivateKey") parts.push(...keyParts(own, secret));
     if (type === "random:index/randomPassword:RandomPassword") {
       for (const text of own)
         parts.push({ text, secret }, { text: encryptionSecret(text), secret });
@@ -34,11 +21,44 @@ export function secretTexts(resources: readonly ResourceState[]): SecretTexts {
       if (token !== undefined) tokens.push([token, secret]);
     }
   }
-  // A part that several keys share gives none of them away, and neither does a short part.
+  return new Map([...tokens, ...ownParts(parts)]);
+}
+
+/** Parts of the private keys in a text of PEM. */
+export function secretTextsOfKeys(pem: string, secret: string): SecretTexts {
+  const keys = [...pem.matchAll(privateKey)].map(([key]) => key);
+  return new Map(ownParts(keys.flatMap((key) => keyParts([key], secret))));
+}
+
+interface Part {
+  readonly text: string;
+  /** The name of the secret that the part gives away. */
+  readonly secret: string;
+}
+
+/** Parts of a private key, of which there are several forms. */
+function keyParts(forms: readonly string[], secret: string): Part[] {
+  const numbers = forms.flatMap(secretNumbers);
+  return forms
+    .flatMap((text) => [...text.matchAll(privateKey)])
+    .flatMap(([pem, body]) => {
+      const lines = secretLines(body!.trim(), numbers);
+      // Kubeconfigs hold a key's PEM in base64, without line breaks.
+      const again = (Buffer.from(pem).toString("base64").match(/.{64}/g) ?? []).filter((chunk) => {
+        const within = Buffer.from(chunk, "base64").toString().slice(12, 36);
+        return lines.some((line) => line.includes(within));
+      });
+      return [...lines, ...again].map((text) => ({ text, secret }));
+    });
+}
+
+/** A part that several keys share gives none of them away, and neither does a short part. */
+function ownParts(parts: readonly Part[]): [text: string, secret: string][] {
   const shared = new Map<string, number>();
   for (const { text } of parts) shared.set(text, (shared.get(text) ?? 0) + 1);
-  const own = parts.filter(({ text }) => text.length >= 32 && shared.get(text) === 1);
-  return new Map([...tokens, ...own.map(({ text, secret }) => [text, secret] as const)]);
+  return parts
+    .filter(({ text }) => text.length >= 32 && shared.get(text) === 1)
+    .map(({ text, secret }) => [text, secret]);
 }
 
 /** The secrets of which a text holds a part, each as `where: secret`. */
