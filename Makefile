@@ -36,6 +36,7 @@ help: ## this list
 
 up: install ## install what is missing, bring the cluster up, show its nodes
 	@$(with-stack)
+	node --import tsx operations/interrupted/clear-interrupted.ts "$$STACK"
 	alarms() { node --import tsx operations/etcd/name-alarms.ts "$$STACK"; }
 	pulumi up --stack "$$STACK" $(yes) || { alarms || true; exit 1; }
 	install/kubeconfig
@@ -53,6 +54,7 @@ plan: install ## write all files that `make up` would leave on every machine to 
 
 down: settings $(tools) ## destroy the cluster
 	@$(with-stack)
+	node --import tsx operations/interrupted/clear-interrupted.ts "$$STACK"
 	pulumi destroy --stack "$$STACK" $(yes)
 	rm -f "$$KUBECONFIG"
 

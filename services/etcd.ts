@@ -1,4 +1,5 @@
 import { etcdPeer, etcdServer } from "../components/pki.ts";
+import { finalStatus } from "../node/gate-limit.ts";
 import type { ClusterFacts, MachineFacts } from "./cluster-facts.ts";
 import { backupFolder, upkeepFiles } from "./etcd-upkeep.ts";
 import type { Service } from "./service.ts";
@@ -82,6 +83,12 @@ export function etcd(facts: ClusterFacts, member: MachineFacts): Service {
         mode: "0600",
         text: etcdUnit(facts, member),
       },
+      {
+        path: "/etc/systemd/system/etcd-leaving.service",
+        mode: "0600",
+        text: leavingUnit(member, facts.folders.etcd),
+        live: true,
+      },
       { path: scriptPath, text: memberScript, mode: "0755" },
       {
         path: membersPath,
@@ -102,7 +109,7 @@ function etcdUnit({ folders, etcdGeneration, etcd }: ClusterFacts, member: Machi
     Unit: {
       Description: "etcd",
       Documentation: "https://etcd.io/docs/v3.6/",
-      Wants: "network-online.target",
+      Wants: "network-online.target etcd-leaving.service",
       After: "network-online.target",
     },
     Service: {
@@ -146,11 +153,32 @@ function etcdUnit({ folders, etcdGeneration, etcd }: ClusterFacts, member: Machi
   });
 }
 
+/** The unit that stops the API server of a controller that leaves, before the controller's member leaves etcd. */
+function leavingUnit(member: MachineFacts, binaries: string): string {
+  return unit({
+    Unit: {
+      Description: "Stops the Kubernetes API server of a controller that leaves the cluster",
+      PartOf: "etcd.service",
+      After: "etcd.service",
+    },
+    Service: {
+      Environment: [`ETCD_BINARIES=${binaries}`, `ETCD_PEER_URL=${etcdPeerUrl(member)}`],
+      ExecStart: `${scriptPath} await-leaving`,
+      Restart: "always",
+      RestartSec: "2",
+    },
+  });
+}
+
 const memberScript = `#!/bin/bash
 # etcd-member start FLAG...           this machine's etcd: with its data, as a founder of the cluster, or as one that joins it
 # etcd-member started                 once it runs
 # etcd-member healthy URL,URL...      whether the members that clients reach there are healthy
-# etcd-member retire-others URL...    all members but those with these peer addresses leave the cluster
+# etcd-member retire-others URL...    all controllers but those with these peer addresses leave: their API servers, then their members
+# etcd-member await-leaving           waits until this controller is to leave, then does what \`leave\` does
+# etcd-member leave                   stops this controller's API server
+#
+# In etcd, kthw/members/URL says that the member with this peer address is or was a controller's, and kthw/leaving/URL that it is to leave.
 set -euo pipefail
 founded=/etc/etcd/founded-\${ETCD_GENERATION-}
 joining=/etc/etcd/joining
@@ -178,6 +206,59 @@ own_id() {
   ctl member list | awk -F', ' -v peer="$ETCD_PEER_URL" '$4 == peer { print $1 }'
 }
 
+is_controller() { # PEER-URL
+  cut -d' ' -f2 ${membersPath} | grep --quiet --line-regexp --fixed-strings -- "$1"
+}
+
+# Fails for members that are in the way: it is for their owner to remove them.
+refuse() { # ID,NAME,PEER-URL...
+  local one id name peer
+  (($#)) || return 0
+  for one; do
+    IFS=, read -r id name peer <<<"$one"
+    echo "etcd has the member $id\${name:+ $name} ($peer), which is no controller's; remove it: make etcdctl CMD='member remove $id'" >&2
+  done
+  exit ${finalStatus}
+}
+
+# Learners that were added and never started leave: there is room for one only. A learner that runs, and a voter that never
+# started, keep new members out, too.
+make_room() {
+  local members id status name peer learner in_the_way=()
+  members=$(ctl member list)
+  while IFS=', ' read -r id status name peer _ learner; do
+    ! is_controller "$peer" || continue
+    case $status,$learner in
+      unstarted,true)
+        echo "removing the learner $id ($peer), which never started and is no controller's" >&2
+        ctl member remove "$id" >&2
+        ;;
+      unstarted,* | *,true) in_the_way+=("$id,$name,$peer") ;;
+    esac
+  done <<<"$members"
+  refuse "\${in_the_way[@]}"
+}
+
+# Writes down whose members are the program's, so that no others are removed with theirs. Where nothing is written down, all are.
+claim() { # PEER-URL...
+  local peers=("$@")
+  [[ -n $(ctl get --prefix kthw/members/ --keys-only --limit=1) ]] || mapfile -t -O $# peers < <(ctl member list | awk -F', ' '{ print $4 }')
+  { echo && printf 'put kthw/members/%s ours\\n' "\${peers[@]}" | sort -u && printf '\\n\\n'; } | ctl txn >/dev/null
+}
+
+# Fails if members run that are no controllers' and never were.
+refuse_others() {
+  local members claimed id status name peer others=()
+  members=$(ctl member list)
+  claimed=$(ctl get --prefix kthw/members/ --keys-only)
+  [[ -n $claimed ]] || return 0
+  while IFS=', ' read -r id status name peer _; do
+    [[ $status == unstarted ]] || is_controller "$peer" ||
+      grep --quiet --line-regexp --fixed-strings "kthw/members/$peer" <<<"$claimed" || others+=("$id,$name,$peer")
+  done <<<"$members"
+  refuse "\${others[@]}"
+}
+
 join() {
   local entry added
   until endpoint=$(healthy_member); do
@@ -191,7 +272,12 @@ join() {
     mv /var/lib/etcd/member "/var/lib/etcd/member.$(date +%Y%m%d-%H%M%S)"
   fi
   [[ -z $entry ]] || ctl member remove "$entry"
-  until added=$(ctl member add "$ETCD_NAME" --learner --peer-urls="$ETCD_PEER_URL"); do sleep 1; done
+  make_room
+  claim "$ETCD_PEER_URL"
+  until added=$(ctl member add "$ETCD_NAME" --learner --peer-urls="$ETCD_PEER_URL"); do
+    sleep 1
+    make_room
+  done
   eval "$(grep '^ETCD_INITIAL_CLUSTER=' <<<"$added")"
   export ETCD_INITIAL_CLUSTER ETCD_INITIAL_CLUSTER_STATE=existing
   touch "$joining"
@@ -208,21 +294,33 @@ promote() {
 }
 
 # Those that do not answer go first: so there are never fewer that do than are needed. etcd itself refuses what would break it.
-# None that leaves remains the leader: without an election, no request is lost.
+# None that leaves remains the leader: without an election, no request is lost. Their API servers stop before that.
 retire_others() {
-  local endpoint=https://127.0.0.1:2379 members id status name peer client heir='' dead=() alive=()
+  local endpoint=https://127.0.0.1:2379 members id status name peer client one give_up heir='' dead=() alive=()
+  refuse_others
   members=$(ctl member list)
   while IFS=', ' read -r id status name peer client _; do
     if [[ " $* " == *" $peer "* ]]; then
       heir=$id
     elif [[ $status == started ]] && endpoint=$client ctl endpoint health >/dev/null 2>&1; then
-      alive+=("$id $client")
+      alive+=("$id $client $peer")
     else
       dead+=("$id")
     fi
   done <<<"$members"
-  for id in "\${alive[@]}"; do endpoint=\${id#* } ctl move-leader "$heir" >/dev/null 2>&1 || true; done
-  for id in "\${dead[@]}" "\${alive[@]}"; do ctl member remove "\${id% *}"; done
+  if ((\${#alive[@]})); then
+    for one in "\${alive[@]}"; do ctl put "kthw/leaving/\${one##* }" now >/dev/null; done
+    # Each takes its key away once its API server has stopped, but for those that an earlier version placed.
+    give_up=$((SECONDS + 25))
+    until [[ -z $(ctl get --prefix kthw/leaving/ --keys-only) ]] || ((SECONDS > give_up)); do sleep 0.5; done
+    ctl del --prefix kthw/leaving/ >/dev/null
+  fi
+  for one in "\${alive[@]}"; do
+    client=\${one#* }
+    endpoint=\${client% *} ctl move-leader "$heir" >/dev/null 2>&1 || true
+  done
+  for id in "\${dead[@]}" "\${alive[@]}"; do ctl member remove "\${id%% *}"; done
+  claim "$@"
 }
 
 case $1 in
@@ -245,7 +343,19 @@ case $1 in
   healthy)
     endpoint=$2
     ctl endpoint health
+    refuse_others
     ;;
   retire-others) retire_others "\${@:2}" ;;
+  await-leaving)
+    endpoint=https://127.0.0.1:2379
+    [[ -z $(ctl get "kthw/leaving/$ETCD_PEER_URL" --keys-only) ]] || "$0" leave
+    exec "$ETCD_BINARIES/etcdctl" --endpoints="$endpoint" watch "kthw/leaving/$ETCD_PEER_URL" -- "$0" leave
+    ;;
+  leave)
+    [[ \${ETCD_WATCH_EVENT_TYPE-PUT} == *PUT* ]] || exit 0
+    systemctl stop kube-apiserver.service
+    endpoint=https://127.0.0.1:2379
+    ctl del "kthw/leaving/$ETCD_PEER_URL"
+    ;;
 esac
 `;

@@ -124,6 +124,8 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
     "audit-log-maxsize": 100,
     "audit-policy-file": auditPolicyPath,
     profiling: false,
+    // Once told to stop, it leaves the Service `kubernetes` at once, and goes on serving meanwhile.
+    "shutdown-delay-duration": "2s",
   };
   const flags = laidOver(ours, facts.apiServerFlags);
   return {
@@ -157,9 +159,16 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
             ExecStart: commandLine(`${facts.folders.kubernetes}/kube-apiserver`, flags),
             Restart: "always",
             RestartSec: "2",
-            // New connections are turned away, so that the load balancer takes another server, while requests end.
-            ExecStop: [`${iptables} -I ${refusal}`, "/bin/sleep 1"],
+            // Pods learn that it is leaving. Then new connections are turned away, so that the load balancer takes another server, while
+            // requests end. A second SIGTERM would end it at once.
+            ExecStop: [
+              "-/bin/kill -TERM $MAINPID",
+              "/bin/sleep 1",
+              `${iptables} -I ${refusal}`,
+              "/bin/sleep 1",
+            ],
             ExecStopPost: `-${iptables} -D ${refusal}`,
+            KillSignal: "SIGCONT",
             ...startTimeout(facts),
             // Open watches would hold it for a minute.
             TimeoutStopSec: "5",

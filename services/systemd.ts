@@ -4,13 +4,11 @@ type Section = Record<string, string | readonly string[]>;
 export interface Unit {
   readonly Unit: Section;
   readonly Service: Section;
-  readonly Install: Section;
+  readonly Install?: Section;
 }
 
 /** Sections of the unit files of what runs now and then: a timer, and the service that the timer starts. */
-type NowAndThen =
-  | Pick<Unit, "Unit" | "Service">
-  | (Omit<Unit, "Service"> & { readonly Timer: Section });
+type NowAndThen = Unit | (Omit<Unit, "Service"> & { readonly Timer: Section });
 
 /** A unit file, sections and settings in the order given: https://www.freedesktop.org/software/systemd/man/systemd.unit.html */
 export function unit(sections: Unit | NowAndThen): string {

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 
-# Waits until services are healthy, each within its own timeout, and then until a command succeeds, within the seconds that are given.
+# Waits until services are healthy, each within its own timeout, and then until a command succeeds, within the seconds that are given, or ends with
+# status 78: then it is not tried again.
 wait_for() { # NAME... [--within SECONDS --until COMMAND]
   local said='' attempt status give_up service services=() seconds='' command=''
   while (($#)); do
@@ -22,6 +23,7 @@ wait_for() { # NAME... [--within SECONDS --until COMMAND]
     status=$?
     # An attempt that was cut off tells less than the one before it.
     [[ $status == 124 && -n $said ]] || said=$attempt
+    [[ $status != 78 ]] || fail "$attempt"
     ((SECONDS < give_up)) || fail "kthw-node: still failing on $(hostname) after $seconds s: $command"$'\n'"$(tail -n 20 <<<"$said")"
     sleep 0.5
   done

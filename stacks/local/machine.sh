@@ -52,7 +52,7 @@ boot() {
   mkdir -p "$machine/root"
   how >"$machine/how"
   # The machine's mounts are in a namespace of their own, and end with the machine.
-  cgroup_start "$name" "$machine/console.log" unshare --mount --propagation slave "$here/machine.sh" run "$machine/root"
+  cgroup_start "$name" "$machine/console.log" unshare --mount --propagation slave "$here/machine.sh" run "$machine/root" 7>&-
 }
 
 run() {
@@ -84,6 +84,18 @@ stop() {
   ip netns delete "$own" 2>/dev/null || true
 }
 
+# The machine's API server, if there is one, stops while clients go elsewhere: a load balancer takes some time to see that a machine is gone.
+leave() {
+  if alive "$machine/machine.pid" "$machine/root" && inside systemctl is-active --quiet kube-apiserver.service; then
+    inside systemctl stop --no-block kube-apiserver.service || true
+    sleep 3
+  fi
+}
+
+inside() {
+  timeout 10 nsenter --all --target="$(pgrep --parent "$(<"$machine/machine.pid")")" "$@"
+}
+
 # place FILE: puts standard input there if it differs; says whether it did.
 place() {
   local text
@@ -100,7 +112,7 @@ keys() {
   read -r operator
   place "$machine/ssh/authorized_keys" <<<"$operator" || true
   if place "$machine/ssh/host_key" && alive "$machine/machine.pid" "$machine/root"; then
-    nsenter --all --target="$(pgrep --parent "$(<"$machine/machine.pid")")" systemctl reload ssh.service
+    inside systemctl reload ssh.service
   fi
   echo "[127.0.0.1]:$KTHW_SSH_PORT $(ssh-keygen -y -f "$machine/ssh/host_key")" >"$machine/known_hosts"
   cat >"$machine/ssh_config" <<END
@@ -162,6 +174,16 @@ remove() {
   rm -rf --one-file-system "$machine"
 }
 
+# A script of a run that was cut off may still be at it.
+lock() {
+  mkdir -p "$state"
+  exec 7>>"$state/$name.lock"
+  flock 7
+}
+
+case ${1:-} in
+  create | update | delete) lock ;;
+esac
 case ${1:-} in
   create)
     remove
@@ -169,7 +191,10 @@ case ${1:-} in
     up
     ;;
   update) up ;;
-  delete) remove ;;
+  delete)
+    leave
+    remove
+    ;;
   run) run ;;
   *) fail "usage: machine.sh create|update|delete" ;;
 esac

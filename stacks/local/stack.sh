@@ -108,7 +108,7 @@ forward() {
   setsid systemd-socket-activate --setenv=KTHW_STACK --setenv=KTHW_BOOT \
     --listen="127.0.0.1:$port" nsenter --net="/run/netns/$namespace" \
     /lib/systemd/systemd-socket-proxyd --connections-max=1024 "$target" \
-    </dev/null >"$file.log" 2>&1 &
+    </dev/null >"$file.log" 2>&1 7>&- &
   pid=$!
   until grep --quiet --no-messages '^Listening on' "$file.log"; do
     kill -0 "$pid" 2>/dev/null ||

@@ -45,6 +45,13 @@ describeOnMachine("kthw-node wait", () => {
     await fails(machine.run("kthw-node wait nobody"), /there is no service nobody on m1/);
   });
 
+  it("fails at once where its command says that it will not succeed", async () => {
+    await fails(
+      machine.run("kthw-node wait --within 60 --until 'echo not like this; exit 78'"),
+      /^not like this$/m,
+    );
+  });
+
   it("fails with what its command says, at its limit", async () => {
     await fails(
       machine.run("kthw-node wait --within 1 --until 'echo busy; false'"),

@@ -1,4 +1,6 @@
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,7 +11,7 @@ import type { PreviewStep, ResourceState } from "../../../operations/plan/steps.
 import type { schema } from "../../../settings/settings.ts";
 import { Machines } from "./machines.ts";
 import { liveStack, ownPorts } from "./own.ts";
-import { output, type Result, run, succeeded } from "./run.ts";
+import { output, type Result, run, sleep, succeeded } from "./run.ts";
 
 /** Settings in the form of the settings file, without their namespace. */
 export type WrittenSettings = z.input<typeof schema>;
@@ -132,6 +134,51 @@ export class LiveStack {
   /** Updates the stack, which must succeed. */
   async up(...args: string[]): Promise<Result> {
     return this.succeeding("up", "--yes", "--skip-preview", ...args);
+  }
+
+  /**
+   * Updates the stack, and cuts the update off once its output is `enough`: by signals to the CLI a moment after one another, or by what is
+   * done to machines. Returns whether the update came that far.
+   */
+  async cutOff(
+    enough: RegExp,
+    ...ends: readonly (NodeJS.Signals | (() => Promise<unknown>))[]
+  ): Promise<boolean> {
+    const args = ["up", "--yes", "--skip-preview", "--stack", stack];
+    const child = spawn("pulumi", [...args, "--non-interactive", "--color=never"], {
+      cwd: root,
+      env: this.#environment,
+    });
+    const start = performance.now();
+    let said = "";
+    let cutting: Promise<void> | undefined;
+    const cut = async () => {
+      for (const end of ends) {
+        if (typeof end === "string") child.kill(end);
+        else await end();
+        await sleep(0.3);
+      }
+    };
+    const hear = (chunk: Buffer) => {
+      said += chunk;
+      if (enough.test(said)) cutting ??= cut();
+    };
+    child.stdout.on("data", hear);
+    child.stderr.on("data", hear);
+    const [code, signal] = await once(child, "exit");
+    await cutting;
+    const seconds = (performance.now() - start) / 1000;
+    const stderr = `ended by ${signal ?? "itself"}`;
+    const result = { command: "pulumi up", code: code ?? 1, stdout: said, stderr, seconds };
+    await this.#record(`pulumi ${args.join(" ")}`, result);
+    return cutting !== undefined;
+  }
+
+  /** Updates the stack as `make up` does after an update that was cut off; returns what is said of that one. */
+  async upAgain(): Promise<string> {
+    const { stderr } = succeeded(await this.script("operations/interrupted/clear-interrupted.ts"));
+    await this.up();
+    return stderr;
   }
 
   /** Updates the stack with a program that makes the machines and nothing else. */

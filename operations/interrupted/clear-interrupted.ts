@@ -1,0 +1,78 @@
+/**
+ * Clears away what a command of Pulumi that was cut off has left in a stack's state, so that the next one can run, and says so:
+ * `clear-interrupted.ts <stack>`. Fails where the stack is locked by a command that may still run.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { argv, env, exit } from "node:process";
+import { fileURLToPath } from "node:url";
+import { output } from "../access/command.ts";
+import { holderOf, type Lock } from "./locks.ts";
+import { isRepeatable, type PendingOperation } from "./pending.ts";
+
+const [stack] = argv.slice(2);
+if (stack === undefined) {
+  console.error("usage: clear-interrupted.ts <stack>");
+  exit(2);
+}
+const backend = env.PULUMI_BACKEND_URL ?? "";
+// Of a state elsewhere, Pulumi itself says what it knows.
+if (!backend.startsWith("file://")) exit(0);
+const folder = join(fileURLToPath(backend), ".pulumi");
+const pulumi = (...args: string[]) => output("pulumi", [...args, "--stack", stack]);
+
+const locks = locksIn(join(folder, "locks/organization/kthw", stack));
+const holders = locks.flatMap(
+  (lock) => holderOf(lock, stack, { hostname: hostname(), startOf }) ?? [],
+);
+if (holders.length > 0) {
+  for (const holder of holders) console.error(holder);
+  exit(1);
+}
+if (locks.length > 0) {
+  await pulumi("cancel", "--yes", "--non-interactive");
+  console.error(
+    `stack ${stack}: a command was cut off (process ${locks[0]!.pid}); its lock is removed`,
+  );
+}
+
+const state = join(folder, `stacks/kthw/${stack}.json`);
+if (existsSync(state) && readFileSync(state, "utf8").includes('"pending_operations"')) {
+  const exported = JSON.parse(await pulumi("stack", "export"));
+  const pending: readonly PendingOperation[] = exported.deployment.pending_operations ?? [];
+  const kept = pending.filter((operation) => !isRepeatable(operation));
+  if (kept.length < pending.length) {
+    exported.deployment.pending_operations = kept;
+    await output("pulumi", ["stack", "import", "--stack", stack], {
+      input: JSON.stringify(exported),
+    });
+    console.error(
+      `stack ${stack}: operations that were cut off: ${pending.length - kept.length}; they are done again`,
+    );
+  }
+  for (const { resource } of kept)
+    console.error(
+      `stack ${stack}: ${resource.urn} was cut off while it was made; look for it and remove it where it is, then forget it: make shell STACK=${stack} CMD='pulumi refresh --clear-pending-creates'`,
+    );
+}
+
+function locksIn(place: string): Lock[] {
+  if (!existsSync(place)) return [];
+  const files = readdirSync(place).filter((file) => file.endsWith(".json"));
+  return files.map((file) => JSON.parse(readFileSync(join(place, file), "utf8")));
+}
+
+/** When a process of the Pulumi CLI started, from proc(5). */
+function startOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    if (readFileSync(`/proc/${pid}/comm`, "utf8") !== "pulumi\n") return undefined;
+    // The name, in parentheses, may hold spaces.
+    const ticks = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
+    const [, boot] = /^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))!;
+    return (Number(boot) + ticks / 100) * 1000;
+  } catch {
+    return undefined;
+  }
+}
