@@ -17,8 +17,11 @@ import { retireOthers } from "./services/etcd.ts";
 import { kernelCheck } from "./services/kernel.ts";
 import { servicesByMachine } from "./services/roles.ts";
 import { nextEncryptionStep } from "./settings/encryption-step.ts";
+import { tellOfEndings } from "./settings/endings.ts";
 import { clusterFacts, nodeGroups } from "./settings/facts.ts";
 import { loadArtifactSource, loadSettings } from "./settings/load.ts";
+import { beginTurns, RotationEnd } from "./settings/rotation.ts";
+import { stateBefore } from "./settings/state.ts";
 import { refuseChanges } from "./settings/unchanged.ts";
 import { platforms } from "./stacks/platforms.ts";
 
@@ -36,11 +39,15 @@ const services = servicesByMachine(
   [...facts.loadBalancers, ...nodes.flatMap((group) => group.nodes)],
   (node) => [podNetwork.service(facts, node, settings), ...(networkOfGuests?.services ?? [])],
 );
-const encryption = await nextEncryptionStep(settings.encryptionKeys);
 const records = await refuseChanges(settings, platform.claims(settings), {
   platform: settings.platform,
   ...platform.unchanging(settings),
 });
+const state = await stateBefore();
+const { authority: external, turns, ...validity } = settings.certificates;
+await beginTurns(turns, state);
+const encryption = await nextEncryptionStep(state, settings.encryptionKeys);
+await tellOfEndings(state);
 const machinesByName = await platform.machines(settings, records, services);
 
 const place = ({ name }: { readonly name: string }) =>
@@ -58,10 +65,19 @@ const groups = nodes.map((group) => ({
 }));
 const [controllers = [], ...pools] = groups.map(({ workers }) => workers.map(({ host }) => host));
 
-const { authority: external, ...validity } = settings.certificates;
-const ca = new CertificateAuthority("kubernetes-ca", { ...validity, external });
-const etcdCa = new CertificateAuthority("etcd-ca", validity);
-const frontProxyCa = new CertificateAuthority("kubernetes-front-proxy-ca", validity);
+const ca = new CertificateAuthority("kubernetes-ca", {
+  ...validity,
+  external,
+});
+const etcdCa = new CertificateAuthority("etcd-ca", {
+  ...validity,
+  turn: turns.etcdCa,
+  isReadAtStart: true,
+});
+const frontProxyCa = new CertificateAuthority("kubernetes-front-proxy-ca", {
+  ...validity,
+  turn: turns.frontProxyCa,
+});
 
 const etcd = new EtcdCluster("etcd", { facts, hosts: controllers, ca: etcdCa });
 const controlPlane = new ControlPlane("control-plane", {
@@ -132,6 +148,10 @@ const dns = new CoreDNS("dns", {
   forwarders: settings.dnsForwarders,
   provider,
   dependsOn: nodesReady,
+});
+new RotationEnd("rotation", {
+  turns,
+  dependsOn: [...controlPlane.ready, ...nodesReady, ...dns.ready],
 });
 
 /** The operator's kubeconfig, a secret, once the cluster's DNS answers. */

@@ -2,7 +2,8 @@ import { createHash, X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { derive } from "../node/derive.ts";
-import type { Authority, CertificateRequest } from "./pki.ts";
+import { type Authority, type CertificateRequest, kindOf } from "./pki.ts";
+import { generationsIn, nameOfGeneration, noTurn, type Turn } from "./rotation.ts";
 
 /** A signed certificate and its private key, both PEM. */
 export interface Certificate {
@@ -13,7 +14,7 @@ export interface Certificate {
 
 /** A signer of certificates, with the certificates by which others verify what it signed. */
 export interface Issuer {
-  /** The authority's own certificate, PEM, by which clients are verified. */
+  /** The authority's own certificates by which clients are verified, PEM, one after another: two while the authority is rotated. */
   readonly certPem: pulumi.Output<string>;
   /** The certificates by which servers are verified, PEM, one after another: the authority's own, and its issuers' up to the root. */
   readonly trustPem: pulumi.Output<string>;
@@ -23,8 +24,10 @@ export interface Issuer {
 /** How long certificates last, in hours. */
 export interface Validity {
   readonly validityHours: number;
+  /** The kinds of certificates that last for another time. */
+  readonly validityHoursOf: Readonly<Record<string, number>>;
   readonly caValidityHours: number;
-  /** How long before its expiry a certificate is renewed. */
+  /** How long before its expiry a certificate is renewed; one of `validityHoursOf`, in its last third if that is later. */
   readonly earlyRenewalHours: number;
 }
 
@@ -37,6 +40,13 @@ export interface ExternalAuthority {
 }
 
 export interface CertificateAuthorityArgs extends Validity {
+  /** How far its rotation is. @default the first generation alone */
+  readonly turn?: Turn;
+  /**
+   * Those who verify by it read its certificate only when they start: a new one signs from the beginning, and they accept what it signed
+   * through the cross certificate, until each was restarted once with the new certificate alone.
+   */
+  readonly isReadAtStart?: boolean;
   /** Signs in place of a self-signed authority. */
   readonly external?: ExternalAuthority | undefined;
 }
@@ -47,12 +57,14 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
   readonly trustPem: pulumi.Output<string>;
   /** The signing key, PEM, a secret; the controller manager signs kubelets' requests with the key. */
   readonly keyPem: pulumi.Output<string>;
-  /** SHA-256 of its public key, in the form of kubeadm's `--discovery-token-ca-cert-hash`. */
+  /** SHA-256 of the public key of each certificate, in the form of kubeadm's `--discovery-token-ca-cert-hash`. */
   readonly certHashes: pulumi.Output<string[]>;
   readonly #name: Authority;
   readonly #validity: Validity;
-  /** Follows each issued certificate in its file, so that clients need only the root to verify the certificate. */
-  readonly #chainPem: string;
+  /** The certificate of the signing key. */
+  readonly #signerPem: pulumi.Output<string>;
+  /** Follows each issued certificate in its file, so that others need only the root, or only the former authority, to verify the certificate. */
+  readonly #chainPem: pulumi.Output<string> | undefined;
 
   constructor(
     name: Authority,
@@ -62,36 +74,84 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
     super("kthw:index:CertificateAuthority", name, {}, opts);
     this.#name = name;
     this.#validity = args;
-    const { external } = args;
-    const { certPem, keyPem } = external
-      ? { certPem: external.certificatePem, keyPem: pulumi.secret(external.privateKeyPem) }
-      : this.#own(name, args);
+    const { external, turn = noTurn, isReadAtStart = false } = args;
+    const pairs = external
+      ? [
+          {
+            certPem: pulumi.output(external.certificatePem),
+            keyPem: pulumi.secret(external.privateKeyPem),
+          },
+        ]
+      : generationsIn(turn).map((generation) => this.#own(name, generation, args));
+    const [oldest, newest] = [pairs[0]!, pairs.at(-1)!];
+    const isTurning = pairs.length > 1;
+    const signer = turn.phase === "trust" && !isReadAtStart ? oldest : newest;
+    const trusted = !isReadAtStart ? pairs : [turn.phase === "trust" ? oldest : newest];
     const issuers = external?.issuerChainPem ?? [];
-    this.certPem = pulumi.output(certPem);
-    this.keyPem = keyPem;
+    this.certPem = derive(
+      trusted.map(({ certPem }) => certPem),
+      (...pems) => pems.join(""),
+    );
+    this.#signerPem = signer.certPem;
+    this.keyPem = signer.keyPem;
     this.trustPem = derive([this.certPem], (pem) => [pem, ...issuers].join(""));
-    this.certHashes = derive([this.certPem], (pem) => [publicKeyHash(pem)]);
-    this.#chainPem = external
-      ? [external.certificatePem, ...issuers].filter((pem) => !isSelfSigned(pem)).join("")
-      : "";
+    this.certHashes = derive(
+      trusted.map(({ certPem }) => certPem),
+      (...pems) => pems.map(publicKeyHash),
+    );
+    if (isTurning) {
+      const cross = this.#cross(nameOfGeneration(name, turn.generation), oldest, newest, args);
+      if (signer === newest) this.#chainPem = cross;
+    } else if (external) {
+      const chain = [external.certificatePem, ...issuers].filter((pem) => !isSelfSigned(pem));
+      this.#chainPem = chain.length > 0 ? pulumi.output(chain.join("")) : undefined;
+    }
     this.registerOutputs({ trustPem: this.trustPem });
   }
 
-  #own(name: Authority, { caValidityHours }: Validity) {
-    const key = privateKey(`${name}-key`, this);
-    const certificate = new tls.SelfSignedCert(
-      name,
+  #own(name: Authority, generation: number, { caValidityHours }: Validity): Certificate {
+    const own = nameOfGeneration(name, generation);
+    const keyPem = privateKey(`${own}-key`, this);
+    const { certPem } = new tls.SelfSignedCert(
+      own,
       {
-        privateKeyPem: key,
-        subject: { commonName: name },
+        privateKeyPem: keyPem,
+        subject: { commonName: own },
         isCaCertificate: true,
         setSubjectKeyId: true,
         validityPeriodHours: caValidityHours,
-        allowedUses: ["digital_signature", "key_encipherment", "cert_signing", "crl_signing"],
+        allowedUses: [...usesOfAuthority],
       },
       { parent: this },
     );
-    return { certPem: certificate.certPem, keyPem: key };
+    return { certPem, keyPem };
+  }
+
+  /** The certificate of the newer authority that the older has signed: who trusts only the older accepts with it what the newer signs. */
+  #cross(
+    name: string,
+    older: Certificate,
+    newer: Certificate,
+    { caValidityHours }: Validity,
+  ): pulumi.Output<string> {
+    const { certRequestPem } = new tls.CertRequest(
+      `${name}-cross-request`,
+      { privateKeyPem: newer.keyPem, subject: { commonName: name } },
+      { parent: this },
+    );
+    return new tls.LocallySignedCert(
+      `${name}-cross`,
+      {
+        certRequestPem,
+        caPrivateKeyPem: older.keyPem,
+        caCertPem: older.certPem,
+        isCaCertificate: true,
+        setSubjectKeyId: true,
+        validityPeriodHours: caValidityHours,
+        allowedUses: [...usesOfAuthority],
+      },
+      { parent: this },
+    ).certPem;
   }
 
   issue(
@@ -114,25 +174,31 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
       },
       { parent },
     );
+    const { validityHours, validityHoursOf, earlyRenewalHours } = this.#validity;
+    const hours = validityHoursOf[kindOf(request)] ?? validityHours;
     const certificate = new tls.LocallySignedCert(
       request.name,
       {
         certRequestPem: signing.certRequestPem,
         caPrivateKeyPem: this.keyPem,
-        caCertPem: this.certPem,
-        validityPeriodHours: this.#validity.validityHours,
-        earlyRenewalHours: this.#validity.earlyRenewalHours,
+        caCertPem: this.#signerPem,
+        validityPeriodHours: hours,
+        earlyRenewalHours:
+          hours === validityHours
+            ? earlyRenewalHours
+            : Math.min(earlyRenewalHours, Math.floor(hours / 3)),
         allowedUses: ["digital_signature", "key_encipherment", ...request.usages],
       },
       { parent },
     );
-    const certPem =
-      this.#chainPem === ""
-        ? certificate.certPem
-        : derive([certificate.certPem], (pem) => pem + this.#chainPem);
+    const certPem = this.#chainPem
+      ? derive([certificate.certPem, this.#chainPem], (...pems) => pems.join(""))
+      : certificate.certPem;
     return { certPem, keyPem: key };
   }
 }
+
+const usesOfAuthority = ["digital_signature", "key_encipherment", "cert_signing", "crl_signing"];
 
 function isSelfSigned(pem: string): boolean {
   const certificate = new X509Certificate(pem);

@@ -16,6 +16,7 @@ import {
   keysLoaded,
   rewriteSecrets,
 } from "../services/encryption-keys.ts";
+import { frontProxyAuthorityPublished } from "../services/front-proxy.ts";
 import { kubeconfigWithData } from "../services/kubeconfig.ts";
 import { controlPlaneServices } from "../services/roles.ts";
 import { pki } from "../services/service.ts";
@@ -23,6 +24,7 @@ import { ApiLoadBalancer } from "./api-load-balancer.ts";
 import type { CertificateAuthority, Issuer } from "./certificate-authority.ts";
 import { admin, apiserverKubeletClient } from "./pki.ts";
 import { Placement } from "./placement.ts";
+import { textOf } from "./rotation.ts";
 
 export interface ControlPlaneArgs {
   readonly facts: ClusterFacts;
@@ -152,6 +154,17 @@ export class ControlPlane extends pulumi.ComponentResource {
       { input: encryption },
       { parent: this, dependsOn: [...this.ready, ...rewritten] },
     );
+
+    const { frontProxyCa } = facts.turns;
+    if (frontProxyCa.generation > 1)
+      this.ready = [
+        ...this.ready,
+        hosts[0]!.healthy("front-proxy-authority-published", [], {
+          parent: this,
+          dependsOn: controllers.map(({ bundle }) => bundle),
+          until: `${frontProxyAuthorityPublished(facts)}\n# ${textOf(frontProxyCa)}`,
+        }),
+      ];
 
     const operator = placement.certificate(admin);
     this.kubeconfigBeforeReady = derive(

@@ -6,6 +6,27 @@
 /** The three authorities, by the names of their certificates. */
 export type Authority = "kubernetes-ca" | "etcd-ca" | "kubernetes-front-proxy-ca";
 
+/** The kinds of certificates, by the names of their requests without the machine's. */
+export const certificateKinds = [
+  "admin",
+  "apiserver",
+  "apiserver-etcd-client",
+  "apiserver-kubelet-client",
+  "controller-manager",
+  "etcd-peer",
+  "etcd-server",
+  "front-proxy-client",
+  "kube-proxy-client",
+  "kubelet-client",
+  "kubelet-server",
+  "scheduler",
+] as const;
+
+/** The kind of a certificate, such as `apiserver` of `cp1:apiserver`. */
+export function kindOf({ name }: CertificateRequest): string {
+  return name.replace(/^.*:/, "");
+}
+
 /** File names on machines: `ca.crt` holds the authority's own certificate, `ca-bundle.crt` also its issuers'. */
 export type TrustFile = "ca.crt" | "ca-bundle.crt";
 

@@ -153,7 +153,7 @@ export class Host extends pulumi.ComponentResource {
     const limit = (opts.withinSeconds ?? gateLimitSeconds) * this.#timeoutFactor;
     const until =
       opts.until === undefined ? "" : ` --within ${limit} --until ${quoted(opts.until)}`;
-    const create = `kthw-node wait ${services.join(" ")}${until}`;
+    const create = `${["kthw-node wait", ...services].join(" ")}${until}`;
     return this.#command(
       name,
       { create, ...(opts.again && { update: this.#rerun(create) }) },

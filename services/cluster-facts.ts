@@ -1,4 +1,5 @@
 import type { TrustFile } from "../components/pki.ts";
+import type { Turns } from "../components/rotation.ts";
 import type { versionsOf } from "../components/versions.ts";
 import type { MachineTraits } from "../node/machine.ts";
 import type { Flags } from "./systemd.ts";
@@ -112,6 +113,8 @@ export interface ClusterFacts {
   readonly nodes: readonly (MachineFacts & Pick<NodeFacts, "podCidr">)[];
   /** File name of the certificates by which API servers and kubelets are verified. */
   readonly trustFile: TrustFile;
+  /** How far the rotation of each authority and key is. */
+  readonly turns: Turns;
   /** Folders of the binaries on the machines. */
   readonly folders: ReturnType<typeof versionsOf>["folders"];
   readonly images: ReturnType<typeof versionsOf>["images"];

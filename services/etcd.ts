@@ -47,12 +47,19 @@ export function etcd(facts: ClusterFacts, member: MachineFacts): Service {
     binaries: ["etcd"],
     credentials: [
       { path: `${pki}/ca.crt`, origin: { kind: "trust", authority: "etcd-ca" } },
+      // etcd reads its pairs at each handshake.
       {
         path: `${pki}/server`,
         origin: { kind: "certificate", request: etcdServer(member) },
         owner,
+        live: true,
       },
-      { path: `${pki}/peer`, origin: { kind: "certificate", request: etcdPeer(member) }, owner },
+      {
+        path: `${pki}/peer`,
+        origin: { kind: "certificate", request: etcdPeer(member) },
+        owner,
+        live: true,
+      },
       {
         path: foundersPath,
         origin: { kind: "text", name: "founders" },

@@ -201,30 +201,39 @@ function enabledPlugins({ apiServerFlags }: ClusterFacts): string {
     .join(",");
 }
 
-/** The certificates and keys of an API server, and the certificates by which it verifies others. */
+/**
+ * The certificates and keys of an API server, and the certificates by which it verifies others. An API server reads all of them anew but
+ * etcd's authority and the keys of service accounts.
+ */
 function credentials(facts: ClusterFacts, controller: MachineFacts): Credential[] {
   const certificate = (name: string, request: CertificateRequest): Credential => ({
     path: `${pki}/${name}`,
     origin: { kind: "certificate", request },
+    live: true,
   });
   const trust = (path: string, authority: Authority): Credential => ({
     path: `${pki}/${path}`,
     origin: { kind: "trust", authority },
+    live: true,
   });
   return [
-    { path: `${pki}/ca.crt`, origin: { kind: "authority", authority: "kubernetes-ca" } },
+    {
+      path: `${pki}/ca.crt`,
+      origin: { kind: "authority", authority: "kubernetes-ca" },
+      live: true,
+    },
     trust(facts.trustFile, "kubernetes-ca"),
     certificate("apiserver", apiserver(controller, subjectNames(facts))),
     certificate("apiserver-kubelet-client", apiserverKubeletClient),
     certificate("apiserver-etcd-client", apiserverEtcdClient),
-    { ...trust("etcd/ca.crt", "etcd-ca"), elsewhere: true },
+    { ...trust("etcd/ca.crt", "etcd-ca"), live: false, elsewhere: true },
     trust("front-proxy-ca.crt", "kubernetes-front-proxy-ca"),
     certificate("front-proxy-client", frontProxyClient),
     { path: `${pki}/sa.pub`, origin: { kind: "serviceAccountKey", half: "public" } },
     { path: `${pki}/sa.key`, origin: { kind: "serviceAccountKey", half: "private" } },
     { path: encryptionPath, origin: { kind: "text", name: "encryption" }, live: true },
     // For the operator's kubeconfig on every controller.
-    { ...certificate("admin", admin), live: true },
+    certificate("admin", admin),
   ];
 }
 

@@ -60,17 +60,28 @@ export function kubeControllerManager(facts: ClusterFacts): Service {
     unit: "kube-controller-manager.service",
     binaries: ["kube-controller-manager"],
     credentials: [
-      { path: `${pki}/ca.crt`, origin: { kind: "authority", authority: "kubernetes-ca" } },
+      {
+        path: `${pki}/ca.crt`,
+        origin: { kind: "authority", authority: "kubernetes-ca" },
+        live: true,
+      },
+      // What it publishes in each namespace it reads when it starts.
       { path: trust, origin: { kind: "trust", authority: "kubernetes-ca" } },
-      { path: `${pki}/ca.key`, origin: { kind: "authorityKey", authority: "kubernetes-ca" } },
+      {
+        path: `${pki}/ca.key`,
+        origin: { kind: "authorityKey", authority: "kubernetes-ca" },
+        live: true,
+      },
       {
         path: `${pki}/front-proxy-ca.crt`,
         origin: { kind: "trust", authority: "kubernetes-front-proxy-ca" },
+        live: true,
       },
       { path: `${pki}/sa.key`, origin: { kind: "serviceAccountKey", half: "private" } },
       {
         path: `${pki}/controller-manager`,
         origin: { kind: "certificate", request: controllerManager },
+        live: true,
       },
     ],
     ports: [10_257],

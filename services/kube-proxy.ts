@@ -29,10 +29,11 @@ export function kubeProxy(facts: ClusterFacts, node: Pick<NodeFacts, "name" | "t
     unit: "kube-proxy.service",
     binaries: ["kube-proxy"],
     credentials: [
-      { path: trust, origin: { kind: "trust", authority: "kubernetes-ca" } },
+      { path: trust, origin: { kind: "trust", authority: "kubernetes-ca" }, live: true },
       {
         path: `${pki}/kube-proxy`,
         origin: { kind: "certificate", request: kubeProxyClient(node) },
+        live: true,
       },
     ],
     ports: [10_249, 10_256],

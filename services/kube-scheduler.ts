@@ -42,8 +42,12 @@ export function kubeScheduler(facts: ClusterFacts): Service {
     unit: "kube-scheduler.service",
     binaries: ["kube-scheduler"],
     credentials: [
-      { path: trust, origin: { kind: "trust", authority: "kubernetes-ca" } },
-      { path: `${pki}/scheduler`, origin: { kind: "certificate", request: scheduler } },
+      { path: trust, origin: { kind: "trust", authority: "kubernetes-ca" }, live: true },
+      {
+        path: `${pki}/scheduler`,
+        origin: { kind: "certificate", request: scheduler },
+        live: true,
+      },
     ],
     ports: [10_259],
     health: "curl --fail --silent --max-time 5 --insecure https://127.0.0.1:10259/healthz",

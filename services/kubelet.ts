@@ -131,14 +131,17 @@ export function kubelet(facts: ClusterFacts, node: NodeFacts): Service {
 /** The certificates of a kubelet, and the credentials with which it joins the cluster. */
 function credentials(facts: ClusterFacts, node: NodeFacts): Credential[] {
   return [
-    { path: ca, origin: { kind: "authority", authority: "kubernetes-ca" } },
+    { path: ca, origin: { kind: "authority", authority: "kubernetes-ca" }, live: true },
     {
       path: `${kubeletPki}/${facts.trustFile}`,
       origin: { kind: "trust", authority: "kubernetes-ca" },
+      // A kubelet that renews its client certificate itself verifies servers by what it read when it started.
+      live: node.join === "certificates",
     },
     {
       path: `${kubeletPki}/kubelet`,
       origin: { kind: "certificate", request: kubeletServer(node) },
+      live: true,
     },
     ...entry(node),
   ];
@@ -151,6 +154,7 @@ function entry(node: NodeFacts): Credential[] {
         {
           path: `${kubeletPki}/kubelet-client`,
           origin: { kind: "certificate", request: kubeletClient(node) },
+          live: true,
         },
       ];
     case "bootstrapToken":

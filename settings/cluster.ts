@@ -1,3 +1,4 @@
+import { turnOf } from "../components/rotation.ts";
 import type { Architecture } from "../components/versions.ts";
 import type { Role } from "../services/cluster-facts.ts";
 import { readAuthority } from "./authority.ts";
@@ -15,7 +16,7 @@ export type ClusterSettings = Frozen<ReturnType<typeof clusterSettings>>;
 
 /** Fills in the defaults that depend on other settings or on this computer, and parses values that have a short form. */
 export function clusterSettings(parsed: Parsed, context: Context) {
-  const { authority, ...validity } = parsed.certificates;
+  const { authority, rotation, ...validity } = parsed.certificates;
   const external = authority && readAuthority(authority, context.read);
   const machines = (list: Parsed["controllers"], pool: Readonly<Record<string, unknown>>) =>
     list.map((machine) => ({
@@ -30,6 +31,10 @@ export function clusterSettings(parsed: Parsed, context: Context) {
     architecture: parsed.architecture ?? (context.arch as Architecture),
     certificates: {
       ...validity,
+      turns: {
+        etcdCa: turnOf(rotation.etcdCa),
+        frontProxyCa: turnOf(rotation.frontProxyCa),
+      },
       /** The external authority, which signs in place of the cluster's own; its key is a secret. */
       ...(external && "authority" in external && { authority: external.authority }),
     },

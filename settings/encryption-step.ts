@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from "node:util";
-import * as pulumi from "@pulumi/pulumi";
 import {
   defaultEncryptionKeys,
   type EncryptionKey,
@@ -9,15 +8,14 @@ import {
 } from "../services/encryption-keys.ts";
 import { mistakeAt } from "./mistake.ts";
 import { refuse } from "./refuse.ts";
-
-/** The resources in the state before an update, by their URNs. */
-export type FormerState = Readonly<
-  Record<string, { readonly outputs: { readonly input?: unknown } }>
->;
+import type { Left } from "./state.ts";
 
 /** The next step, or ends the program: shows why the step would lose Secrets, before anything else is registered. */
-export async function nextEncryptionStep(keys: readonly EncryptionKey[]): Promise<EncryptionStep> {
-  const { mistakes, ...step } = encryptionStep(await formerState(), keys);
+export async function nextEncryptionStep(
+  state: readonly Left[],
+  keys: readonly EncryptionKey[],
+): Promise<EncryptionStep> {
+  const { mistakes, ...step } = encryptionStep(state, keys);
   return mistakes.length > 0 ? await refuse(mistakes) : step;
 }
 
@@ -26,7 +24,7 @@ export async function nextEncryptionStep(keys: readonly EncryptionKey[]): Promis
  * by the first of them. After one that was cut off, nobody knows which API servers have the keys of which of the two last steps.
  */
 export function encryptionStep(
-  state: FormerState,
+  state: readonly Left[],
   keys: readonly EncryptionKey[],
 ): EncryptionStep & { readonly mistakes: readonly string[] } {
   const { begun, confirmed } = formerSteps(state);
@@ -67,9 +65,8 @@ function mistakesOf(
 }
 
 /** The last steps; the first of a cluster that was made before there were steps is that of the default keys. */
-function formerSteps(state: FormerState) {
-  const of = (name: string) =>
-    Object.entries(state).find(([urn]) => urn.endsWith(`::${name}`))?.[1].outputs;
+function formerSteps(state: readonly Left[]) {
+  const of = (name: string) => state.find(({ urn }) => urn.endsWith(`::${name}`))?.outputs;
   const begun = of(encryptionRecords.begun)?.input as EncryptionStep | undefined;
   const confirmed = of(encryptionRecords.confirmed)?.input as EncryptionStep | undefined;
   if (begun === undefined && of(`encryption-${defaultEncryptionKeys[0]!.name}`)) {
@@ -77,16 +74,4 @@ function formerSteps(state: FormerState) {
     return { begun: first, confirmed: first };
   }
   return { begun, confirmed };
-}
-
-/**
- * The state before this update. A Stash tells its former value only to a program that registers it, and what confirms a step is registered
- * after the step.
- */
-async function formerState(): Promise<FormerState> {
-  const stackName = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
-  const { outputs } = await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {
-    stackName,
-  });
-  return outputs;
 }

@@ -37,6 +37,7 @@ export function clusterFacts(settings: Settings, endpoint: Endpoint): ClusterFac
     controllers: settings.controllers,
     nodes: [settings.controllers, ...settings.workerPools.map(({ machines }) => machines)].flat(),
     trustFile: settings.certificates.authority?.issuerChainPem.length ? "ca-bundle.crt" : "ca.crt",
+    turns: settings.certificates.turns,
     folders,
     images,
     etcdGeneration: generation,

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { z } from "zod";
+import { certificateKinds } from "../components/pki.ts";
 import {
   type KubernetesVersion,
   kubernetesVersions,
@@ -102,6 +103,12 @@ const staticPods = list(
       }
     })
     .transform((pod) => pod as StaticPod),
+);
+
+const turn = text(
+  (text) => /^((trust|sign) ([2-9]|[1-9]\d+)|drop [1-9]\d*)$/.test(text),
+  "not a step of a rotation",
+  "write trust 2 for the first step, then sign 2, then drop 1",
 );
 
 /** The address of a mirror that is a server; undefined for any other text. */
@@ -246,6 +253,19 @@ export const common = {
     validityHours: hours.default(8_760),
     caValidityHours: hours.default(87_600),
     earlyRenewalHours: hours.default(720),
+    validityHoursOf: table("admin: 24", (kind, value) => {
+      if (!certificateKinds.some((known) => known === kind)) {
+        const todo = `use some of ${certificateKinds.join(", ")}`;
+        return mistake("not a kind of certificates", kind, todo);
+      }
+      return hours.safeParse(value, { reportInput: true }).error?.issues[0]?.message;
+    })
+      .transform((values) => z.record(z.string(), hours).parse(values))
+      .prefault({}),
+    rotation: group({
+      etcdCa: turn.optional(),
+      frontProxyCa: turn.optional(),
+    }).prefault({}),
     authority: group(
       {
         certificate: text(

@@ -223,7 +223,9 @@ describe("files of services", () => {
       "/etc/modules-load.d/kubernetes.conf",
       "/etc/sysctl.d/90-kubernetes.conf",
       "/opt/cni/bin",
+      "/usr/local/libexec/kthw/encryption-keys",
       "/usr/local/libexec/kthw/etcd-member",
+      "/usr/local/libexec/kthw/etcd-upkeep",
       "/usr/local/libexec/kthw/pod-routes",
     ];
     assert.deepEqual(

@@ -1,11 +1,16 @@
 import { strict as assert } from "node:assert";
 import { CertificateAuthority } from "../components/certificate-authority.ts";
-import { admin } from "../components/pki.ts";
+import { admin, certificateKinds } from "../components/pki.ts";
 import { encryptionSecret } from "../services/encryption-keys.ts";
-import { describedBy, firstUpdate, type Graph, secretMark } from "./support/program.ts";
+import { describedBy, firstUpdate, type Graph, runProgram, secretMark } from "./support/program.ts";
 import { record } from "./support/record.ts";
 
-const validity = { validityHours: 8760, caValidityHours: 87600, earlyRenewalHours: 720 };
+const validity = {
+  validityHours: 8760,
+  validityHoursOf: {},
+  caValidityHours: 87600,
+  earlyRenewalHours: 720,
+};
 
 const apiNames = [
   "kubernetes",
@@ -228,6 +233,34 @@ describe("the certificates", () => {
         validityPeriodHours: validity.caValidityHours,
         allowedUses: ["digital_signature", "key_encipherment", "cert_signing", "crl_signing"],
       });
+  });
+
+  it("last for another time where their kind does, and are renewed in the last third of it", async () => {
+    const { graph: other } = await runProgram({
+      settings: (settings) => {
+        settings.certificates = {
+          validityHours: 200,
+          earlyRenewalHours: 20,
+          validityHoursOf: { admin: 24, "etcd-peer": 400 },
+        };
+      },
+    });
+    const hours = other
+      .ofType("tls:index/locallySignedCert:LocallySignedCert")
+      .map(({ name, inputs }) => [name, inputs.validityPeriodHours, inputs.earlyRenewalHours]);
+    for (const [name, ...found] of hours)
+      assert.deepEqual(
+        found,
+        name === "admin" ? [24, 8] : /:etcd-peer$/.test(`${name}`) ? [400, 20] : [200, 20],
+        `${name}`,
+      );
+  });
+
+  it("have a known kind each", () => {
+    const issued = graph
+      .ofType("tls:index/locallySignedCert:LocallySignedCert")
+      .map(({ name }) => name.replace(/^.*:/, ""));
+    assert.deepEqual([...new Set(issued)].sort(), certificateKinds);
   });
 
   it("are signed by the authority they are meant for, or not at all", async () => {

@@ -165,6 +165,14 @@ describe("a plan", () => {
     assert.equal(changedPaths(plan).length, 7);
   });
 
+  it("restarts nothing for a bundle alone, whose files are read anew", () => {
+    const steps = preview("renewed-certificate").filter(({ urn }) => !urn.endsWith(":kubelet"));
+    assert.deepEqual(linesOf(planOf(steps), "worker1"), [
+      "worker1: 1 bundle changed",
+      "  ~ bundle kubelet: some of its 7 files; renewed: worker1:kubelet-client, worker1:kubelet-server",
+    ]);
+  });
+
   it("restarts a service whose external certificates are not known yet", () => {
     const steps = preview("renewed-certificate").filter(({ urn }) => !urn.includes("$tls:"));
     const without = steps.filter(({ urn }) => !urn.endsWith(":kubelet-pki"));

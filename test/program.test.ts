@@ -15,6 +15,7 @@ import { type Registration, unknown } from "./support/record.ts";
 
 /** Each depends on those before it, never on those behind it. */
 const layers = [
+  "kthw:index:RotationBegin",
   "kthw:index:ClusterRecord",
   "kthw:index:LocalMachines",
   "kthw:index:Host",
@@ -25,6 +26,7 @@ const layers = [
   "kthw:index:BridgeNetwork",
   "kthw:index:WorkerPool",
   "kthw:index:CoreDNS",
+  "kthw:index:RotationEnd",
 ];
 const controllers = ["cp1", "cp2", "cp3"];
 const workers = ["worker1", "worker2"];
@@ -181,21 +183,27 @@ describe("the program", () => {
           );
       }
     });
-    it("name in their flags and files only credentials that they read, or read anew", () => {
-      const live = [
-        "/etc/kubernetes/pki/admin.crt",
-        "/etc/kubernetes/pki/admin.key",
-        "/etc/kubernetes/encryption.yaml",
-        "/etc/etcd/founders",
-      ];
+    it("name in their flags and files only credentials that are on the machine", () => {
       for (const command of graph.commands().filter((one) => isA("service", one))) {
-        const { files } = describedBy(command)!;
-        const reads = readsOf(command);
-        const text = files.map((file) => file.text).join("\n");
-        const words = text.split(/[\s"'=,]+/);
-        for (const path of credentialsOf(graph, machineOf(command.name)).keys())
-          if (words.includes(path) && !live.includes(path))
-            assert.ok(reads.includes(path), `${command.name} names ${path} and does not read it`);
+        const text = describedBy(command)!.files.map((file) => file.text);
+        const credentials = credentialsOf(graph, machineOf(command.name));
+        const named = text
+          .join("\n")
+          .match(/\/(etc\/kubernetes|var\/lib\/kubelet)\/pki\/[\w/-]+\.\w+/g);
+        for (const path of named ?? [])
+          assert.ok(credentials.has(path), `${command.name} names ${path}, which nobody places`);
+      }
+    });
+    it("restart for those credentials alone that the programs read only when they start", () => {
+      const pki = "/etc/kubernetes/pki";
+      const restarting: Readonly<Record<string, readonly string[]>> = {
+        etcd: [`${pki}/etcd/ca.crt`],
+        "kube-apiserver": [`${pki}/etcd/ca.crt`, `${pki}/sa.pub`, `${pki}/sa.key`],
+        "kube-controller-manager": [`${pki}/ca.crt`, `${pki}/sa.key`],
+      };
+      for (const command of graph.commands().filter((one) => isA("service", one))) {
+        const [, service = ""] = command.name.split(":");
+        assert.deepEqual(readsOf(command), restarting[service] ?? [], command.name);
       }
     });
     it("change with every credential that they read", async function () {
@@ -242,15 +250,25 @@ describe("the program", () => {
       for (const [machine, { size }] of ids) assert.equal(size, 1, machine);
       assert.equal(new Set([...ids.values()].flatMap((id) => [...id])).size, ids.size);
     });
-    it("run again when a certificate that they use was renewed", async () => {
+    it("do not run again when any pair was renewed, but its bundle and what asks the API with the operator's", async () => {
       const { graph: renewed } = await runProgram({
-        outputs: ({ name }) =>
-          name === "worker1:kubelet-server" ? { certPem: "renewed\n" } : undefined,
+        outputs: ({ type }) =>
+          type === "tls:index/locallySignedCert:LocallySignedCert"
+            ? { certPem: "renewed\n" }
+            : undefined,
       });
-      assert.deepEqual(changes(graph, renewed), [
-        "worker1:kubelet update",
-        "worker1:kubelet-pki stdin",
-      ]);
+      assert.deepEqual(
+        changes(graph, renewed).filter((change) => /^(cp|worker)\d:/.test(change)),
+        [
+          ...controllers.flatMap((name) => [
+            `${name}:control-plane-pki stdin`,
+            `${name}:etcd-pki stdin`,
+            `${name}:kubelet-pki stdin`,
+            `${name}:taints stdin`,
+          ]),
+          ...workers.map((name) => `${name}:kubelet-pki stdin`),
+        ].sort(),
+      );
     });
     it("all run again when the operator wants everything put right", async () => {
       const { graph: reasserted } = await runProgram({

@@ -118,7 +118,7 @@ start() { # VARIABLE [--wait]
   [[ -n $unit ]] || return 0
   now=$(digest)
   read_file former "$records/started"
-  if is_running && [[ $former == "$now" ]]; then
+  if is_running && { [[ $former == "$now" ]] || reads_less "$former"; }; then
     :
   elif [[ -n $reload && ${unit_state[ActiveState]-} =~ ^(active|reloading)$ && ${unit_state[SubState]-} != exited ]]; then
     if ! said=$(timeout -k 1 "$timeout" bash -c "$reload" 2>&1); then
@@ -143,6 +143,21 @@ start() { # VARIABLE [--wait]
     [[ ${unit_state[ActiveState]-} != inactive || ${unit_state[ConditionResult]-} != no ]] || return 0
   fi
   wait_until_healthy "$give_up" "$reloaded"
+}
+
+# Whether the running service differs from the description in nothing but paths that it has read when it started and need not read anew:
+# a newer program knows of them that the service reads them at each use.
+reads_less() { # DIGEST with which it was started
+  local path former now own
+  mapfile -t former < <(sed -n 's/^reads //p' "$records/applied" 2>/dev/null)
+  for path in "${reads[@]}"; do
+    [[ " ${former[*]} " == *" $path "* ]] || return 1
+  done
+  own=("${reads[@]}")
+  reads=("${former[@]}")
+  now=$(digest)
+  reads=("${own[@]}")
+  [[ $1 == "$now" ]]
 }
 
 # Prints the digest of all that the running service depends on; with `modes`, as an earlier agent did.

@@ -91,6 +91,44 @@ describe("certificates", () => {
       assert.equal(BigInt(`0x${serial.trim().split("=")[1]}`).toString(), leaf.id);
     });
 
+  it("of an authority that another authority has signed are verified by either", async () => {
+    const algorithm = { algorithm: "ECDSA", ecdsaCurve: "P256" };
+    const [older, newer] = [
+      await make("privateKey", algorithm),
+      await make("privateKey", algorithm),
+    ];
+    const named = (commonName: string) => ({ setSubjectKeyId: true, subject: { commonName } });
+    const olderCa = await make("selfSignedCert", caInputs(older.privateKeyPem, named("ca")));
+    const newerCa = await make("selfSignedCert", caInputs(newer.privateKeyPem, named("ca-2")));
+    const sign = async (subject: Properties, key: string, caCertPem: string, more: Properties) => {
+      const request = await make("certRequest", { privateKeyPem: newer.privateKeyPem!, subject });
+      return make("locallySignedCert", {
+        ...leafInputs,
+        ...more,
+        certRequestPem: request.certRequestPem!,
+        caCertPem,
+        caPrivateKeyPem: key,
+      });
+    };
+    const cross = await sign({ commonName: "ca-2" }, older.privateKeyPem!, olderCa.certPem!, {
+      isCaCertificate: true,
+      setSubjectKeyId: true,
+      allowedUses: ["cert_signing"],
+    });
+    const leaf = await sign({ commonName: "x" }, newer.privateKeyPem!, newerCa.certPem!, {});
+    assert.match(described(cross.certPem), /CA:TRUE\n/);
+    const verify = (ca: string | undefined, ...chain: string[]) =>
+      openssl(
+        ...["verify", "-x509_strict", "-CAfile", file("trusted.pem", ca), ...chain],
+        file("crossed.pem", leaf.certPem),
+      );
+    const chain = ["-untrusted", file("cross.pem", cross.certPem)];
+    assert.match(verify(olderCa.certPem, ...chain), /: OK/);
+    assert.match(verify(newerCa.certPem, ...chain), /: OK/);
+    assert.match(verify(newerCa.certPem), /: OK/);
+    assert.throws(() => verify(olderCa.certPem));
+  });
+
   it("of an authority carry how many may follow below", async () => {
     const { privateKeyPem } = await make("privateKey", { algorithm: "ECDSA", ecdsaCurve: "P256" });
     const text = async (more: Properties) =>

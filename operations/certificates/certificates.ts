@@ -31,7 +31,11 @@ function pemsOf({ type, outputs = {} }: ResourceState): readonly string[] {
   return `${outputs["trustPem"]}`.match(/-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/g) ?? [];
 }
 
-function read({ urn, inputs = {} }: ResourceState, pem: string, now: Date): IssuedCertificate {
+function read(
+  { urn, outputs = {}, inputs = outputs }: ResourceState,
+  pem: string,
+  now: Date,
+): IssuedCertificate {
   const { subject, issuer, validTo } = new X509Certificate(pem);
   const end = new Date(validTo);
   const early = Number(inputs["earlyRenewalHours"] ?? 0) * 3_600_000;

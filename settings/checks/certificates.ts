@@ -4,13 +4,19 @@ import type { Subject } from "./subject.ts";
 
 /** No certificate outlives its authority, and each is renewed during its life. */
 export function certificateTimes({ draft: { certificates = {} } }: Subject): string[] {
-  const { validityHours, caValidityHours, earlyRenewalHours } = certificates;
+  const { validityHours, validityHoursOf = {}, caValidityHours, earlyRenewalHours } = certificates;
   const mistakes: string[] = [];
   if (validityHours && caValidityHours && validityHours > caValidityHours) {
     const wrong = `longer than certificates.caValidityHours ${caValidityHours}`;
     const todo = "let no certificate outlive its authority";
     mistakes.push(mistakeAt("certificates.validityHours", wrong, validityHours, todo));
   }
+  for (const [kind, hours] of Object.entries(validityHoursOf))
+    if (hours && caValidityHours && hours > caValidityHours) {
+      const wrong = `longer than certificates.caValidityHours ${caValidityHours}`;
+      const todo = "let no certificate outlive its authority";
+      mistakes.push(mistakeAt(`certificates.validityHoursOf.${kind}`, wrong, hours, todo));
+    }
   if (validityHours && earlyRenewalHours && earlyRenewalHours >= validityHours) {
     const wrong = `not shorter than certificates.validityHours ${validityHours}`;
     const todo = "renew a certificate during its life";

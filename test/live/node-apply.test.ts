@@ -90,6 +90,25 @@ describeOnMachine("kthw-node apply", () => {
       assert.equal(await invocation("living"), before);
     });
 
+    it("not because it reads less than it did when it started, unless that has changed", async () => {
+      await machine.output("mkdir -p /etc/pairs; echo 1 >/etc/pairs/live; echo 1 >/etc/pairs/kept");
+      const reading = (...names: string[]) =>
+        service("taken-over", [], { reads: names.map((name) => `/etc/pairs/${name}`) });
+      await applyAndWait(reading("live", "kept"));
+      const before = await invocation("taken-over");
+      await applyAndWait(reading("kept"));
+      assert.equal(await invocation("taken-over"), before);
+      await machine.output("echo 2 >/etc/pairs/live");
+      await applyAndWait(reading("kept"));
+      assert.equal(await invocation("taken-over"), before);
+      await applyAndWait(reading("kept", "live"));
+      const more = await invocation("taken-over");
+      assert.notEqual(more, before);
+      await machine.output("echo 3 >/etc/pairs/live");
+      await applyAndWait(reading("kept"));
+      assert.notEqual(await invocation("taken-over"), more);
+    });
+
     it("at the next apply after what it reads has changed", async () => {
       await machine.output("mkdir -p /etc/others/keys; echo 1 >/etc/others/certificate");
       const one = service("reading", [], {

@@ -31,6 +31,17 @@ describe("settings of certificates:", () => {
     ]));
 });
 
+describe("a rotation in the settings", () => {
+  const todo = "write trust 2 for the first step, then sign 2, then drop 1";
+  itRefuses([
+    [
+      { "certificates.rotation": { etcdCa: "trust 1", frontProxyCa: "sign" } },
+      `certificates.rotation.etcdCa: not a step of a rotation, got trust 1; ${todo}`,
+      `certificates.rotation.frontProxyCa: not a step of a rotation, got sign; ${todo}`,
+    ],
+  ]);
+});
+
 describe("an authority in the settings", () => {
   it("a key in plain text", () => {
     const privateKey = "-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n";

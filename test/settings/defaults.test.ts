@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { noTurn } from "../../components/rotation.ts";
 import { rawSettings } from "../../settings/load.ts";
 import { changed, mistakes, settings, worker2, written } from "../support/settings.ts";
 
@@ -45,7 +46,13 @@ describe("settings of the local stack", () => {
       scheduler: { extraFlags: {} },
       kubeProxy: { mode: "iptables" },
       artifacts: { mirror: "/var/cache/kthw/mirror" },
-      certificates: { validityHours: 8760, caValidityHours: 87600, earlyRenewalHours: 720 },
+      certificates: {
+        validityHours: 8760,
+        validityHoursOf: {},
+        caValidityHours: 87600,
+        earlyRenewalHours: 720,
+        turns: { etcdCa: noTurn, frontProxyCa: noTurn },
+      },
       reassert: 0,
       local: { apiPort: 16443, sshPortBase: 22000 },
     });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { EncryptionKey } from "../../services/encryption-keys.ts";
-import { encryptionStep, type FormerState } from "../../settings/encryption-step.ts";
+import { encryptionStep } from "../../settings/encryption-step.ts";
+import type { Left } from "../../settings/state.ts";
 import { changed, itRefuses, settings } from "../support/settings.ts";
 
 const key1: EncryptionKey = { name: "key1", provider: "aescbc" };
@@ -10,13 +11,15 @@ type Keys = readonly EncryptionKey[];
 
 const urn = (name: string) => `urn:pulumi:local::kthw::kthw:index:ControlPlane$any::${name}`;
 /** The state after a step has begun, and after one, the same or an earlier one, has ended. */
-const stateAfter = (begun: [number, Keys], confirmed?: [number, Keys]): FormerState => {
-  const of = ([number, keys]: [number, Keys]) => ({ outputs: { input: { keys, number } } });
-  return {
-    [urn("encryption-key1")]: { outputs: {} },
-    [urn("encryption-keys:begun")]: of(begun),
-    ...(confirmed && { [urn("encryption-keys:confirmed")]: of(confirmed) }),
-  };
+const stateAfter = (begun: [number, Keys], confirmed?: [number, Keys]): Left[] => {
+  const left = (name: string, outputs: Left["outputs"]) => ({ urn: urn(name), type: "", outputs });
+  const of = (name: string, [number, keys]: [number, Keys]) =>
+    left(`encryption-keys:${name}`, { input: { keys, number } });
+  return [
+    left("encryption-key1", {}),
+    of("begun", begun),
+    ...(confirmed ? [of("confirmed", confirmed)] : []),
+  ];
 };
 const ended = (number: number, ...keys: Keys) => stateAfter([number, keys], [number, keys]);
 
@@ -45,19 +48,19 @@ describe("the setting encryptionKeys", () => {
 });
 
 describe("a step of the encryption keys", () => {
-  const number = (state: FormerState, ...keys: Keys) => {
+  const number = (state: Left[], ...keys: Keys) => {
     const { mistakes, ...step } = encryptionStep(state, keys);
     assert.deepEqual(mistakes, []);
     assert.deepEqual(step.keys, keys);
     return step.number;
   };
-  const refusal = (state: FormerState, ...keys: Keys) => encryptionStep(state, keys).mistakes;
+  const refusal = (state: Left[], ...keys: Keys) => encryptionStep(state, keys).mistakes;
 
   it("of a new cluster is the first, with any keys", () => {
-    assert.equal(number({}, key3, key2), 0);
+    assert.equal(number([], key3, key2), 0);
   });
   it("of a cluster from before there were steps is the first, with the key that the cluster has", () => {
-    const old = { [urn("encryption-key1")]: { outputs: {} } };
+    const old = [{ urn: urn("encryption-key1"), type: "", outputs: {} }];
     assert.equal(number(old, key1), 0);
     assert.equal(number(old, key1, key2), 1);
     assert.deepEqual(refusal(old, key2, key1), [

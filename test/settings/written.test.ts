@@ -186,6 +186,15 @@ describe("settings as they are written:", () => {
         "certificates.caValidityHours: not a number of hours, got 1000000; use a whole number from 1 to 876000",
       ],
       [
+        { "certificates.validityHoursOf": { admin: 90_000, scheduler: 0, apiServer: 24 } },
+        "certificates.validityHoursOf.scheduler: not a number of hours, got 0; use a whole number from 1 to 876000",
+        "certificates.validityHoursOf.apiServer: not a kind of certificates, got apiServer; use some of admin, apiserver, apiserver-etcd-client, apiserver-kubelet-client, controller-manager, etcd-peer, etcd-server, front-proxy-client, kube-proxy-client, kubelet-client, kubelet-server, scheduler",
+      ],
+      [
+        { "certificates.validityHoursOf": { admin: 90_000 } },
+        "certificates.validityHoursOf.admin: longer than certificates.caValidityHours 87600, got 90000; let no certificate outlive its authority",
+      ],
+      [
         { "certificates.validityHours": 90_000 },
         "certificates.validityHours: longer than certificates.caValidityHours 87600, got 90000; let no certificate outlive its authority",
       ],

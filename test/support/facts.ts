@@ -1,3 +1,4 @@
+import { noTurn } from "../../components/rotation.ts";
 import { versionsOf } from "../../components/versions.ts";
 import type { ClusterFacts, NodeFacts } from "../../services/cluster-facts.ts";
 
@@ -30,6 +31,7 @@ export const cluster = (differing: Partial<ClusterFacts> = {}): ClusterFacts => 
     { name: "worker2", address: "10.240.0.22", podCidr: "10.200.22.0/24" },
   ],
   trustFile: "ca.crt",
+  turns: { etcdCa: noTurn, frontProxyCa: noTurn },
   etcdGeneration: 1,
   etcd: {
     quotaMiB: 2048,

@@ -6,8 +6,7 @@ import type { runtime } from "@pulumi/pulumi";
 import { parse } from "yaml";
 import { mirrorFiles } from "../../components/downloads.ts";
 import { type Description, readDescription } from "../../node/description.ts";
-import type { FormerState } from "../../settings/encryption-step.ts";
-import { type Registration, record } from "./record.ts";
+import { type Registration, type Run, record } from "./record.ts";
 
 /** A machine in the settings file. */
 export interface MachineSetting {
@@ -39,10 +38,10 @@ export interface Change {
   readonly settings?: (settings: LocalSettings) => void;
   /** The stack whose settings file is the start. @default "local" */
   readonly stack?: string;
-  /** The resources in the state before this run, by their URNs. @default none */
-  readonly state?: FormerState;
   /** What a provider's function answers. */
   readonly call?: (call: runtime.MockCallArgs) => Record<string, unknown>;
+  /** Types and outputs of the resources that an earlier update has left, by URN. */
+  readonly state?: Run["state"];
   /** Outputs that differ from what the providers would otherwise compute. */
   readonly outputs?: (resource: runtime.MockResourceArgs) => Record<string, unknown> | undefined;
 }

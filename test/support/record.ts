@@ -1,5 +1,4 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { FormerState } from "../../settings/encryption-step.ts";
 
 /** A resource as the program registered it. */
 export interface Registration {
@@ -35,10 +34,10 @@ export interface Run {
   readonly preview?: boolean;
   /** What a provider would compute, once a resource exists; those that its class calls secret become so. */
   readonly outputs?: (resource: pulumi.runtime.MockResourceArgs) => Record<string, unknown>;
-  /** The resources in the state before this run, by their URNs. @default none */
-  readonly state?: FormerState;
   /** What a provider's function answers. */
   readonly call?: (call: pulumi.runtime.MockCallArgs) => Record<string, unknown>;
+  /** Types and outputs of the resources that an earlier update has left, by URN. */
+  readonly state?: Readonly<Record<string, { readonly type: string; readonly outputs: object }>>;
 }
 
 /** Stands for an input that a preview does not know. */
