@@ -7,6 +7,8 @@ import { GuestNodes } from "./components/guest-nodes.ts";
 import { JoinTokens } from "./components/join-tokens.ts";
 import { NodeBootstrap } from "./components/node-bootstrap.ts";
 import { NodeMembership } from "./components/node-membership.ts";
+import { changesEtcd } from "./components/upgrade.ts";
+import { minorOf } from "./components/versions.ts";
 import { WorkerPool } from "./components/worker-pool.ts";
 import { networks } from "./networks/networks.ts";
 import { once } from "./node/gate.ts";
@@ -23,6 +25,7 @@ import { loadArtifactSource, loadSettings } from "./settings/load.ts";
 import { beginTurns, RotationEnd } from "./settings/rotation.ts";
 import { stateBefore } from "./settings/state.ts";
 import { refuseChanges } from "./settings/unchanged.ts";
+import { inspections } from "./settings/version-change.ts";
 import { platforms } from "./stacks/platforms.ts";
 
 const settings = await loadSettings();
@@ -39,7 +42,7 @@ const services = servicesByMachine(
   [...facts.loadBalancers, ...nodes.flatMap((group) => group.nodes)],
   (node) => [podNetwork.service(facts, node, settings), ...(networkOfGuests?.services ?? [])],
 );
-const records = await refuseChanges(settings, platform.claims(settings), {
+const { records, upgrade } = await refuseChanges(settings, platform.claims(settings), {
   platform: settings.platform,
   ...platform.unchanging(settings),
 });
@@ -58,12 +61,18 @@ const place = ({ name }: { readonly name: string }) =>
     reassert: settings.reassert,
     timeoutFactor: settings.timeoutFactor,
   });
+const change = await upgrade.change;
 const loadBalancers = facts.loadBalancers.map(place);
 const groups = nodes.map((group) => ({
   ...group,
   workers: group.nodes.map((node) => ({ node, host: place(node) })),
 }));
 const [controllers = [], ...pools] = groups.map(({ workers }) => workers.map(({ host }) => host));
+
+const mayChange = upgrade.begin(change, {
+  hosts: [loadBalancers, controllers, ...pools].flat(),
+  inspections: inspections(change, facts, controllers),
+});
 
 const ca = new CertificateAuthority("kubernetes-ca", {
   ...validity,
@@ -79,7 +88,13 @@ const frontProxyCa = new CertificateAuthority("kubernetes-front-proxy-ca", {
   turn: turns.frontProxyCa,
 });
 
-const etcd = new EtcdCluster("etcd", { facts, hosts: controllers, ca: etcdCa });
+const etcd = new EtcdCluster("etcd", {
+  facts,
+  hosts: controllers,
+  ca: etcdCa,
+  dependsOn: mayChange,
+  isOneWay: change !== undefined && changesEtcd(change),
+});
 const controlPlane = new ControlPlane("control-plane", {
   facts,
   hosts: controllers,
@@ -109,6 +124,13 @@ const bootstrap =
   facts.publishesClusterInfo || groups.some(({ join }) => join === "bootstrapToken")
     ? new NodeBootstrap("node-bootstrap", { facts, traits, certPem: ca.certPem, provider })
     : { ready: [] };
+const nodeTurns = change?.isMinor
+  ? {
+      version: minorOf(change.to),
+      drainTimeoutSeconds: settings.drainTimeoutSeconds,
+      kubeconfig: controlPlane.kubeconfigBeforeReady,
+    }
+  : undefined;
 const workerPools = groups.map(
   ({ name, ...group }) =>
     new WorkerPool(name, {
@@ -118,6 +140,8 @@ const workerPools = groups.map(
       ca,
       controlPlane,
       network,
+      dependsOn: mayChange,
+      turns: nodeTurns,
       // By then no API server names a former member, and the Node of its machine has been drained.
       ...(name === "controllers" && { finally: retireOthers(facts) }),
     }),

@@ -102,11 +102,13 @@ export class ControlPlane extends pulumi.ComponentResource {
         texts,
       }),
     );
-    const managers = rolling(controllers, 1, ({ host, services }, before, index) =>
-      placement.service(host, services.manager, { dependsOn: [apiservers[index]!, ...before] }),
+    // The others may not be newer than any API server. Each API server waits for the one before it.
+    const allApiservers = apiservers.slice(-1);
+    const managers = rolling(controllers, 1, ({ host, services }, before) =>
+      placement.service(host, services.manager, { dependsOn: [...allApiservers, ...before] }),
     );
-    const schedulers = rolling(controllers, 1, ({ host, services }, before, index) =>
-      placement.service(host, services.scheduler, { dependsOn: [apiservers[index]!, ...before] }),
+    const schedulers = rolling(controllers, 1, ({ host, services }, before) =>
+      placement.service(host, services.scheduler, { dependsOn: [...allApiservers, ...before] }),
     );
     const healthProxies = controllers.map(({ host, services: { healthProxy } }, index) =>
       healthProxy

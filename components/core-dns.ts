@@ -2,6 +2,7 @@ import { Deployment } from "@pulumi/kubernetes/apps/v1/deployment.js";
 import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap.js";
 import { Service } from "@pulumi/kubernetes/core/v1/service.js";
 import { ServiceAccount } from "@pulumi/kubernetes/core/v1/serviceAccount.js";
+import { PodDisruptionBudget } from "@pulumi/kubernetes/policy/v1/podDisruptionBudget.js";
 import { ClusterRole } from "@pulumi/kubernetes/rbac/v1/clusterRole.js";
 import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1/clusterRoleBinding.js";
 import * as pulumi from "@pulumi/pulumi";
@@ -90,6 +91,20 @@ export class CoreDNS extends pulumi.ComponentResource {
       },
       { ...options, ...limit, dependsOn: [...args.dependsOn, account, binding, config] },
     );
+    // Nodes are drained one after another, but each pool by itself. On one Node alone, no drain could end.
+    const budgets =
+      facts.nodes.length > 1
+        ? [
+            new PodDisruptionBudget(
+              "coredns",
+              {
+                metadata: { name: "coredns", namespace },
+                spec: { maxUnavailable: 1, selector: { matchLabels: labels } },
+              },
+              options,
+            ),
+          ]
+        : [];
     const service = new Service(
       "kube-dns",
       {
@@ -110,7 +125,7 @@ export class CoreDNS extends pulumi.ComponentResource {
       },
       { ...options, ...limit, dependsOn: [...args.dependsOn] },
     );
-    this.ready = [deployment, service];
+    this.ready = [deployment, ...budgets, service];
     this.registerOutputs({});
   }
 }

@@ -13,6 +13,10 @@ export interface EtcdClusterArgs {
   readonly hosts: readonly Host[];
   /** Signs the members' certificates. */
   readonly ca: Issuer;
+  /** Resources that must be done before a member changes. */
+  readonly dependsOn: readonly pulumi.Resource[];
+  /** Whether the last member to change cannot go back, so that it waits until all others are healthy with the new binaries. */
+  readonly isOneWay: boolean;
 }
 
 /** An etcd cluster over TLS: the members of the first update found the cluster together, and each later member joins. */
@@ -38,7 +42,13 @@ export class EtcdCluster extends pulumi.ComponentResource {
       { parent: this, ignoreChanges: ["input"] },
     ).output as pulumi.Output<(MachineFacts & { id: string })[]>;
 
-    const members = rolling(hosts, 1, (host, before) => {
+    const othersHealthy = (before: readonly pulumi.Resource[]) =>
+      hosts[0]!.healthy("etcd-others-healthy", ["etcd"], {
+        parent: this,
+        dependsOn: before,
+        until: membersHealthy({ ...facts, controllers: facts.controllers.slice(0, -1) }),
+      });
+    const members = rolling(hosts, 1, (host, before, index) => {
       const service = etcd(facts, host.machine);
       const bundle = placement.bundle(host, "etcd", [service], {
         founders: derive([founders, host.machine.id], (all, id) => {
@@ -47,7 +57,9 @@ export class EtcdCluster extends pulumi.ComponentResource {
           return first.some((one) => one.id === id) ? `${initialCluster(first)}\n` : "";
         }),
       });
-      return placement.service(host, service, { dependsOn: [bundle, ...before] });
+      const isLast = index === hosts.length - 1 && before.length > 0;
+      const gates = isLast && args.isOneWay ? [othersHealthy(before)] : before;
+      return placement.service(host, service, { dependsOn: [...args.dependsOn, bundle, ...gates] });
     });
     this.ready = members.map((member, index) =>
       hosts[index]!.healthy("etcd-healthy", ["etcd"], {

@@ -12,7 +12,7 @@ export interface Artifact {
   readonly file: string;
   /** Upstream's checksum, in hex; undefined if only `sha256Url` has the checksum. */
   readonly sha256: string | undefined;
-  /** Upstream's checksum file (the bare sum, in hex), given where `sha256` is not known. */
+  /** Upstream's checksum file, given where `sha256` is not known: the bare sum in hex, or lines of sums and file names. */
   readonly sha256Url?: string;
   /** An archive's binaries: path in the archive (tar.gz) to file name on the machine. */
   readonly members?: Readonly<Record<string, string>>;
@@ -28,9 +28,22 @@ export interface Image {
   readonly file: string;
 }
 
-/** The versions that are installed together with each supported version of Kubernetes, the newest first. */
+/**
+ * The versions that are installed together with each supported version of Kubernetes, the newest first. Those of a new version are
+ * what that version's build/dependencies.yaml names, and the newest patch of etcd.
+ */
 export const kubernetesVersions = {
   "1.36.4": {
+    etcd: "3.6.14",
+    containerd: "2.3.4",
+    runc: "1.4.3",
+    cniPlugins: "1.9.1",
+    crictl: "1.36.0",
+    coredns: "1.14.2",
+    pause: "3.10.2",
+    agnhost: "2.63.0",
+  },
+  "1.36.3": {
     etcd: "3.6.14",
     containerd: "2.3.4",
     runc: "1.4.3",
@@ -45,29 +58,51 @@ export const kubernetesVersions = {
 /** A supported version of Kubernetes. */
 export type KubernetesVersion = keyof typeof kubernetesVersions;
 
-/** The version of Kubernetes that new clusters get by default. */
-export const [newestKubernetesVersion] = Object.keys(kubernetesVersions) as [
-  KubernetesVersion,
-  ...KubernetesVersion[],
-];
+/** The version of Kubernetes that new clusters get by default: the one for which every checksum that upstream lists is pinned. */
+export const defaultKubernetesVersion = "1.36.4" satisfies KubernetesVersion;
+
+/** Whether a text is a supported version. */
+export function isSupported(version: string): version is KubernetesVersion {
+  return Object.hasOwn(kubernetesVersions, version);
+}
+
+/** Compares versions, the older first. */
+export const { compare: oldestFirst } = new Intl.Collator("en", { numeric: true });
+
+/** The minor version, such as 1.36. */
+export function minorOf(version: string): string {
+  return version.replace(/\.\d+$/, "");
+}
 
 /**
- * Upstream's checksums, by name and version. The sums of kube-apiserver, kube-controller-manager,
- * kube-scheduler and kube-proxy are in no list that could be read when this table was made, so those
- * four are verified against the `.sha256` file that lies beside each of them.
+ * Upstream's checksums, by name and version. The sums of kube-apiserver, kube-controller-manager, kube-scheduler and kube-proxy are
+ * in no list that could be read when this table was made, so those four are verified against the `.sha256` file that lies beside each of
+ * them.
  */
 const checksums: Readonly<Record<string, Readonly<Record<Architecture, string>>>> = {
   "kubeadm 1.36.4": {
     amd64: "10d054585907f2c8bb823c84f6a66b3bd2a474c3d795475f04e9a44f78650fe6",
     arm64: "6a849c07d3e1c708f5c40f1ac8be03a56124204dfc7e1931e4113634019c0dad",
   },
+  "kubeadm 1.36.3": {
+    amd64: "bba1733c701bf70ec74ba1cc3fd5745404c1134a8a4b0a5f8560cc9832023421",
+    arm64: "276cfbdc43b10fef663288cc1ed76abf77b1b7f700e9f1c053cb5dc3115484de",
+  },
   "kubectl 1.36.4": {
     amd64: "8b8f088da2dab964f853b38464033b1be15ede2839eca751482357c45abdd05a",
     arm64: "0ecf44450ee6063bf19dd166a103ee6df4a9034455c2abce626e6eea657d73fb",
   },
+  "kubectl 1.36.3": {
+    amd64: "ebbd080e7c2e275093b55915722043257eb24004363e20acb3c4d71919f88336",
+    arm64: "3d86f24401c41ae5a46ac50eef8865fe891d3647d324a0836f6c63757a126e62",
+  },
   "kubelet 1.36.4": {
     amd64: "cf2562db46c48ab84cc3791540778ee7fb1a0a008529adbb434723dd02ed8b4b",
     arm64: "fd53ea3fcbd077844f50a3c67e9b52f62972a563674956bab0c0f4fb7ea37d50",
+  },
+  "kubelet 1.36.3": {
+    amd64: "46707a53209f826ad0f0d62371ac69cd00e78fd9a8176cf5f6f87f18f7f8b718",
+    arm64: "57205a5daf5883873d87b4914e1e00bdd7707acd075714788cfb0fc1f60bc414",
   },
   "etcd 3.6.14": {
     amd64: "ffe840ff9295808e88cce2794a18a5ac87f12a5203c8314d0bf6aa119b41bac5",
@@ -101,6 +136,7 @@ export function artifacts(kubernetesVersion: KubernetesVersion, architecture: Ar
     version: string,
     url: string,
     content: { members: Readonly<Record<string, string>> } | { binary: string },
+    sums = `${url}.sha256`,
   ): Artifact => {
     const product = "binary" in content ? content.binary : name;
     const sha256 = checksums[`${product} ${version}`]?.[architecture];
@@ -110,7 +146,7 @@ export function artifacts(kubernetesVersion: KubernetesVersion, architecture: Ar
       url,
       file: `${name}/${version}/${architecture}/${url.slice(url.lastIndexOf("/") + 1)}`,
       sha256,
-      ...(sha256 === undefined && { sha256Url: `${url}.sha256` }),
+      ...(sha256 === undefined && { sha256Url: sums }),
       ...content,
     };
   };
@@ -133,9 +169,13 @@ export function artifacts(kubernetesVersion: KubernetesVersion, architecture: Ar
     "kube-proxy": kubernetes("kube-proxy"),
     kubeadm: kubernetes("kubeadm"),
     kubectl: kubernetes("kubectl"),
-    etcd: artifact("etcd", etcd, release("etcd-io/etcd", etcd, `etcd-v${etcd}-${linux}.tar.gz`), {
-      members: members(`etcd-v${etcd}-${linux}/`, ["etcd", "etcdctl", "etcdutl"]),
-    }),
+    etcd: artifact(
+      "etcd",
+      etcd,
+      release("etcd-io/etcd", etcd, `etcd-v${etcd}-${linux}.tar.gz`),
+      { members: members(`etcd-v${etcd}-${linux}/`, ["etcd", "etcdctl", "etcdutl"]) },
+      release("etcd-io/etcd", etcd, "SHA256SUMS"),
+    ),
     containerd: artifact(
       "containerd",
       containerd,

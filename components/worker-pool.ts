@@ -3,7 +3,6 @@ import * as pulumi from "@pulumi/pulumi";
 import { type PodNetwork, podNetwork } from "../networks/pod-network.ts";
 import { gateLimitSeconds } from "../node/gate-limit.ts";
 import type { Host } from "../node/host.ts";
-import { rolling } from "../node/rolling.ts";
 import type { ClusterFacts, NodeFacts, Taint } from "../services/cluster-facts.ts";
 import { managedLabel } from "../services/guest-nodes.ts";
 import { joinCommand } from "../services/kubeadm.ts";
@@ -12,7 +11,8 @@ import { nodeServices } from "../services/roles.ts";
 import type { Issuer } from "./certificate-authority.ts";
 import { kubeletTexts } from "./kubelet-texts.ts";
 import { nodeTaints } from "./node-taints.ts";
-import { Placement } from "./placement.ts";
+import { type NodeTurns, nodeTurn } from "./node-turns.ts";
+import { Placement, type Texts } from "./placement.ts";
 
 /** How long a Node may take to become Ready. kubectl must give up before the gate's limit, to say what kubectl waited for. */
 const nodeReadySeconds = gateLimitSeconds - 20;
@@ -37,8 +37,31 @@ export interface WorkerPoolArgs {
     readonly kubeconfigBeforeReady: pulumi.Output<string>;
   };
   readonly network: PodNetwork;
+  /** Resources that must be done before a service changes. */
+  readonly dependsOn: readonly pulumi.Resource[];
+  /** How Nodes are taken out of service before they change; undefined if they stay in service. */
+  readonly turns: NodeTurns | undefined;
   /** Shell command for the last machine, run once that machine's Node is Ready. */
   readonly finally?: string;
+}
+
+/** A worker before its services are placed. */
+interface Worker {
+  readonly host: Host;
+  readonly node: NodeFacts;
+  readonly services: ReturnType<typeof nodeServices>;
+  readonly texts: Texts;
+  /** The gates after which the cluster accepts the kubelet's credentials. */
+  readonly admitted: readonly pulumi.Resource[];
+  readonly bundle: pulumi.Resource;
+}
+
+/** The services of a worker, and the gates after which the worker is in service with them. */
+interface PlacedWorker {
+  readonly containerd: pulumi.Resource;
+  readonly kubelet: pulumi.Resource;
+  readonly kubeProxy: pulumi.Resource;
+  readonly gates: readonly pulumi.Resource[];
 }
 
 /** Nodes that run pods: containerd, kubelet and kube-proxy on each machine. */
@@ -49,7 +72,6 @@ export class WorkerPool extends pulumi.ComponentResource {
   constructor(name: string, args: WorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kthw:index:WorkerPool", name, {}, opts);
     const { controlPlane, facts, maxUnavailable } = args;
-    const { kubernetes } = facts.folders;
     const placement = new Placement(this, { authorities: { "kubernetes-ca": args.ca } });
 
     const workers = args.workers.map(({ host, node }) => {
@@ -62,66 +84,78 @@ export class WorkerPool extends pulumi.ComponentResource {
       const bundle = placement.bundle(host, "kubelet", Object.values(services), texts);
       return { host, node, services, texts, admitted: ready, bundle };
     });
-    const containerds = rolling(workers, maxUnavailable, ({ host, services }, before) =>
-      placement.service(host, services.containerd, { dependsOn: before }),
-    );
-    const kubelets = rolling(workers, maxUnavailable, (worker, before, index) => {
-      const { host, node, services, texts, admitted, bundle } = worker;
-      const network = args.network.ready.get(node.name);
-      return placement.service(host, services.kubelet, {
-        dependsOn: [
-          ...controlPlane.ready,
-          ...admitted,
-          bundle,
-          containerds[index]!,
-          ...(network ? [network] : []),
-          this.#registered(node, args),
-          ...before,
-        ],
-        texts,
-      });
-    });
-    const kubeProxies = rolling(workers, maxUnavailable, ({ host, services, bundle }, before) =>
-      placement.service(host, services.kubeProxy, {
-        dependsOn: [...controlPlane.ready, bundle, ...before],
-      }),
-    );
-    this.ready = workers.map(({ host, node, services }, index) => {
-      const joined =
-        node.join === "kubeadm"
-          ? [
-              host.healthy("kubeadm-join", [services.containerd.name], {
-                parent: this,
-                dependsOn: [kubelets[index]!],
-                until: joinCommand(kubernetes),
-                again: true,
-              }),
-            ]
-          : [];
-      const last = index === workers.length - 1 && args.finally !== undefined;
-      const seconds =
-        (last || args.network.until !== undefined ? nodeReadySecondsBefore : nodeReadySeconds) *
-        facts.timeoutFactor;
-      // kubectl would leave its cache on the machine.
-      const isReady = `${kubernetes}/kubectl --cache-dir=/dev/null --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=${seconds}s node/${node.name}`;
-      return host.healthy(
-        "node-healthy",
-        [...Object.values(services).map(({ name }) => name), podNetwork],
-        {
-          parent: this,
-          dependsOn: [
-            kubelets[index]!,
-            ...joined,
-            kubeProxies[index]!,
-            ...(args.network.workloads ?? []),
-          ],
-          until: [isReady, args.network.until, ...(last ? [args.finally] : [])]
-            .filter((command) => command !== undefined)
-            .join(" && "),
-        },
-      );
-    });
+    // Each worker waits for the one that is maxUnavailable before it, service by service, or for its return into service.
+    const placed: PlacedWorker[] = [];
+    for (const [index, worker] of workers.entries()) {
+      const isLast = index === workers.length - 1;
+      placed.push(this.#place(worker, placed[index - maxUnavailable], placement, args, isLast));
+    }
+    this.ready = placed.flatMap(({ gates }) => gates);
     this.registerOutputs({});
+  }
+
+  #place(
+    { host, node, services, texts, admitted, bundle }: Worker,
+    before: PlacedWorker | undefined,
+    placement: Placement,
+    args: WorkerPoolArgs,
+    isLast: boolean,
+  ): PlacedWorker {
+    const { controlPlane, facts } = args;
+    const { kubernetes } = facts.folders;
+    const turn = args.turns && nodeTurn(node.name, args.turns, this);
+    const drained = turn
+      ? [turn.drained([...args.dependsOn, ...controlPlane.ready, ...(before?.gates ?? [])])]
+      : [];
+    const containerd = placement.service(host, services.containerd, {
+      dependsOn: [...args.dependsOn, ...drained, ...(before ? [before.containerd] : [])],
+    });
+    const network = args.network.ready.get(node.name);
+    const kubelet = placement.service(host, services.kubelet, {
+      dependsOn: [
+        ...controlPlane.ready,
+        ...admitted,
+        bundle,
+        containerd,
+        ...(network ? [network] : []),
+        this.#registered(node, args),
+        ...(before ? [before.kubelet] : []),
+      ],
+      texts,
+    });
+    const kubeProxy = placement.service(host, services.kubeProxy, {
+      dependsOn: [...controlPlane.ready, bundle, ...drained, ...(before ? [before.kubeProxy] : [])],
+    });
+    const joined =
+      node.join === "kubeadm"
+        ? [
+            host.healthy("kubeadm-join", [services.containerd.name], {
+              parent: this,
+              dependsOn: [kubelet],
+              until: joinCommand(kubernetes),
+              again: true,
+            }),
+          ]
+        : [];
+    const last = isLast && args.finally !== undefined;
+    const seconds =
+      (last || args.network.until !== undefined ? nodeReadySecondsBefore : nodeReadySeconds) *
+      facts.timeoutFactor;
+    // kubectl would leave its cache on the machine.
+    const isReady = `${kubernetes}/kubectl --cache-dir=/dev/null --kubeconfig=${kubeletKubeconfigPath} wait --for=condition=Ready --timeout=${seconds}s node/${node.name}`;
+    const healthy = host.healthy(
+      "node-healthy",
+      [...Object.values(services).map(({ name }) => name), podNetwork],
+      {
+        parent: this,
+        dependsOn: [kubelet, ...joined, kubeProxy, ...(args.network.workloads ?? [])],
+        until: [isReady, args.network.until, ...(last ? [args.finally] : [])]
+          .filter((command) => command !== undefined)
+          .join(" && "),
+      },
+    );
+    const gates = turn ? [healthy, turn.returned([healthy])] : [healthy];
+    return { containerd, kubelet, kubeProxy, gates };
   }
 
   /**

@@ -2,10 +2,11 @@ import { fileURLToPath } from "node:url";
 import {
   type Architecture,
   artifacts,
+  defaultKubernetesVersion,
   guestImages,
   images,
+  isSupported,
   type KubernetesVersion,
-  newestKubernetesVersion,
   testImages,
 } from "../components/versions.ts";
 
@@ -26,6 +27,9 @@ export function mirrored(kubernetesVersion: KubernetesVersion, architecture: Arc
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [, , wanted = ""] = process.argv;
   const architecture = process.arch === "arm64" ? "arm64" : "amd64";
-  console.log(JSON.stringify(mirrored(newestKubernetesVersion, architecture)));
+  // The program itself tells what is wrong with a version.
+  const version = isSupported(wanted) ? wanted : defaultKubernetesVersion;
+  console.log(JSON.stringify(mirrored(version, architecture)));
 }

@@ -72,10 +72,15 @@ holds_secrets() {
   grep --quiet --no-messages --word-regexp 'secure:' "$1"
 }
 
+# A setting of the stack whose value is one word; nothing if it is left out.
+setting() { # NAME
+  sed -nE "s/^ +kthw:$1: *[\"']?([a-z0-9.]+)[\"']? *(#.*)?$/\1/p" "Pulumi.${STACK:-local}.yaml" 2>/dev/null || true
+}
+
 # The stack's platform.
 platform() {
   local name
-  name=$(sed -nE 's/^ +kthw:platform: *"?([a-z]+)"? *(#.*)?$/\1/p' "Pulumi.${STACK:-local}.yaml" 2>/dev/null || true)
+  name=$(setting platform)
   echo "${name:-local}"
 }
 

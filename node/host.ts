@@ -161,6 +161,15 @@ export class Host extends pulumi.ComponentResource {
     );
   }
 
+  /** Runs shell commands that look at the machine and change nothing, and that fail on a machine that must not be changed. */
+  inspects(name: string, commands: string, opts: PlaceOptions): pulumi.Resource {
+    return this.#command(
+      name,
+      { create: `sh -c ${quoted(commands)}` },
+      { parent: opts.parent, dependsOn: [this.#placed, ...(opts.dependsOn ?? [])] },
+    );
+  }
+
   #stretched(service: Service): Service {
     if (this.#timeoutFactor === 1) return service;
     const { timeoutSeconds = defaultTimeoutSeconds } = service;

@@ -5,7 +5,8 @@ import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { pki, type Service } from "./service.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
 
-const kubeconfigPath = "/etc/kubernetes/controller-manager.conf";
+/** The kubeconfig of the controller manager, which may list every object. */
+export const controllerManagerKubeconfigPath = "/etc/kubernetes/controller-manager.conf";
 
 const signers = ["kube-apiserver-client", "kubelet-client", "kubelet-serving", "legacy-unknown"];
 
@@ -36,9 +37,9 @@ export function kubeControllerManager(facts: ClusterFacts): Service {
   const trust = `${pki}/${facts.trustFile}`;
   const ours: Flags = {
     "bind-address": "127.0.0.1",
-    kubeconfig: kubeconfigPath,
-    "authentication-kubeconfig": kubeconfigPath,
-    "authorization-kubeconfig": kubeconfigPath,
+    kubeconfig: controllerManagerKubeconfigPath,
+    "authentication-kubeconfig": controllerManagerKubeconfigPath,
+    "authorization-kubeconfig": controllerManagerKubeconfigPath,
     "client-ca-file": `${pki}/ca.crt`,
     "requestheader-client-ca-file": `${pki}/front-proxy-ca.crt`,
     "root-ca-file": trust,
@@ -108,7 +109,7 @@ export function kubeControllerManager(facts: ClusterFacts): Service {
         }),
       },
       {
-        path: kubeconfigPath,
+        path: controllerManagerKubeconfigPath,
         mode: "0600",
         text: kubeconfigWithFiles(
           {

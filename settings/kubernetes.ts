@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { KubernetesVersion } from "../components/versions.ts";
+import { type KubernetesVersion, minorOf } from "../components/versions.ts";
 
 /** The flags, fields and names that one minor version of Kubernetes knows. */
 export interface Known {
@@ -22,7 +22,7 @@ const seen = new Map<string, Known>();
 
 /** The names that a version knows, generated from its source into settings/kubernetes/<minor version>.txt. */
 export function knownTo(kubernetesVersion: KubernetesVersion): Known {
-  const version = kubernetesVersion.replace(/\.\d+$/, "");
+  const version = minorOf(kubernetesVersion);
   const known = seen.get(version) ?? read(version);
   seen.set(version, known);
   return known;

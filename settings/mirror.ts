@@ -40,7 +40,12 @@ export async function readMirror({
   const lost = isServer(mirror) ? [] : await missing(mirror, needed);
   mistakes.push(
     ...absent.map((file) =>
-      mistakeAt(where, `${list} without ${file}`, mirror, "add the file and its line"),
+      mistakeAt(
+        where,
+        `${list} without ${file}`,
+        mirror,
+        "add the file and its line; the default mirror is filled by `make artifacts`",
+      ),
     ),
     ...lost
       .filter((file) => sums.has(file))

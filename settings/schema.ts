@@ -2,9 +2,9 @@ import path from "node:path";
 import { z } from "zod";
 import { certificateKinds } from "../components/pki.ts";
 import {
+  defaultKubernetesVersion,
   type KubernetesVersion,
   kubernetesVersions,
-  newestKubernetesVersion,
 } from "../components/versions.ts";
 import { networks } from "../networks/networks.ts";
 import type { Network } from "../networks/pod-network.ts";
@@ -135,7 +135,7 @@ export const common = {
     "use small letters, digits, inner dashes and dots, like cluster.local",
   ).default("cluster.local"),
   kubernetesVersion: oneOf(supportedVersions, "not a supported version").default(
-    newestKubernetesVersion,
+    defaultKubernetesVersion,
   ),
   architecture: oneOf(["amd64", "arm64"], "not a supported architecture").optional(),
   machineCidr: cidr("10.240.0.0/24").default("10.240.0.0/24"),

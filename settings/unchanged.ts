@@ -1,12 +1,15 @@
 import { X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { type ExternalAuthority, publicKeyHash } from "../components/certificate-authority.ts";
+import { Upgrade } from "../components/upgrade.ts";
 import { formerNetwork, networks } from "../networks/networks.ts";
+import { knownValue } from "../node/known-value.ts";
 import type { Role } from "../services/cluster-facts.ts";
 import { serviceAccountIssuer } from "../services/kube-apiserver.ts";
 import { type ClusterSettings, machinesOf } from "./cluster.ts";
 import { mistakeAt } from "./mistake.ts";
 import { refuse } from "./refuse.ts";
+import { upgradeFault } from "./version-change.ts";
 
 /**
  * The settings that may not change on a living cluster, by their place. A new line does not apply to clusters that exist, which remember
@@ -28,7 +31,10 @@ const ofCluster: Readonly<Record<string, (settings: ClusterSettings) => string>>
   },
 };
 /** The values of clusters that were made before the program had the settings. */
-const before: Readonly<Record<string, string>> = { network: formerNetwork };
+const before: Readonly<Record<string, string>> = {
+  network: formerNetwork,
+  kubernetesVersion: "1.36.4",
+};
 /** The settings of each machine that may not change. */
 const ofMachine = ["address", "podCidr"] as const;
 /** Settings whose value lies within the value of another setting: if both change, only the other one is reported. */
@@ -56,10 +62,16 @@ export async function refuseChanges(
   settings: ClusterSettings,
   claims: readonly Claim[],
   unchanging: Unchanging,
-): Promise<MachineRecords> {
+): Promise<{ readonly records: MachineRecords; readonly upgrade: Upgrade }> {
   const record = new ClusterRecord("record", settings, claims, unchanging);
-  const mistakes = await record.mistakes;
-  return mistakes.length > 0 ? await refuse(mistakes) : record.machines;
+  const { kubernetesVersion: version } = settings;
+  const upgrade = new Upgrade("upgrade", { version, first: record.firstVersion });
+  const fault = upgradeFault(await upgrade.former, version);
+  const mistakes = [
+    ...(await record.mistakes),
+    ...(fault ? [mistakeAt("kubernetesVersion", fault.wrong, version, fault.todo)] : []),
+  ];
+  return mistakes.length > 0 ? await refuse(mistakes) : { records: record.machines, upgrade };
 }
 
 /** Remembers in Pulumi's state the values that a cluster was made with. */
@@ -68,6 +80,8 @@ export class ClusterRecord extends pulumi.ComponentResource {
   readonly mistakes: Promise<string[]>;
   /** The resources that remember each machine. */
   readonly machines: MachineRecords;
+  /** The version of Kubernetes that the cluster was made with; undefined in the preview of the first update. */
+  readonly firstVersion: Promise<string | undefined>;
 
   constructor(
     name: string,
@@ -79,20 +93,23 @@ export class ClusterRecord extends pulumi.ComponentResource {
     super("kthw:index:ClusterRecord", name, {}, opts);
     const { authority } = settings.certificates;
     const another = "make another cluster by make down and make up";
+    const cluster = this.#values(
+      `${name}:cluster`,
+      [
+        ...Object.entries(ofCluster).map(([where, value]) => [where, value(settings)] as const),
+        ...Object.entries(networks[settings.network].unchanged?.(settings) ?? {}),
+      ].map(([where, value]) => ({ where, value })),
+      another,
+      { remembered: { kubernetesVersion: settings.kubernetesVersion } },
+    );
+    this.firstVersion = cluster.former.then((former) => former?.kubernetesVersion);
     const checks = [
-      this.#values(
-        `${name}:cluster`,
-        [
-          ...Object.entries(ofCluster).map(([where, value]) => [where, value(settings)] as const),
-          ...Object.entries(networks[settings.network].unchanged?.(settings) ?? {}),
-        ].map(([where, value]) => ({ where, value })),
-        another,
-      ).check,
+      cluster.check,
       this.#values(
         "kubernetes-ca:identity",
         [{ where: "certificates.authority", value: identityOf(authority) }],
         another,
-        "kthw:index:CertificateAuthority",
+        { formerParent: "kthw:index:CertificateAuthority" },
       ).check,
     ];
     const ofPlatform = Object.entries(unchanging).map(([where, value]) => ({ where, value }));
@@ -112,7 +129,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
           `${machine.name}:${lastWord(one.where)}`,
           [one],
           wayTo(machine),
-          "kthw:index:ExistingHosts",
+          { formerParent: "kthw:index:ExistingHosts" },
         ),
       );
       const held = own.map((one) => ({ ...one, machine: machine.name, isKept: true }));
@@ -129,19 +146,27 @@ export class ClusterRecord extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
-  /** Remembers the first values of settings, by the last word of each setting's place, and checks that none has changed. */
+  /**
+   * Remembers the first values of settings, by the last word of each setting's place, and checks that none has changed but those that
+   * are only remembered.
+   */
   #values(
     name: string,
     values: readonly { readonly where: string; readonly value: string }[],
     way: string,
-    formerParent?: string,
+    opts: { readonly formerParent?: string; readonly remembered?: Record<string, string> } = {},
   ) {
-    const input = Object.fromEntries(values.map(({ where, value }) => [lastWord(where), value]));
-    const stash = this.#remember(name, input, formerParent);
-    const check = formerOf<Record<string, string> | string>(stash).then((record) => {
+    const input: Record<string, string> = {
+      ...Object.fromEntries(values.map(({ where, value }) => [lastWord(where), value])),
+      ...opts.remembered,
+    };
+    const stash = this.#remember(name, input, opts.formerParent);
+    const former = formerOf<Record<string, string> | string>(stash).then((record) => {
       // Earlier versions remembered the first value alone.
       const known = typeof record === "string" ? { [lastWord(values[0]!.where)]: record } : record;
-      const former = known && { ...before, ...known };
+      return known && { ...before, ...known };
+    });
+    const check = former.then((former) => {
       const isChanged = (key: string) => former?.[key] !== undefined && former[key] !== input[key];
       return values
         .filter(({ where }) => isChanged(lastWord(where)) && !isChanged(within[where] ?? ""))
@@ -150,7 +175,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
           return mistakeAt(where, "cannot be changed on a living cluster", value, todo);
         });
     });
-    return { stash, check };
+    return { stash, check, former };
   }
 
   /** Remembers the machine that a value belongs to. A value passes to another machine in two updates, since an update deletes last. */
@@ -206,10 +231,8 @@ function lastWord(where: string): string {
 }
 
 /** The value that a stash remembered first; undefined in a preview of the update in which it is made. */
-export async function formerOf<T>({ output }: pulumi.Stash): Promise<T | undefined> {
-  // Unknown outputs run no function. The class has this promise, its type does not.
-  const { isKnown } = output as unknown as { readonly isKnown: Promise<boolean> };
-  return (await isKnown) ? await new Promise((resolve) => output.apply(resolve)) : undefined;
+export function formerOf<T>({ output }: pulumi.Stash): Promise<T | undefined> {
+  return knownValue<T>(output as pulumi.Output<T>);
 }
 
 /** The identity of an authority, which stays when its certificate is renewed. */

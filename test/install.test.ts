@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -57,9 +57,10 @@ describe("a stack's settings", () => {
 });
 
 describe("what is made where nothing can be downloaded", () => {
-  const pinned = (name: string) =>
+  /** The version that a file of a Go module pins: that of its first requirement. */
+  const pinned = (name: string, file = "go.mod") =>
     /^(?:require |\t)\S+ v(\S+)$/m.exec(
-      readFileSync(join(root, "offline/go", name, "go.mod"), "utf8"),
+      readFileSync(join(root, "offline/go", name, file), "utf8"),
     )?.[1];
   const dependencies = (folder: string): Record<string, string> =>
     JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")).dependencies;
@@ -77,10 +78,32 @@ describe("what is made where nothing can be downloaded", () => {
     }
   }
 
-  it("has the versions that the program's table has", () => {
-    const { kubernetesVersion, artifacts } = mirrored("1.36.4", "amd64");
-    assert.equal(pinned("coredns"), kubernetesVersions[kubernetesVersion].coredns);
-    for (const { name, version } of artifacts) assert.equal(pinned(name), version, name);
+  it("has the versions that the program's table has, and no others", () => {
+    const inTable = new Map<string, Set<string>>();
+    const add = (name: string, version: string) =>
+      inTable.set(name, (inTable.get(name) ?? new Set()).add(version));
+    for (const version of Object.keys(kubernetesVersions) as KubernetesVersion[]) {
+      add("coredns", kubernetesVersions[version].coredns);
+      for (const { name, version: its } of mirrored(version, "amd64").artifacts) add(name, its);
+    }
+    for (const [name, versions] of inTable) {
+      const files = readdirSync(join(root, "offline/go", name)).filter((file) =>
+        file.endsWith(".mod"),
+      );
+      const pins = files.map((file) => [file, pinned(name, file)] as const);
+      assert.deepEqual(pins.map(([, version]) => version).sort(), [...versions].sort(), name);
+      for (const [file, version] of pins)
+        assert.ok(file === "go.mod" || file === `${version}.mod`, `${name}/${file}`);
+    }
+  });
+
+  it("is mirrored for the version of the stack, or for the default where that is not supported", () => {
+    const table = (version: string) => {
+      const args = ["--import", "tsx", "install/mirrored.ts", version];
+      return JSON.parse(spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" }).stdout);
+    };
+    assert.equal(table("1.36.3").kubernetesVersion, "1.36.3");
+    assert.equal(table("1.18.0").kubernetesVersion, "1.36.4");
   });
 
   /** A dependency's version: that of its own package.json if the package is a folder of this project. */

@@ -19,6 +19,7 @@ const layers = [
   "kthw:index:ClusterRecord",
   "kthw:index:LocalMachines",
   "kthw:index:Host",
+  "kthw:index:Upgrade",
   "kthw:index:CertificateAuthority",
   "kthw:index:EtcdCluster",
   "kthw:index:ControlPlane",

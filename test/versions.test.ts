@@ -3,22 +3,36 @@ import {
   type Architecture,
   type Artifact,
   artifacts,
+  defaultKubernetesVersion,
   guestImages,
   images,
   type KubernetesVersion,
   kubernetesVersions,
-  newestKubernetesVersion,
+  minorOf,
+  oldestFirst,
   testImages,
 } from "../components/versions.ts";
 
 const hex = /^[0-9a-f]{64}$/;
 
 describe("table of versions", () => {
-  it("has the newest version first, which is the default", () => {
+  it("has the newest version first", () => {
     const versions = Object.keys(kubernetesVersions);
-    const newestFirst = new Intl.Collator("en", { numeric: true });
-    assert.deepEqual(versions, versions.toSorted(newestFirst.compare).reverse());
-    assert.equal(newestKubernetesVersion, versions[0]);
+    assert.deepEqual(versions, versions.toSorted(oldestFirst).reverse());
+  });
+
+  it("has two patches of the default's minor version", () => {
+    const minors = Object.keys(kubernetesVersions).map(minorOf);
+    const ofDefault = minors.filter((minor) => minor === minorOf(defaultKubernetesVersion));
+    assert.ok(ofDefault.length >= 2, `${ofDefault}`);
+  });
+
+  it("pins each checksum of the default version that upstream lists", () => {
+    const unpinned = Object.entries(artifacts(defaultKubernetesVersion, "amd64"))
+      .filter(([, { sha256 }]) => sha256 === undefined)
+      .map(([name]) => name);
+    const unlisted = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"];
+    assert.deepEqual(unpinned, unlisted);
   });
 
   for (const version of Object.keys(kubernetesVersions) as KubernetesVersion[]) {
@@ -34,7 +48,8 @@ describe("table of versions", () => {
         it("has an https address and a checksum, or where to get it, for every artifact", () => {
           for (const { url, sha256, sha256Url } of all) {
             assert.match(url, /^https:\/\//);
-            if (sha256 === undefined) assert.match(sha256Url ?? "", /^https:\/\/.+\.sha256$/, url);
+            if (sha256 === undefined)
+              assert.match(sha256Url ?? "", /^https:\/\/.+(\.sha256|\/SHA256SUMS)$/, url);
             else assert.match(sha256, hex, url);
           }
         });

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { downloadsFor } from "../components/downloads.ts";
-import { newestKubernetesVersion } from "../components/versions.ts";
+import { defaultKubernetesVersion } from "../components/versions.ts";
 import {
   clusterRules,
   peersAtFirst,
@@ -346,7 +346,7 @@ describe("the images of Weave Net", () => {
   const downloads = (mirrored: readonly string[]) =>
     downloadsFor(
       [{ binaries: ["kubelet"] }],
-      { kubernetesVersion: newestKubernetesVersion, architecture: "arm64" },
+      { kubernetesVersion: defaultKubernetesVersion, architecture: "arm64" },
       {
         mirrorUrl: "https://mirror.example.com",
         sums: new Map(mirrored.map((file) => [file, "5f0b"])),

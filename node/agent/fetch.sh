@@ -7,7 +7,7 @@
 #   image NAME URL SUM              an archive of an image for containerd
 #   link PATH TARGET
 #
-# SUM is `sha256:HEX`, or the address of a file that holds it. The writer is node/downloads.ts.
+# SUM is `sha256:HEX`, or the address of a file that holds it: alone, or in lines of sums and file names. The writer is node/downloads.ts.
 
 # The folder of downloads that are not complete.
 work=
@@ -95,11 +95,16 @@ download() { # URL SUM FILE
     file://*) cp --reflink=auto "${1#file://}" "$3" || fail "kthw-node: could not read $1" ;;
     *) request "$1" "$3" ;;
   esac
-  [[ $2 == sha256:* ]] || expected=$(request "$2" -)
+  [[ $2 == sha256:* ]] || expected=$(request "$2" - | sum_of "${1##*/}")
   # openssl is several times faster, but not everywhere
   actual=$(openssl dgst -sha256 -r "$3" 2>/dev/null || sha256sum "$3")
   [[ ${actual%% *} == "${expected%% *}" ]] ||
     fail "kthw-node: $1: checksum differs, expected ${expected%% *}, got ${actual%% *}; nothing of it was installed"
+}
+
+# Prints the sum from the text of a checksum file: a bare sum, or that in the line of a file.
+sum_of() { # FILE
+  awk -v file="$1" '!found && (NF == 1 || $2 == file || $2 == "*" file) { print $1; found = 1 }'
 }
 
 request() { # URL FILE

@@ -1,5 +1,5 @@
 import { type SpawnOptions, spawn, spawnSync } from "node:child_process";
-import { readFileSync, renameSync } from "node:fs";
+import { existsSync, readFileSync, renameSync } from "node:fs";
 import { basename, join } from "node:path";
 
 interface GoBuild {
@@ -43,7 +43,7 @@ const goBuilds: Readonly<Record<string, GoBuild>> = {
 };
 
 /**
- * Builds binaries into a folder from the Go module in go/<name>, whose go.mod pins the
+ * Builds binaries into a folder from the Go module in go/<name>, whose go.mod or <version>.mod pins the
  * version and whose tools.go lists the packages; tells twice a minute how far it is.
  */
 export async function compile(
@@ -53,16 +53,20 @@ export async function compile(
   progress: (text: string) => void,
 ): Promise<void> {
   const cwd = join(import.meta.dirname, "..", "go", name);
-  if (!readFileSync(join(cwd, "go.mod"), "utf8").includes(` v${version}\n`)) {
-    throw new Error(
-      `${name} ${version}: can only be downloaded; offline/go/${name}/go.mod pins another version`,
-    );
-  }
+  const modules = moduleFile(name, version);
   const tools = readFileSync(join(cwd, "tools.go"), "utf8");
   const packages = [...tools.matchAll(/_ "(.+)"/g)].map(([, path]) => path!);
   const { cgo, tags = [], linkerFlags } = goBuilds[name]!;
   const flags = ["-s", "-w", ...(linkerFlags?.(version) ?? [])].join(" ");
-  const options = ["-v", "-mod=readonly", "-trimpath", "-buildvcs=false", "-tags", tags.join(",")];
+  const options = [
+    "-v",
+    "-mod=readonly",
+    `-modfile=${modules}`,
+    "-trimpath",
+    "-buildvcs=false",
+    "-tags",
+    tags.join(","),
+  ];
   await run(
     "go",
     [
@@ -73,6 +77,17 @@ export async function compile(
     progress,
   );
   if (binaries.includes("etcd")) renameSync(join(folder, "server"), join(folder, "etcd"));
+}
+
+/** The file of go/<name> that pins a version: that of its name, or else go.mod. */
+function moduleFile(name: string, version: string): string {
+  const folder = join(import.meta.dirname, "..", "go", name);
+  const own = `${version}.mod`;
+  if (existsSync(join(folder, own))) return own;
+  if (readFileSync(join(folder, "go.mod"), "utf8").includes(` v${version}\n`)) return "go.mod";
+  throw new Error(
+    `${name} ${version}: can only be downloaded; offline/go/${name} pins other versions`,
+  );
 }
 
 /** Builds pause.c into a folder. */

@@ -38,9 +38,19 @@ export async function reachableHosts(hosts: Iterable<string>): Promise<Set<strin
 /** An artifact as upstream publishes it, verified against the pinned or the published checksum. */
 export async function downloadArtifact(artifact: Artifact): Promise<Buffer> {
   const content = await get(artifact.url);
-  const published = async () => (await get(artifact.sha256Url!)).toString().trim().split(/\s/)[0]!;
+  const file = artifact.url.slice(artifact.url.lastIndexOf("/") + 1);
+  const published = async () => publishedSum((await get(artifact.sha256Url!)).toString(), file);
   verify(artifact.url, content, artifact.sha256 ?? (await published()));
   return content;
+}
+
+/** The sum of a file from the text of a checksum file: a bare sum, or lines of sums and file names. */
+export function publishedSum(text: string, file: string): string {
+  const lines = text.trim().split("\n");
+  const words = lines.map((line) => line.trim().split(/\s+/));
+  const [sum] =
+    words.find(([, name]) => name === undefined || name.replace("*", "") === file) ?? [];
+  return sum ?? "none";
 }
 
 /** Throws unless the content has the expected SHA-256. */

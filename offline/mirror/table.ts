@@ -20,7 +20,7 @@ export interface Artifact {
   readonly file: string;
   /** Upstream's checksum, in hex. */
   readonly sha256?: string | undefined;
-  /** Where upstream publishes the checksum, in hex, that is not given. */
+  /** Where upstream publishes the checksum that is not given: the bare sum in hex, or lines of sums and file names. */
   readonly sha256Url?: string;
   /** An archive's binaries: path in the archive (tar.gz) to name. */
   readonly members?: Readonly<Record<string, string>>;

@@ -74,6 +74,18 @@ describe("download", () => {
     binary: "tool",
   });
 
+  it("takes what has its checksum among those of other files", async () => {
+    served.set("/tool", content);
+    const other = `${"0".repeat(64)}  other\n`;
+    for (const star of [" ", "*"]) {
+      const lines = `${other}${sha256(content)} ${star}tool\n`;
+      served.set("/tool.sha256", Buffer.from(lines));
+      assert.deepEqual(await downloadArtifact(artifact(undefined)), content);
+    }
+    served.set("/tool.sha256", Buffer.from(other));
+    await assert.rejects(downloadArtifact(artifact(undefined)), /expected none/);
+  });
+
   it("takes what has the pinned checksum", async () => {
     served.set("/tool", content);
     assert.deepEqual(await downloadArtifact(artifact(sha256(content))), content);

@@ -1,9 +1,9 @@
 import { execa } from "execa";
 import {
   type Architecture,
+  defaultKubernetesVersion,
   type KubernetesVersion,
   kubernetesVersions,
-  newestKubernetesVersion,
   testImages,
 } from "../../components/versions.ts";
 import { quoted } from "../../node/shell.ts";
@@ -45,11 +45,11 @@ export const imageThere: Check<Cluster> = {
   ],
 };
 
-/** The version of the API server, or the newest known version. */
+/** The version of the API server, or the default version. */
 async function serverVersion(cluster: Cluster): Promise<KubernetesVersion> {
   const { serverVersion } = JSON.parse(await cluster.kubectl(["version", "--output=json"]));
   const known = Object.keys(kubernetesVersions) as KubernetesVersion[];
-  return known.find((one) => serverVersion.gitVersion === `v${one}`) ?? newestKubernetesVersion;
+  return known.find((one) => serverVersion.gitVersion === `v${one}`) ?? defaultKubernetesVersion;
 }
 
 const controlPlane = "node-role.kubernetes.io/control-plane";

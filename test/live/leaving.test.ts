@@ -1,14 +1,6 @@
 import assert from "node:assert/strict";
 import { changedPaths, planOf } from "../../operations/plan/plan.ts";
-import {
-  etcdctl,
-  list,
-  namespace,
-  place,
-  podSpec,
-  readyNodes,
-  startPod,
-} from "./support/cluster.ts";
+import { etcdctl, list, namespace, place, readyNodes, startPod } from "./support/cluster.ts";
 import type { LiveStack } from "./support/live-stack.ts";
 import { describeLive } from "./support/live-tests.ts";
 import { changed, restarted } from "./support/machines.ts";
@@ -16,9 +8,9 @@ import { bootMachines, createCluster } from "./support/measures.ts";
 import { Prober } from "./support/prober.ts";
 import { eventually, sleep, step } from "./support/run.ts";
 import { ServiceProber } from "./support/service-prober.ts";
+import { budget, deployment, service } from "./support/web.ts";
 
 const controllers = ["cp1", "cp2", "cp3"];
-const labels = { app: "web" };
 
 describeLive("machines that leave a cluster", (live) => {
   let stack: LiveStack;
@@ -214,47 +206,3 @@ describeLive("machines that leave a cluster", (live) => {
 async function nodes(stack: LiveStack): Promise<string[]> {
   return (await list(stack, "nodes")).map(({ metadata }) => metadata.name).sort();
 }
-
-/** Replicas that are spread over the workers and go on answering while it is told that they go. */
-const deployment = (replicas: number) => ({
-  apiVersion: "apps/v1",
-  kind: "Deployment",
-  metadata: { name: "web" },
-  spec: {
-    replicas,
-    selector: { matchLabels: labels },
-    template: {
-      metadata: { labels },
-      spec: {
-        ...podSpec,
-        terminationGracePeriodSeconds: 10,
-        containers: podSpec.containers.map((container) => ({
-          ...container,
-          lifecycle: { preStop: { sleep: { seconds: 3 } } },
-        })),
-        topologySpreadConstraints: [
-          {
-            maxSkew: 1,
-            topologyKey: "kubernetes.io/hostname",
-            whenUnsatisfiable: "ScheduleAnyway",
-            labelSelector: { matchLabels: labels },
-          },
-        ],
-      },
-    },
-  },
-});
-
-const service = {
-  apiVersion: "v1",
-  kind: "Service",
-  metadata: { name: "web" },
-  spec: { selector: labels, ports: [{ port: 80, targetPort: 8080 }] },
-};
-
-const budget = (minAvailable: number) => ({
-  apiVersion: "policy/v1",
-  kind: "PodDisruptionBudget",
-  metadata: { name: "needed" },
-  spec: { minAvailable, selector: { matchLabels: labels } },
-});

@@ -40,6 +40,7 @@ describeOnMachine("kthw-node fetch", () => {
         tar -czf packed.tar.gz -C packed ./bin/one ./bin/two
         sha256sum plain | cut -d' ' -f1 >plain.sha256
         sha256sum plain >plain.sha256sum
+        sha256sum packed.tar.gz plain | sed 's/ plain/*plain/' >SHA256SUMS
         chmod 0755 /srv; touch /run/requests`);
     const path = "/etc/files/nginx.conf";
     const text = `daemon off;
@@ -152,12 +153,14 @@ http { access_log /run/requests; server { listen 127.0.0.1:7080; root /srv; } }
   });
 
   it("takes a sum from an address", async () => {
-    for (const name of ["plain.sha256", "plain.sha256sum"]) {
+    for (const name of ["plain.sha256", "plain.sha256sum", "SHA256SUMS"]) {
       await done(fetch(artifact(name, plain, `${http}/${name}`)));
       assert.equal(await machine.output(`/opt/kthw/${name}/1.0/${name}`), "plain");
     }
     await machine.output(`echo ${"1".repeat(64)} >/srv/wrong.sha256; : >/srv/empty.sha256`);
+    await machine.output("sha256sum /srv/packed.tar.gz >/srv/others.sha256");
     for (const [name, said] of [
+      ["others", /expected ,/],
       ["wrong", /expected 1{64},/],
       ["empty", /expected ,/],
       ["none", /could not download http.*none\.sha256/],

@@ -81,8 +81,8 @@ describe("a mirror", () => {
     assert.deepEqual(await readIt(folder), {
       mistakes: [
         "artifacts.mirror: line 1 of SHA256SUMS is not a checksum and a path, got oops; write it as sha256sum does",
-        `artifacts.mirror: SHA256SUMS without ${files[0]}, got ${folder}; add the file and its line`,
-        `artifacts.mirror: SHA256SUMS without ${files[1]}, got ${folder}; add the file and its line`,
+        `artifacts.mirror: SHA256SUMS without ${files[0]}, got ${folder}; add the file and its line; the default mirror is filled by \`make artifacts\``,
+        `artifacts.mirror: SHA256SUMS without ${files[1]}, got ${folder}; add the file and its line; the default mirror is filled by \`make artifacts\``,
         `artifacts.mirror: without ${files[2]}, got ${folder}; add the file`,
       ],
     });

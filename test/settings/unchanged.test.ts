@@ -261,11 +261,13 @@ describe("a change that a living cluster would not survive", () => {
       const run = runProgram({
         settings: (settings) => {
           settings.clusterDomain = "example.org";
+          settings.kubernetesVersion = "1.36.3";
           settings.serviceCidr = "10.33.0.0/24";
         },
         outputs: ({ type, name }) => {
           registered.push(type);
           const former = { serviceCidr: "10.32.0.0/24", clusterDomain: "cluster.local" };
+          if (name === "kubernetes-1.36.4") return { input: "reached" };
           return name === "record:cluster" ? { output: former } : undefined;
         },
       });
@@ -276,10 +278,17 @@ describe("a change that a living cluster would not survive", () => {
     }
     assert.deepEqual(
       told.map((line) => line.slice(0, line.indexOf(","))),
-      [`serviceCidr: ${living}`, `clusterDomain: ${living}`],
+      [
+        `serviceCidr: ${living}`,
+        `clusterDomain: ${living}`,
+        "kubernetesVersion: older than 1.36.4",
+      ],
     );
     assert.deepEqual(codes, [32]);
-    assert.deepEqual([...new Set(registered)], ["kthw:index:ClusterRecord", "pulumi:index:Stash"]);
+    assert.deepEqual(
+      new Set(registered),
+      new Set(["kthw:index:ClusterRecord", "kthw:index:Upgrade", "pulumi:index:Stash"]),
+    );
   });
 
   it("is remembered of each machine until everything of the machine has gone", async () => {

@@ -60,6 +60,12 @@ export const kinds: Readonly<Record<string, Kind>> = {
   "kubernetes:apps/v1:Deployment": kind("apps/v1", "Deployment", "deployments", ["spec"], {
     fixed: ["spec.selector"],
   }),
+  "kubernetes:policy/v1:PodDisruptionBudget": kind(
+    "policy/v1",
+    "PodDisruptionBudget",
+    "poddisruptionbudgets",
+    ["spec"],
+  ),
   "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole": kind(
     rbac,
     "ClusterRole",

@@ -2,8 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type Architecture,
-  type KubernetesVersion,
-  kubernetesVersions,
+  defaultKubernetesVersion,
   testImages,
 } from "../../../components/versions.ts";
 import { dial } from "../../../operations/smoke/network.ts";
@@ -13,7 +12,7 @@ import { eventually } from "./run.ts";
 export { etcdctl } from "../../../operations/access/etcdctl.ts";
 
 /** The version of Kubernetes that is tested. */
-export const version = Object.keys(kubernetesVersions)[0] as KubernetesVersion;
+export const version = defaultKubernetesVersion;
 /** The architecture of this computer, as Go names it. */
 export const architecture: Architecture = process.arch === "arm64" ? "arm64" : "amd64";
 
