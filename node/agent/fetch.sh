@@ -122,9 +122,10 @@ import_images() {
   done
 }
 
+# The kubelet removes unused images from a disk that gets full, but none that is pinned: nobody else may have this one.
 import_image() { # FILE
   local said
-  said=$("$(containerd_client)" --namespace k8s.io images import --local --no-unpack "$1" 2>&1) ||
+  said=$("$(containerd_client)" --namespace k8s.io images import --local --no-unpack --label io.cri-containerd.pinned=pinned "$1" 2>&1) ||
     fail "kthw-node: containerd did not take the image $1: $said"
 }
 

@@ -243,6 +243,9 @@ describeLive("a cluster on this computer", (live) => {
     assert.equal(code, 1);
     assert.match(last, /^9 differences: /);
     assert.equal((await repair()).at(-1), "repaired: 9 differences");
+    // The kubelet of a full disk leaves a pinned image alone.
+    const imported = await stack.machines.inside("worker2", `crictl inspecti ${image}`);
+    assert.equal(JSON.parse(imported).status.pinned, true);
     const after = await stack.machines.lookAll();
     assert.deepEqual(
       restarted(before, after),
@@ -317,6 +320,14 @@ describeLive("a cluster on this computer", (live) => {
     const coredns = "--namespace=kube-system deployment/coredns".split(" ");
     await stack.kubectl(["scale", ...coredns, "--replicas=1"]);
     await stack.kubectl(["rollout", "status", ...coredns]);
+    // A refresh also sees a Service without Pods.
+    await eventually(async () => {
+      const ready = await stack.kubectl([
+        ...["get", "endpointslices", "--namespace=kube-system", "--selector=k8s-app=kube-dns"],
+        "--output=jsonpath={.items[*].endpoints[*].conditions.ready}",
+      ]);
+      assert.equal(ready, "true");
+    });
     await step("pulumi refresh", () => stack.succeeding("refresh", "--yes", "--skip-preview"));
     const steps = await step("pulumi preview", () => stack.preview());
     assert.deepEqual(
