@@ -48,8 +48,8 @@ const { records, upgrade } = await refuseChanges(settings, platform.claims(setti
 });
 const state = await stateBefore();
 const { authority: external, turns, ...validity } = settings.certificates;
-await beginTurns(turns, state);
 const encryption = await nextEncryptionStep(state, settings.encryptionKeys);
+await beginTurns(turns, state);
 await tellOfEndings(state);
 const machinesByName = await platform.machines(settings, records, services);
 

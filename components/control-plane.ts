@@ -163,7 +163,7 @@ export class ControlPlane extends pulumi.ComponentResource {
         ...this.ready,
         hosts[0]!.healthy("front-proxy-authority-published", [], {
           parent: this,
-          dependsOn: controllers.map(({ bundle }) => bundle),
+          dependsOn: this.ready,
           until: `${frontProxyAuthorityPublished(facts)}\n# ${textOf(frontProxyCa)}`,
         }),
       ];

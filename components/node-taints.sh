@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts taints on a Node, and takes off those that it put on in its last run and that are not to be any more: `node-taints.sh [remove]`.
 # Taints of others stay. Runs on the operator's computer.
-# Environment: NODE (a name); TAINTS (key=value:Effect or key:Effect); PULUMI_COMMAND_STDOUT (the taints of the last run).
+# Environment: NODE (a name); NODE_UID (another one runs this again, for a Node that was made anew); TAINTS (key=value:Effect or key:Effect); PULUMI_COMMAND_STDOUT (the taints of the last run).
 # Standard input: a kubeconfig. Standard output: the taints.
 set -euo pipefail
 

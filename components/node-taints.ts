@@ -5,6 +5,8 @@ import type { Taint } from "../services/cluster-facts.ts";
 export interface NodeTaintsArgs {
   /** The name of the Node. */
   readonly node: string;
+  /** The identity of the Node: one that was made anew has no taints yet. */
+  readonly uid: pulumi.Input<string>;
   readonly taints: readonly Taint[];
   /** The operator's kubeconfig, a secret. */
   readonly kubeconfig: pulumi.Input<string>;
@@ -15,7 +17,7 @@ export interface NodeTaintsArgs {
  * resource of Kubernetes can own some of them. Those that are listed no longer are taken off, all of them with the resource.
  */
 export function nodeTaints(
-  { node, taints, kubeconfig }: NodeTaintsArgs,
+  { node, uid, taints, kubeconfig }: NodeTaintsArgs,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
   const script = "components/node-taints.sh";
@@ -25,7 +27,7 @@ export function nodeTaints(
       create: script,
       update: script,
       delete: `${script} remove`,
-      environment: { NODE: node, TAINTS: taints.map(taintText).join(" ") },
+      environment: { NODE: node, NODE_UID: uid, TAINTS: taints.map(taintText).join(" ") },
       logging: "none",
       stdin: pulumi.secret(kubeconfig),
     },

@@ -176,7 +176,12 @@ export class WorkerPool extends pulumi.ComponentResource {
     );
     if (args.taints.length === 0) return node;
     return nodeTaints(
-      { node: name, taints: args.taints, kubeconfig: kubeconfigBeforeReady },
+      {
+        node: name,
+        uid: node.metadata.apply((metadata) => metadata?.uid ?? ""),
+        taints: args.taints,
+        kubeconfig: kubeconfigBeforeReady,
+      },
       { ...options, dependsOn: [node] },
     );
   }

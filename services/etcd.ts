@@ -248,8 +248,9 @@ make_room() {
 
 # Writes down whose members are the program's, so that no others are removed with theirs. Where nothing is written down, all are.
 claim() { # PEER-URL...
-  local peers=("$@")
-  [[ -n $(ctl get --prefix kthw/members/ --keys-only --limit=1) ]] || mapfile -t -O $# peers < <(ctl member list | awk -F', ' '{ print $4 }')
+  local peers=("$@") claimed
+  claimed=$(ctl get --prefix kthw/members/ --keys-only --limit=1)
+  [[ -n $claimed ]] || mapfile -t -O $# peers < <(ctl member list | awk -F', ' '{ print $4 }')
   { echo && printf 'put kthw/members/%s ours\\n' "\${peers[@]}" | sort -u && printf '\\n\\n'; } | ctl txn >/dev/null
 }
 
@@ -281,6 +282,8 @@ join() {
   [[ -z $entry ]] || ctl member remove "$entry"
   make_room
   claim "$ETCD_PEER_URL"
+  # The controller may have been told to leave when it was here before.
+  ctl del "kthw/leaving/$ETCD_PEER_URL" >/dev/null
   until added=$(ctl member add "$ETCD_NAME" --learner --peer-urls="$ETCD_PEER_URL"); do
     sleep 1
     make_room

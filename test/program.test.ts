@@ -502,7 +502,8 @@ describe("the program", () => {
       one
         .ofType("command:local:Command")
         .filter(({ name }) => name.endsWith(":taints"))
-        .map(({ inputs }) => Object.values(inputs.environment as object));
+        .map(({ inputs }) => inputs.environment as { NODE: string; TAINTS: string })
+        .map(({ NODE, TAINTS }) => [NODE, TAINTS]);
 
     it("Nodes have the labels and taints of their pool", () => {
       for (const machine of controllers)

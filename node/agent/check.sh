@@ -26,6 +26,10 @@ repair() {
     [[ ! $difference =~ ^[^/].*': '(not healthy|runs another) ]] || { rm -f "$records/started" && reload=''; }
   done
   apply_description --wait
+  # What a timer has started and has failed is tried again; a check names it if it fails again.
+  for difference in "${differences[@]}"; do
+    [[ ! $difference =~ ^([^/: ]+[.]service)': failed: ' ]] || timeout 600 systemctl start "${BASH_REMATCH[1]}" || true
+  done
   [[ -n $unit ]] || return 0
   ask_unit_state
   [[ ${unit_state[InvocationID]-} == "$before" ]] || echo "$unit: started anew"

@@ -103,6 +103,35 @@ export async function startEtcd(restore: Restore): Promise<void> {
   );
 }
 
+/**
+ * Forgets what etcd remembers of members, which was true when the snapshot was taken: which are the program's, and which were to leave.
+ * Where nothing is remembered, all are the program's, and none is to leave.
+ */
+export async function forgetMembers({ controllers }: Restore): Promise<void> {
+  const pki = "/etc/kubernetes/pki/etcd";
+  const certificates = `--cacert=${pki}/ca.crt --cert=${pki}/server.crt --key=${pki}/server.key`;
+  await on(
+    controllers[0]!.machine,
+    `${binaries}
+    "$binaries/etcdctl" --endpoints=https://127.0.0.1:2379 ${certificates} --command-timeout=30s del --prefix kthw/ >/dev/null`,
+  );
+}
+
+/** Encrypts the Secrets of the snapshot by the first key: by the state all of them are, so that a later update may drop the other keys. */
+export async function encryptAnew({ controllers }: Restore): Promise<void> {
+  await on(
+    controllers[0]!.machine,
+    `rewrite=/usr/local/libexec/kthw/encryption-keys keys=/etc/kubernetes/encryption.yaml
+    [ -x $rewrite ] && [ -e $keys ] || exit 0
+    ${binaries}
+    prefix=$(awk '$1 == "-" && $2 ~ /^(aescbc|secretbox):$/ { provider = $2 } $1 == "-" && $2 == "name:" { gsub(/"/, "", $3); print "k8s:enc:" provider "v1:" $3 ":"; exit }' $keys)
+    for _ in 1 2 3 4 5; do
+      if $rewrite rewrite "$binaries/etcdctl" "$prefix"; then exit 0; fi
+    done
+    exit 1`,
+  );
+}
+
 /** Starts the API servers, and waits until each is ready. */
 export async function startApi(restore: Restore): Promise<void> {
   const ready =

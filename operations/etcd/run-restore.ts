@@ -54,7 +54,9 @@ async function main(): Promise<void> {
   await step("API servers and etcd have stopped", () => restoring.stop(restore));
   const kept = await step("the restored data is in place", () => restoring.swap(restore));
   await step("etcd is healthy", () => restoring.startEtcd(restore));
+  await step("the members are the controllers'", () => restoring.forgetMembers(restore));
   await step("the API servers are ready", () => restoring.startApi(restore));
+  await step("Secrets are encrypted by the first key", () => restoring.encryptAnew(restore));
   await step("controller managers, schedulers and kubelets have started anew", () =>
     restoring.startRest(restore),
   );
@@ -71,7 +73,7 @@ async function main(): Promise<void> {
       `${without.join(", ")} must not come back with their data: make them anew, then make up lets them join`,
     );
   console.log(
-    "What make up has changed within Kubernetes since the snapshot is undone: make shell CMD='pulumi refresh' finds it, make up mends it",
+    "What make up has changed within Kubernetes since the snapshot is undone: make repair mends labels and taints of Nodes; make shell CMD='pulumi refresh' finds the rest, make up mends it",
   );
 }
 

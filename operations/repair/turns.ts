@@ -23,7 +23,9 @@ export function turnsOf(
     const isController = hasService(placed, "kube-apiserver");
     const isWorker = !isController && hasService(placed, "kubelet");
     const isDown = machines.some(
-      (one) => one.machine === machine && /: not (running|healthy)/.test(one.what),
+      (one) =>
+        one.machine === machine &&
+        /^(etcd|kube-apiserver)\.service: not (running|healthy)/.test(one.what),
     );
     return {
       machine,
