@@ -306,7 +306,7 @@ describeLive("a cluster on this computer", (live) => {
     console.log(`      ${requests} requests, at most ${maxMs} ms`);
     assert.deepEqual(failures, []);
     assert.deepEqual(
-      said.filter((line) => line.endsWith("started anew")),
+      said.filter((line) => line.endsWith("started anew")).sort(),
       controllers.map((name) => `${name}: kube-apiserver.service: started anew`),
     );
     // On a busy computer what elects a leader loses its lease while its API server restarts, and starts anew.

@@ -90,7 +90,7 @@ describeOnMachine("kthw-node reads a description that", () => {
     assert.equal(await exists("/etc/former"), false);
   });
 
-  it("is recorded by hashes that version 1 made, so that what it applied is known again", async () => {
+  it("is recorded by hashes: of a bundle as version 1 made it, of what a service was started with", async () => {
     const one = service("hashed", [file("/etc/hashed/live", { live: true })], {
       reads: ["/etc/reader/pki"],
     });
@@ -101,12 +101,9 @@ describeOnMachine("kthw-node reads a description that", () => {
       sha256(version1(describeAny(bundle("hashed")))),
     );
     const [{ path, text: unit }] = one.files as [File];
-    const depends = [
-      `${one.unit}\n`,
-      `${path} 0644 root:root\n${unit}`,
-      `${sha256("hashed\n")}  ${key}\n`,
-    ];
-    assert.equal(await text("/var/lib/kthw/services/hashed/started"), sha256(depends.join("")));
+    const depends = [`${one.unit}\n`, `${path}\n${unit}`, `${sha256("hashed\n")}  ${key}\n`];
+    const started = `texts ${sha256(depends.join(""))}`;
+    assert.equal(await text("/var/lib/kthw/services/hashed/started"), started);
   });
 
   it("has the content of one of version 1: restarts nothing, and leaves the bundle's folder", async () => {
