@@ -8,7 +8,7 @@ import {
 } from "../services/encryption-keys.ts";
 import { mistakeAt } from "./mistake.ts";
 import { refuse } from "./refuse.ts";
-import type { Left } from "./state.ts";
+import { type Left, stashed } from "./state.ts";
 
 /** The next step, or ends the program: shows why the step would lose Secrets, before anything else is registered. */
 export async function nextEncryptionStep(
@@ -66,10 +66,10 @@ function mistakesOf(
 
 /** The last steps; the first of a cluster that was made before there were steps is that of the default keys. */
 function formerSteps(state: readonly Left[]) {
-  const of = (name: string) => state.find(({ urn }) => urn.endsWith(`::${name}`))?.outputs;
-  const begun = of(encryptionRecords.begun)?.input as EncryptionStep | undefined;
-  const confirmed = of(encryptionRecords.confirmed)?.input as EncryptionStep | undefined;
-  if (begun === undefined && of(`encryption-${defaultEncryptionKeys[0]!.name}`)) {
+  const of = (name: string) => stashed(state, name) as EncryptionStep | undefined;
+  const [begun, confirmed] = [of(encryptionRecords.begun), of(encryptionRecords.confirmed)];
+  const formerKey = `::encryption-${defaultEncryptionKeys[0]!.name}`;
+  if (begun === undefined && state.some(({ urn }) => urn.endsWith(formerKey))) {
     const first = { keys: defaultEncryptionKeys, number: 0 };
     return { begun: first, confirmed: first };
   }

@@ -9,7 +9,7 @@ import {
 } from "../components/rotation.ts";
 import { mistakeAt } from "./mistake.ts";
 import { refuse } from "./refuse.ts";
-import type { Left } from "./state.ts";
+import { type Left, stashed } from "./state.ts";
 
 const phases: readonly Phase[] = ["trust", "sign", "drop"];
 
@@ -39,9 +39,7 @@ const names = { begun: "rotation:begun", done: "rotation:done" } as const;
 
 /** What the state remembers of rotations; undefined for a cluster that is to be made. */
 export function rememberedIn(state: readonly Left[]): Remembered | undefined {
-  const of = (name: string) =>
-    state.find(({ type, urn }) => type === "pulumi:index:Stash" && urn.endsWith(`::${name}`))
-      ?.outputs.input as Steps | undefined;
+  const of = (name: string) => stashed(state, name) as Steps | undefined;
   const begun = of(names.begun);
   if (begun) return { begun, done: of(names.done) };
   // A cluster that an earlier version of the program has made.

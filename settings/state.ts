@@ -7,6 +7,13 @@ export interface Left {
   readonly outputs: Readonly<Record<string, unknown>>;
 }
 
+/** What a Stash of this name holds in the state; undefined if there is none. */
+export function stashed(state: readonly Left[], name: string): unknown {
+  const isNamed = ({ urn, type }: Left) =>
+    type === "pulumi:index:Stash" && urn.endsWith(`::${name}`);
+  return state.find(isNamed)?.outputs.input;
+}
+
 /** The resources in the state of this stack before this update; none in the first. */
 export async function stateBefore(): Promise<Left[]> {
   const stackName = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;

@@ -20,7 +20,7 @@ describe("encryption keys in the program", () => {
   const program = async (number: number, keys: EncryptionKey[], former: EncryptionKey[]) => {
     const of = (name: string) => [
       `urn::${name}`,
-      { type: "", outputs: { input: { keys: former, number: number - 1 } } },
+      { type: "pulumi:index:Stash", outputs: { input: { keys: former, number: number - 1 } } },
     ];
     const { graph } = await runProgram({
       settings: (settings) => {

@@ -1,7 +1,7 @@
 import { run, stretched, stretchTimeouts } from "../access/command.ts";
 import { onMachine } from "../access/shell.ts";
 import { resourcesOf, type ShellMachine, shellMachines, timeoutFactorIn } from "../access/stack.ts";
-import { alarmScript, alarmsIn, machinesWith, makeFor, onFirst } from "../etcd/controllers.ts";
+import { alarmsOf, machinesWith } from "../etcd/controllers.ts";
 import {
   type NodeDifference,
   type NodeFields,
@@ -58,11 +58,13 @@ export async function readPlaced(stack: string): Promise<Placed> {
 
 /** Asks all machines and the API at once for what differs, and changes nothing. */
 export async function findDifferences(placed: Placed): Promise<Differences> {
-  const { machines, texts, nodes } = placed;
+  const { stack, machines, texts, nodes, members } = placed;
   const ofMachines = Promise.all(
     machines.map((machine) => ofMachine(machine, texts.get(machine.name))),
   );
-  const all = [differencesOfNodes(nodes), ofMachines, alarmsOf(placed)] as const;
+  // A member that does not answer is named with its machine.
+  const ofEtcd = alarmsOf(stack, members, timeoutSeconds);
+  const all = [differencesOfNodes(nodes), ofMachines, ofEtcd] as const;
   const [ofNodes, found, alarms] = await Promise.all(all);
   return { ...ofNodes, machines: found.flat(), alarms };
 }
@@ -122,12 +124,4 @@ async function differencesOfNodes(
   if (code !== 0) return { nodes: [], api: lines(stderr).at(-1) ?? "it gave no reason" };
   const { items } = JSON.parse(stdout) as { readonly items: readonly NodeFields[] };
   return { nodes: nodeDifferences(placed, items) };
-}
-
-/** A member that does not answer is named with its machine. */
-async function alarmsOf({ members, stack }: Placed): Promise<string[]> {
-  const { stdout } = await onFirst(members, alarmScript, { timeoutSeconds }).catch(() => ({
-    stdout: "",
-  }));
-  return alarmsIn(stdout, makeFor(stack));
 }

@@ -1,5 +1,6 @@
 import type { Result, RunOptions } from "../access/command.ts";
 import { etcdctl } from "../access/etcdctl.ts";
+import { makeFor } from "../access/make.ts";
 import { onMachine } from "../access/shell.ts";
 import { type ShellMachine, shellMachines } from "../access/stack.ts";
 import { nameOf, type ResourceState } from "../plan/steps.ts";
@@ -58,8 +59,15 @@ export function alarmsIn(output: string, make: (target: string) => string): stri
   });
 }
 
-/** A command line of make for a stack. */
-export function makeFor(stack: string): (target: string) => string {
-  const suffix = stack === "local" ? "" : ` STACK=${stack}`;
-  return (target) => `make ${target}${suffix}`;
+/** The alarms of a stack's etcd, a line for each; none where no member answers. */
+export async function alarmsOf(
+  stack: string,
+  controllers: readonly ShellMachine[],
+  timeoutSeconds: number,
+): Promise<string[]> {
+  const output = await onFirst(controllers, alarmScript, { timeoutSeconds }).then(
+    ({ stdout }) => stdout,
+    () => "",
+  );
+  return alarmsIn(output, makeFor(stack));
 }

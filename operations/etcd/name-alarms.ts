@@ -2,7 +2,7 @@
 import { argv, exit } from "node:process";
 import { stretchTimeouts } from "../access/command.ts";
 import { resourcesOf, timeoutFactorIn } from "../access/stack.ts";
-import { alarmScript, alarmsIn, machinesWith, makeFor, onFirst } from "./controllers.ts";
+import { alarmsOf, machinesWith } from "./controllers.ts";
 
 const [stack] = argv.slice(2);
 if (stack === undefined) {
@@ -12,11 +12,6 @@ if (stack === undefined) {
 
 const resources = await resourcesOf(stack).catch(() => []);
 stretchTimeouts(timeoutFactorIn(resources));
-const controllers = machinesWith("etcd", resources);
-const output = await onFirst(controllers, alarmScript, { timeoutSeconds: 15 }).then(
-  ({ stdout }) => stdout,
-  () => "",
-);
-const alarms = alarmsIn(output, makeFor(stack));
+const alarms = await alarmsOf(stack, machinesWith("etcd", resources), 15);
 for (const line of alarms) console.error(line);
 exit(alarms.length === 0 ? 0 : 1);

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { output, type Result, succeeded } from "../access/command.ts";
+import { makeFor } from "../access/make.ts";
 import { onMachine } from "../access/shell.ts";
 import type { StackMachine, StackOutputs } from "../access/stack.ts";
 
@@ -131,7 +132,7 @@ export class Cluster {
 
   /** The command line of a target of make, in this project's folder. */
   makeLine(target: string): string {
-    return `make ${target}${this.stack === "local" ? "" : ` STACK=${this.stack}`}`;
+    return makeFor(this.stack)(target);
   }
 
   /** The command line that runs kubectl from this project's folder. */

@@ -1,5 +1,6 @@
 import { etcdctl } from "../access/etcdctl.ts";
-import { alarmScript, alarmsIn, makeFor, onFirst } from "../etcd/controllers.ts";
+import { makeFor } from "../access/make.ts";
+import { alarmScript, alarmsIn, onFirst } from "../etcd/controllers.ts";
 import type { Check } from "./check.ts";
 import type { Cluster } from "./cluster.ts";
 
@@ -23,7 +24,7 @@ export const etcdHasRoom: Check<Cluster> = {
     if (!stdout.includes("DBSizeQuota")) throw new Error(stderr.trim());
   },
   lookAt: (cluster) => [
-    makeFor(cluster.stack)("etcdctl CMD='endpoint status --cluster --write-out=table'"),
+    cluster.makeLine("etcdctl CMD='endpoint status --cluster --write-out=table'"),
   ],
 };
 

@@ -12,7 +12,11 @@ type Keys = readonly EncryptionKey[];
 const urn = (name: string) => `urn:pulumi:local::kthw::kthw:index:ControlPlane$any::${name}`;
 /** The state after a step has begun, and after one, the same or an earlier one, has ended. */
 const stateAfter = (begun: [number, Keys], confirmed?: [number, Keys]): Left[] => {
-  const left = (name: string, outputs: Left["outputs"]) => ({ urn: urn(name), type: "", outputs });
+  const left = (name: string, outputs: Left["outputs"]) => ({
+    urn: urn(name),
+    type: "pulumi:index:Stash",
+    outputs,
+  });
   const of = (name: string, [number, keys]: [number, Keys]) =>
     left(`encryption-keys:${name}`, { input: { keys, number } });
   return [
