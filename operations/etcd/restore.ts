@@ -144,14 +144,22 @@ export async function startApi(restore: Restore): Promise<void> {
   );
 }
 
-/** Starts controller managers and schedulers anew, and the kubelets, so that Nodes that the snapshot lacks register again. */
-export async function startRest(restore: Restore): Promise<void> {
+/**
+ * Starts controller managers and schedulers anew, and the kubelets, so that Nodes that the snapshot lacks register again. Returns when the
+ * kubelets started, by machine: what a Node says of an earlier moment is from the snapshot.
+ */
+export async function startRest(restore: Restore): Promise<ReadonlyMap<string, Date>> {
   await onEach(restore, () => `${apiUnits}; [ -z "$units" ] || systemctl start $units`);
-  await Promise.all(restore.nodes.map((machine) => on(machine, "systemctl restart kubelet")));
+  // Nodes tell whole seconds.
+  const start = "systemctl stop kubelet; sleep 1; date --utc +%FT%TZ; systemctl start kubelet";
+  const started = restore.nodes.map(
+    async (machine) => [machine.name, new Date((await on(machine, start)).trim())] as const,
+  );
+  return new Map(await Promise.all(started));
 }
 
-/** Waits until the API answers the operator and all Nodes are Ready; returns the names of Nodes that do not get so. */
-export async function waitForNodes(): Promise<{
+/** Waits until the API answers the operator and all kubelets say that their Nodes are Ready; returns the names of Nodes that do not get so. */
+export async function waitForNodes(started: ReadonlyMap<string, Date>): Promise<{
   readonly nodes: number;
   readonly notReady: readonly string[];
 }> {
@@ -162,7 +170,10 @@ export async function waitForNodes(): Promise<{
       items: { metadata: { name: string }; status: { conditions: Condition[] } }[];
     };
     const notReady = items
-      .filter(({ status }) => !status.conditions.some(isReady))
+      .filter(({ metadata, status }) => {
+        const since = started.get(metadata.name) ?? new Date(0);
+        return !status.conditions.some((condition) => isReady(condition, since));
+      })
       .map(({ metadata }) => metadata.name);
     return { nodes: items.length, notReady };
   };
@@ -176,10 +187,11 @@ export async function waitForNodes(): Promise<{
 interface Condition {
   readonly type: string;
   readonly status: string;
+  readonly lastHeartbeatTime: string;
 }
 
-function isReady({ type, status }: Condition): boolean {
-  return type === "Ready" && status === "True";
+function isReady({ type, status, lastHeartbeatTime }: Condition, since: Date): boolean {
+  return type === "Ready" && status === "True" && new Date(lastHeartbeatTime) >= since;
 }
 
 /** Sets a variable to the units that read or write etcd, as far as they have been placed. */

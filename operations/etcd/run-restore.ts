@@ -57,10 +57,10 @@ async function main(): Promise<void> {
   await step("the members are the controllers'", () => restoring.forgetMembers(restore));
   await step("the API servers are ready", () => restoring.startApi(restore));
   await step("Secrets are encrypted by the first key", () => restoring.encryptAnew(restore));
-  await step("controller managers, schedulers and kubelets have started anew", () =>
+  const started = await step("controller managers, schedulers and kubelets have started anew", () =>
     restoring.startRest(restore),
   );
-  const found = await step("the API tells the Nodes", restoring.waitForNodes);
+  const found = await step("the API tells the Nodes", () => restoring.waitForNodes(started));
 
   const ready = found.nodes - found.notReady.length;
   console.log(`restored in ${seconds(begin)}: ${ready} of ${found.nodes} Nodes are Ready`);
