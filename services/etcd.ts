@@ -160,19 +160,25 @@ function etcdUnit({ folders, etcdGeneration, etcd }: ClusterFacts, member: Machi
   });
 }
 
-/** The unit that stops the API server of a controller that leaves, before the controller's member leaves etcd. */
+/**
+ * The unit that stops the API server of a controller that leaves, before the controller's member leaves etcd. The unit stops before
+ * etcd, and hands over the lead then.
+ */
 function leavingUnit(member: MachineFacts, binaries: string): string {
   return unit({
     Unit: {
-      Description: "Stops the Kubernetes API server of a controller that leaves the cluster",
+      Description:
+        "Stops the Kubernetes API server of a controller that leaves, and hands over etcd's lead",
       PartOf: "etcd.service",
       After: "etcd.service",
     },
     Service: {
       Environment: [`ETCD_BINARIES=${binaries}`, `ETCD_PEER_URL=${etcdPeerUrl(member)}`],
       ExecStart: `${scriptPath} await-leaving`,
+      ExecStop: `${scriptPath} hand-over`,
       Restart: "always",
       RestartSec: "2",
+      TimeoutStopSec: "10",
     },
   });
 }
@@ -184,6 +190,7 @@ const memberScript = `#!/bin/bash
 # etcd-member retire-others URL...    all controllers but those with these peer addresses leave: their API servers, then their members
 # etcd-member await-leaving           waits until this controller is to leave, then does what \`leave\` does
 # etcd-member leave                   stops this controller's API server
+# etcd-member hand-over               another member leads, if this one does and another can: without an election, no request is lost
 #
 # In etcd, kthw/members/URL says that the member with this peer address is or was a controller's, and kthw/leaving/URL that it is to leave.
 set -euo pipefail
@@ -304,7 +311,7 @@ promote() {
 }
 
 # Those that do not answer go first: so there are never fewer that do than are needed. etcd itself refuses what would break it.
-# None that leaves remains the leader: without an election, no request is lost. Their API servers stop before that.
+# None that leaves remains the leader. Their API servers stop before that.
 retire_others() {
   local endpoint=https://127.0.0.1:2379 members id status name peer client one give_up heir='' dead=() alive=()
   refuse_others
@@ -331,6 +338,16 @@ retire_others() {
   done
   for id in "\${dead[@]}" "\${alive[@]}"; do ctl member remove "\${id%% *}"; done
   claim "$@"
+}
+
+# A member that does not lead refuses to hand over.
+hand_over() {
+  local endpoint=https://127.0.0.1:2379 members id status peer learner
+  members=$(ctl member list)
+  while IFS=', ' read -r id status _ peer _ learner; do
+    [[ $status,$learner == started,false && $peer != "$ETCD_PEER_URL" ]] || continue
+    ! ctl move-leader "$id" >/dev/null 2>&1 || return 0
+  done <<<"$members"
 }
 
 case $1 in
@@ -367,5 +384,6 @@ case $1 in
     endpoint=https://127.0.0.1:2379
     ctl del "kthw/leaving/$ETCD_PEER_URL"
     ;;
+  hand-over) hand_over ;;
 esac
 `;

@@ -30,7 +30,7 @@ case "$1 $2" in
   'endpoint health') ! grep --quiet --line-regexp -- "$at" silent || exit 1 ;;
   'get kthw/members/' | 'get --prefix') [[ $* != *leaving* ]] && cat claimed ;;
   'put kthw/leaving/'*) echo "tell $2" >>log ;;
-  'move-leader '*) ;;
+  'move-leader '*) ! grep --quiet --line-regexp "$2" refusing || exit 1 && echo "$2 leads" >>log ;;
   'txn '*) grep -o 'kthw/members/\\S*' >>claimed ;;
 esac
 true
@@ -52,7 +52,7 @@ describe("a member of etcd", () => {
       "members",
       ["a", "b", "new"].map((name) => `${name} ${url(name)} https://${name}:2379`),
     );
-    for (const file of ["log", "silent", "claimed"]) write(file, []);
+    for (const file of ["log", "silent", "claimed", "refusing"]) write(file, []);
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -113,14 +113,30 @@ describe("a member of etcd", () => {
     write("silent", ["https://b:2379"]);
     const { code, done } = await run("retire-others", url("new"));
     assert.equal(code, 0);
-    assert.deepEqual(done, [`tell kthw/leaving/${url("a")}`, "remove 3", "remove 2"]);
+    assert.deepEqual(done, [`tell kthw/leaving/${url("a")}`, "1 leads", "remove 3", "remove 2"]);
   });
 
   it("lets all others leave where an earlier version has written nothing down", async () => {
     write("list", [started("1", "new"), started("2", "ghost")]);
     const { done } = await run("retire-others", url("new"));
-    assert.deepEqual(done, [`tell kthw/leaving/${url("ghost")}`, "remove 2"]);
+    assert.deepEqual(done, [`tell kthw/leaving/${url("ghost")}`, "1 leads", "remove 2"]);
     assert.deepEqual(read("claimed"), [`kthw/members/${url("new")}`]);
+  });
+
+  it("hands the lead over to the first voter that takes it, and stops in any case", async () => {
+    write("list", [
+      started("1", "new"),
+      started("2", "a", "learner"),
+      unstarted("3", "ghost", "voter"),
+      started("4", "b"),
+      started("5", "c"),
+      started("6", "d"),
+    ]);
+    write("refusing", ["4"]);
+    const { code, done } = await run("hand-over");
+    assert.deepEqual([code, done], [0, ["5 leads"]]);
+    write("refusing", ["4", "5", "6"]);
+    assert.deepEqual((await run("hand-over")).code, 0);
   });
 
   it("lets nobody leave while a member runs that never was a controller's, and names that at once", async () => {

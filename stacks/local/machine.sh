@@ -84,10 +84,11 @@ stop() {
   ip netns delete "$own" 2>/dev/null || true
 }
 
-# The machine's API server, if there is one, stops while clients go elsewhere: a load balancer takes some time to see that a machine is gone.
+# The machine's API server, if there is one, stops while clients go elsewhere: a load balancer takes some time to see that a machine is
+# gone. Its etcd hands over the lead.
 leave() {
   if alive "$machine/machine.pid" "$machine/root" && inside systemctl is-active --quiet kube-apiserver.service; then
-    inside systemctl stop --no-block kube-apiserver.service || true
+    inside systemctl stop --no-block kube-apiserver.service etcd-leaving.service || true
     sleep 3
   fi
 }
