@@ -104,6 +104,7 @@ const controlPlane = new ControlPlane("control-plane", {
   etcdCa,
   etcd,
   encryption,
+  state,
 });
 const { provider } = controlPlane;
 

@@ -20,6 +20,7 @@ import { frontProxyAuthorityPublished } from "../services/front-proxy.ts";
 import { kubeconfigWithData } from "../services/kubeconfig.ts";
 import { controlPlaneServices } from "../services/roles.ts";
 import { pki } from "../services/service.ts";
+import { type Left, passed } from "../settings/state.ts";
 import { ApiLoadBalancer } from "./api-load-balancer.ts";
 import type { CertificateAuthority, Issuer } from "./certificate-authority.ts";
 import { admin, apiserverKubeletClient } from "./pki.ts";
@@ -36,6 +37,8 @@ export interface ControlPlaneArgs {
   readonly frontProxyCa: Issuer;
   readonly etcdCa: Issuer;
   readonly etcd: { readonly ready: readonly pulumi.Resource[] };
+  /** The resources that the update before has left. */
+  readonly state: readonly Left[];
   /** The keys by which Secrets are encrypted. */
   readonly encryption: EncryptionStep;
 }
@@ -96,32 +99,55 @@ export class ControlPlane extends pulumi.ComponentResource {
       ]);
       return { host, services, bundle };
     });
-    const apiservers = rolling(controllers, 1, ({ host, services, bundle }, before) =>
-      placement.service(host, services.apiserver, {
-        dependsOn: [...args.etcd.ready, bundle, ...before],
-        texts,
-      }),
+    // API servers that join answer requests before the others restart, which they do to know the new members of etcd.
+    const readyBefore = passed(args.state, "control-plane-healthy");
+    const joinedBefore = passed(args.state, "kube-apiserver-joined");
+    const joins = ({ host }: { readonly host: Host }) =>
+      readyBefore.size > 0 && !readyBefore.has(host.machine.name);
+    const placeApiservers = (
+      some: typeof controllers,
+      dependsOn: readonly pulumi.Resource[],
+    ): { placed: pulumi.Resource[]; answer: pulumi.Resource[] } => {
+      const placed = rolling(some, 1, ({ host, services, bundle }, before) =>
+        placement.service(host, services.apiserver, {
+          dependsOn: [...args.etcd.ready, bundle, ...dependsOn, ...before],
+          texts,
+        }),
+      );
+      const answer = some.flatMap((controller, index) => {
+        const { host, services } = controller;
+        const after = { parent: this, dependsOn: [placed[index]!] };
+        return [
+          services.healthProxy && placement.service(host, services.healthProxy, after),
+          (joins(controller) || joinedBefore.has(host.machine.name)) &&
+            host.healthy("kube-apiserver-joined", [services.apiserver.name], after),
+        ].filter((one) => one instanceof pulumi.Resource);
+      });
+      return { placed, answer };
+    };
+    const balance = (dependsOn: readonly pulumi.Resource[]) =>
+      args.loadBalancer
+        ? new ApiLoadBalancer(
+            "api",
+            { facts, host: args.loadBalancer, dependsOn },
+            { parent: this, aliases: [{ parent: pulumi.rootStackResource }] },
+          ).ready
+        : [];
+    const joining = placeApiservers(controllers.filter(joins), []);
+    const balancedFirst = joining.placed.length > 0 ? balance(joining.answer) : [];
+    const staying = placeApiservers(
+      controllers.filter((controller) => !joins(controller)),
+      [...joining.answer, ...balancedFirst],
     );
+    const balanced = joining.placed.length > 0 ? balancedFirst : balance(staying.placed);
     // The others may not be newer than any API server. Each API server waits for the one before it.
-    const allApiservers = apiservers.slice(-1);
+    const allApiservers = [...joining.placed, ...staying.placed].slice(-1);
     const managers = rolling(controllers, 1, ({ host, services }, before) =>
       placement.service(host, services.manager, { dependsOn: [...allApiservers, ...before] }),
     );
     const schedulers = rolling(controllers, 1, ({ host, services }, before) =>
       placement.service(host, services.scheduler, { dependsOn: [...allApiservers, ...before] }),
     );
-    const healthProxies = controllers.map(({ host, services: { healthProxy } }, index) =>
-      healthProxy
-        ? [placement.service(host, healthProxy, { dependsOn: [apiservers[index]!] })]
-        : [],
-    );
-    const balanced = args.loadBalancer
-      ? new ApiLoadBalancer(
-          "api",
-          { facts, host: args.loadBalancer, dependsOn: apiservers },
-          { parent: this, aliases: [{ parent: pulumi.rootStackResource }] },
-        ).ready
-      : [];
     this.ready = controllers.map(({ host, services }, index) =>
       host.healthy(
         "control-plane-healthy",
@@ -130,10 +156,10 @@ export class ControlPlane extends pulumi.ComponentResource {
           parent: this,
           dependsOn: [
             ...balanced,
-            apiservers[index]!,
+            ...joining.answer,
+            ...staying.answer,
             managers[index]!,
             schedulers[index]!,
-            ...healthProxies[index]!,
           ],
           until: `curl --fail --silent --show-error --max-time 5 --cacert ${pki}/ca.crt ${serverUrl(fromMachines)}/readyz && ${keysLoaded(encryption)}`,
         },

@@ -14,6 +14,12 @@ export function stashed(state: readonly Left[], name: string): unknown {
   return state.find(isNamed)?.outputs.input;
 }
 
+/** The names of the machines that have passed a gate in an earlier update. */
+export function passed(state: readonly Left[], gate: string): ReadonlySet<string> {
+  const names = state.map(({ urn }) => urn.split("::").at(-1)!.split(":"));
+  return new Set(names.flatMap(([machine, name]) => (name === gate ? [machine!] : [])));
+}
+
 /** The resources in the state of this stack before this update; none in the first. */
 export async function stateBefore(): Promise<Left[]> {
   const stackName = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;

@@ -429,6 +429,34 @@ describe("the program", () => {
         for (const [earlier, later] of [controllers.slice(0, 2), controllers.slice(1)])
           assert.ok(graph.waits(`${later}:${service}`, `${earlier}:${service}`), service);
     });
+    it("API servers that join answer through the load balancer before the others restart", async () => {
+      const type = "command:remote:Command";
+      const graphAfter = async (...gates: string[]) => {
+        const urns = gates.map(
+          (name) => `urn:pulumi:mocks::kthw::kthw:index:Host$${type}::${name}`,
+        );
+        const state = Object.fromEntries(urns.map((urn) => [urn, { type, outputs: {} }]));
+        return (await runProgram({ state })).graph;
+      };
+      const grown = await graphAfter("cp1:control-plane-healthy");
+      for (const joining of ["cp2", "cp3"]) {
+        assert.ok(grown.waits("lb:api-load-balancer", `${joining}:kube-apiserver-joined`));
+        assert.ok(!grown.waits(`${joining}:kube-apiserver`, "cp1:kube-apiserver"));
+      }
+      assert.ok(grown.waits("cp1:kube-apiserver", "lb:api-load-balancer"));
+      assert.ok(grown.waits("cp2:kube-controller-manager", "cp1:kube-apiserver"));
+      const later = await graphAfter(
+        ...controllers.map((name) => `${name}:control-plane-healthy`),
+        "cp2:kube-apiserver-joined",
+      );
+      const joined = later.commands().filter(({ name }) => name.endsWith(":kube-apiserver-joined"));
+      assert.deepEqual(
+        joined.map(({ name }) => name),
+        ["cp2:kube-apiserver-joined"],
+      );
+      assert.ok(later.waits("lb:api-load-balancer", "cp3:kube-apiserver"));
+      assert.ok(graph.waits("lb:api-load-balancer", "cp3:kube-apiserver"));
+    });
     it("as many workers change at a time as may be unavailable", async () => {
       const { graph: wide } = await runProgram({
         settings: ({ workerPools }) => {
