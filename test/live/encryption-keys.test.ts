@@ -4,15 +4,13 @@ import { etcdctl, namespace } from "./support/cluster.ts";
 import type { LiveStack, WrittenSettings } from "./support/live-stack.ts";
 import { describeLive } from "./support/live-tests.ts";
 import { type Looks, restarted } from "./support/machines.ts";
+import { curl, makeSecrets, secretsUrl } from "./support/many-secrets.ts";
 import { Prober } from "./support/prober.ts";
 import { eventually, run, step } from "./support/run.ts";
 
 const controllers = ["cp1", "cp2", "cp3"];
 /** How many Secrets are encrypted anew. */
 const count = 2_000;
-const pki = "/etc/kubernetes/pki";
-const curl = `curl --silent --show-error --cacert ${pki}/ca.crt --cert ${pki}/admin.crt --key ${pki}/admin.key`;
-const secrets = `https://127.0.0.1:6443/api/v1/namespaces/${namespace}/secrets`;
 
 type Keys = NonNullable<WrittenSettings["encryptionKeys"]>;
 const key1 = { name: "key1", provider: "aescbc" } as const;
@@ -59,7 +57,7 @@ describeLive("the encryption keys of a cluster", (live) => {
   const statuses = async () => {
     const names = (
       await stack.kubectl(["get", "secrets", `--namespace=${namespace}`, "--output=name"])
-    ).replaceAll(/^secret\/(.*)$/gm, `url = "${secrets}/$1"\noutput = "/dev/null"`);
+    ).replaceAll(/^secret\/(.*)$/gm, `url = "${secretsUrl}/$1"\noutput = "/dev/null"`);
     const counts: Record<string, string> = {};
     for (const name of controllers)
       counts[name] = (
@@ -81,13 +79,7 @@ describeLive("the encryption keys of a cluster", (live) => {
     live.isUp = true;
     const kubeconfig = await stack.takeKubeconfig();
     await stack.kubectl(["create", "namespace", namespace]);
-    await step(`${count} Secrets`, () =>
-      stack.machines.inside(
-        "cp1",
-        `${curl} --fail --parallel --parallel-max 8 --output /dev/null --header 'Content-Type: application/json' \\
-          --data '{"metadata":{"generateName":"many-"},"stringData":{"what":"treasure"}}' '${secrets}?number=[1-${count}]'`,
-      ),
-    );
+    await step(`${count} Secrets`, () => makeSecrets(stack, count));
     await stack.kubectl(["create", "secret", "generic", "probe", `--namespace=${namespace}`]);
     start = await stack.machines.lookAll();
     prober = new Prober(kubeconfig, `/api/v1/namespaces/${namespace}/secrets/probe`);
