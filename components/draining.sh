@@ -1,13 +1,9 @@
 # shellcheck shell=bash
 # What the scripts share that drain Nodes; run on the operator's computer.
 # Environment: DRAIN_TIMEOUT (seconds that a drain may take). Standard input: a kubeconfig.
+# shellcheck source=components/kube.sh
+. "${BASH_SOURCE[0]%/*}/kube.sh"
 
-fail() {
-  echo "$*" >&2
-  exit 1
-}
-
-credentials=$(mktemp)
 cordoned=()
 drainer=
 # Nodes that were not deleted take Pods again: with the former settings, this script would not run again.
@@ -18,18 +14,10 @@ restore() {
 }
 trap restore EXIT
 trap 'exit 130' INT TERM
-cat >"$credentials"
 
 # At an interruption, Pulumi kills only the parent of this script.
 check_interrupted() {
   kill -0 "$PPID" 2>/dev/null || fail "interrupted"
-}
-
-command -v kubectl >/dev/null ||
-  fail "kubectl: not found on this computer; it drains Nodes before their machines go: install it, or run \`make shell\`, which has it"
-
-kube() {
-  kubectl --kubeconfig="$credentials" --request-timeout=10s "$@"
 }
 
 # Whether the kubelet has stopped reporting, so that Kubernetes takes the Node for dead.

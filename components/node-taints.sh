@@ -5,14 +5,10 @@
 # Standard input: a kubeconfig. Standard output: the taints.
 set -euo pipefail
 
-[[ ${1-} != remove ]] || TAINTS=
-credentials=$(mktemp)
-trap 'rm -f "$credentials"' EXIT
-cat >"$credentials"
+# shellcheck source=components/kube.sh
+. "${BASH_SOURCE[0]%/*}/kube.sh"
 
-kube() {
-  kubectl --kubeconfig="$credentials" --request-timeout=10s "$@"
-}
+[[ ${1-} != remove ]] || TAINTS=
 
 # A taint is known by its key and effect; several values of it cannot be on a Node.
 known_by() { # TAINT
@@ -26,10 +22,8 @@ for taint in "${former[@]}"; do
   name=$(known_by "$taint")
   [[ $kept != *" $name "* ]] || continue
   # Somebody else may have taken it off, or deleted the Node.
-  said=$(kube taint nodes "$NODE" "$name-" 2>&1) || [[ $said == *'not found'* ]] || {
-    echo "$NODE keeps the taint $taint: $said" >&2
-    exit 1
-  }
+  said=$(kube taint nodes "$NODE" "$name-" 2>&1) || [[ $said == *'not found'* ]] ||
+    fail "$NODE keeps the taint $taint: $said"
 done
 ((${#wanted[@]} == 0)) || kube taint nodes "$NODE" "${wanted[@]}" --overwrite >/dev/null
 echo "$TAINTS"
