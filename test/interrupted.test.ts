@@ -117,6 +117,22 @@ describe("a command that was cut off", () => {
     });
   });
 
+  it("left its lock and the state in pieces where the computer lost power", async () => {
+    const torn = (file: string, text: string) => {
+      put(file, {});
+      writeFileSync(path.join(folder, "state/.pulumi", file), text);
+    };
+    torn("locks/organization/kthw/mine/a.json", "");
+    const state = path.join(folder, "state/.pulumi/stacks/kthw/mine.json");
+    torn("stacks/kthw/mine.json", '{"deployment": {');
+    const { code, said, calls } = await clear();
+    assert.deepEqual(said.split("\n"), [
+      "stack mine: a command was cut off; its lock is removed",
+      `stack mine: the state was cut off while it was written, got 16 characters in ${state}; take the copy from just before: cp '${state}.bak' '${state}'`,
+    ]);
+    assert.deepEqual([code, calls], [1, ["cancel --yes --non-interactive --stack mine"]]);
+  });
+
   it("keeps its lock where it may still run elsewhere", async () => {
     put("locks/organization/kthw/mine/a.json", lock);
     const { code, said, calls } = await clear();

@@ -24,7 +24,8 @@ const pulumi = (...args: string[]) => output("pulumi", [...args, "--stack", stac
 
 const locks = locksIn(join(folder, "locks/organization/kthw", stack));
 const holders = locks.flatMap(
-  (lock) => holderOf(lock, stack, { hostname: hostname(), startOf }) ?? [],
+  // Pulumi writes a lock as a whole: only a computer that lost power leaves one that cannot be read.
+  (lock) => (lock && holderOf(lock, stack, { hostname: hostname(), startOf })) ?? [],
 );
 if (holders.length > 0) {
   for (const holder of holders) console.error(holder);
@@ -32,13 +33,20 @@ if (holders.length > 0) {
 }
 if (locks.length > 0) {
   await pulumi("cancel", "--yes", "--non-interactive");
-  console.error(
-    `stack ${stack}: a command was cut off (process ${locks[0]!.pid}); its lock is removed`,
-  );
+  const [lock] = locks;
+  const by = lock === undefined ? "" : ` (process ${lock.pid})`;
+  console.error(`stack ${stack}: a command was cut off${by}; its lock is removed`);
 }
 
 const state = join(folder, `stacks/kthw/${stack}.json`);
-if (existsSync(state) && readFileSync(state, "utf8").includes('"pending_operations"')) {
+const text = existsSync(state) ? readFileSync(state, "utf8") : "{}";
+if (parsed(text) === undefined) {
+  console.error(
+    `stack ${stack}: the state was cut off while it was written, got ${text.length} characters in ${state}; take the copy from just before: cp '${state}.bak' '${state}'`,
+  );
+  exit(1);
+}
+if (text.includes('"pending_operations"')) {
   const exported = JSON.parse(await pulumi("stack", "export"));
   const pending: readonly PendingOperation[] = exported.deployment.pending_operations ?? [];
   const kept = pending.filter((operation) => !isRepeatable(operation));
@@ -57,10 +65,20 @@ if (existsSync(state) && readFileSync(state, "utf8").includes('"pending_operatio
     );
 }
 
-function locksIn(place: string): Lock[] {
+/** The locks in a folder; undefined for one that cannot be read. */
+function locksIn(place: string): (Lock | undefined)[] {
   if (!existsSync(place)) return [];
   const files = readdirSync(place).filter((file) => file.endsWith(".json"));
-  return files.map((file) => JSON.parse(readFileSync(join(place, file), "utf8")));
+  return files.map((file) => parsed<Lock>(readFileSync(join(place, file), "utf8")));
+}
+
+/** A value from JSON; undefined for a text that is not whole. */
+function parsed<T>(text: string): T | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** When a process of the Pulumi CLI started, from proc(5). */
