@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { makeFor } from "../operations/access/make.ts";
 import { alarmsIn, machinesWith } from "../operations/etcd/controllers.ts";
 import { hindrances, isNewer, readTold, type Told } from "../operations/etcd/restorable.ts";
+import { waitForNodes } from "../operations/etcd/restore.ts";
 import { isWhole, parseText } from "../operations/etcd/snapshot.ts";
 import { nearlyFullIn } from "../operations/smoke/etcd.ts";
 
@@ -120,6 +121,29 @@ describe("a restore", () => {
     const command = (name: string) => ({ urn: urn(name), type: "command:remote:Command" });
     const resources = [host("cp1"), host("lb"), command("cp1:etcd"), command("lb:nginx")];
     assert.deepEqual(machinesWith("etcd", resources), [{ name: "cp1", ssh: "ssh cp1" }]);
+  });
+});
+
+describe("Nodes after a restore", () => {
+  const folder = mkdtempSync(join(tmpdir(), "kthw-nodes-"));
+  const { PATH } = process.env;
+  after(() => {
+    process.env.PATH = PATH;
+    rmSync(folder, { recursive: true });
+  });
+
+  it("are waited for, but not those of controllers that are gone, Ready by the snapshot or not", async () => {
+    const node = (name: string, status: string) => ({
+      metadata: { name },
+      status: {
+        conditions: [{ type: "Ready", status, lastHeartbeatTime: "2026-11-27T15:00:00Z" }],
+      },
+    });
+    const items = [node("cp1", "True"), node("cp2", "True"), node("cp3", "Unknown")];
+    const script = `#!/bin/bash\ncat <<'END'\n${JSON.stringify({ items })}\nEND\n`;
+    writeFileSync(join(folder, "kubectl"), script, { mode: 0o755 });
+    process.env.PATH = `${folder}:${PATH}`;
+    assert.deepEqual(await waitForNodes(new Map(), ["cp2", "cp3"]), { nodes: 1, notReady: [] });
   });
 });
 

@@ -158,8 +158,14 @@ export async function startRest(restore: Restore): Promise<ReadonlyMap<string, D
   return new Map(await Promise.all(started));
 }
 
-/** Waits until the API answers the operator and all kubelets say that their Nodes are Ready; returns the names of Nodes that do not get so. */
-export async function waitForNodes(started: ReadonlyMap<string, Date>): Promise<{
+/**
+ * Waits until the API answers the operator and all kubelets say that their Nodes are Ready, but those of controllers that are gone; returns
+ * the names of Nodes that do not get so.
+ */
+export async function waitForNodes(
+  started: ReadonlyMap<string, Date>,
+  gone: readonly string[],
+): Promise<{
   readonly nodes: number;
   readonly notReady: readonly string[];
 }> {
@@ -169,13 +175,15 @@ export async function waitForNodes(started: ReadonlyMap<string, Date>): Promise<
     const { items } = JSON.parse(await kubectl("get", "nodes", "--output=json")) as {
       items: { metadata: { name: string }; status: { conditions: Condition[] } }[];
     };
-    const notReady = items
+    // By the snapshot, a Node whose machine is gone is Ready for a while.
+    const nodes = items.filter(({ metadata }) => !gone.includes(metadata.name));
+    const notReady = nodes
       .filter(({ metadata, status }) => {
         const since = started.get(metadata.name) ?? new Date(0);
         return !status.conditions.some((condition) => isReady(condition, since));
       })
       .map(({ metadata }) => metadata.name);
-    return { nodes: items.length, notReady };
+    return { nodes: nodes.length, notReady };
   };
   return eventually(async () => {
     const found = await look();

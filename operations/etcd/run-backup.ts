@@ -18,8 +18,9 @@ try {
   const path = await takeBackup(controllers, join("backups", stack));
   const text = await readFile(path.replace(/\.db$/, ".txt"), "utf8");
   console.log(`${text}written to ${path}`);
-  const keys = parseText(text).encryption.join(", ") || "(none yet)";
-  console.log(`
+  const keys = parseText(text).encryption.join(", ");
+  if (keys !== "")
+    console.log(`
 The snapshot has no key in it. Its Secrets are encrypted by ${keys}, and only the stack's state has that key: without the state
 and the state's passphrase nobody can read them. Keep copies of both, elsewhere than this file.`);
 } catch (error) {

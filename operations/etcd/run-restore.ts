@@ -60,7 +60,9 @@ async function main(): Promise<void> {
   const started = await step("controller managers, schedulers and kubelets have started anew", () =>
     restoring.startRest(restore),
   );
-  const found = await step("the API tells the Nodes", () => restoring.waitForNodes(started));
+  const found = await step("the API tells the Nodes", () =>
+    restoring.waitForNodes(started, without),
+  );
 
   const ready = found.nodes - found.notReady.length;
   console.log(`restored in ${seconds(begin)}: ${ready} of ${found.nodes} Nodes are Ready`);
