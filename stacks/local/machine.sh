@@ -135,9 +135,9 @@ known() {
   exec 9>&-
 }
 
-# An answer takes half a second; a minute is for a busy computer.
+# An answer takes half a second; three minutes are for a busy computer.
 answers() {
-  local banner until=$((SECONDS + 60))
+  local banner until=$((SECONDS + 180))
   while ((SECONDS < until)); do
     if { exec 8<>"/dev/tcp/127.0.0.1/$KTHW_SSH_PORT"; } 2>/dev/null; then
       read -r -t 2 -u 8 banner || true
