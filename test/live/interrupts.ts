@@ -1,66 +1,107 @@
-/** Cuts a first update and a rolling one off at ten moments each, in ten ways, and prints whether the next update goes on and the last ends. */
+/**
+ * Cuts `make up` off in ten ways, at ten moments of a first update or of a rolling one, and prints how each end was reported, and whether the
+ * last update ends: `interrupts.ts first|rolling`.
+ */
+import { argv } from "node:process";
 import { readyNodes } from "./support/cluster.ts";
 import { LiveStack } from "./support/live-stack.ts";
-import { step } from "./support/run.ts";
+import { eventually, output, run, sleep, step, succeeded } from "./support/run.ts";
 
 /** How many resources an update gets done before it is cut off. */
-const portions = { first: 22, rolling: 4 } as const;
+const portions = { first: 24, rolling: 4 } as const;
 
+const phase = argv[2] === "rolling" ? "rolling" : "first";
 const stack = await LiveStack.create();
 const { machines } = stack;
+
+const signal = (group: number, name: NodeJS.Signals) => process.kill(-group, name);
+const killCli = (group: number) => run("pkill", ["-KILL", "--pgroup", `${group}`, "-x", "pulumi"]);
 const kill = async (name: string) => {
   if ((await machines.names()).includes(name)) await machines.kill(name).catch(() => {});
 };
-const cutConnections = async (name: string) => {
-  await machines.inside(name, "pkill -KILL -f '^sshd: root'").catch(() => {});
-};
-const reboot = async () => {
+/** What is left of a stack after its computer has lost power: files. */
+const losePower = async () => {
   for (const name of await machines.names()) await kill(name);
+  const own = `environ=$(tr '\\0' '\\n' <"/proc/$pid/environ") && [[ $environ == *KTHW_STACK=${stack.name}$'\\n'* ]]`;
+  await output("bash", [
+    "-c",
+    `for pid in $(pgrep -f systemd-socket); do if { ${own}; } 2>/dev/null; then kill -KILL $pid; fi; done
+     ip netns list | cut -d' ' -f1 | grep -E '^${stack.namespace}(:|$)' | xargs -r -n1 ip netns delete`,
+  ]);
 };
 
-type End = NodeJS.Signals | (() => Promise<unknown>);
-const ends: Readonly<Record<string, readonly End[]>> = {
-  "SIGKILL of the CLI": ["SIGKILL"],
-  "SIGINT once": ["SIGINT"],
-  "SIGINT twice": ["SIGINT", "SIGINT"],
-  "the connections to cp1 are cut": [() => cutConnections("cp1")],
-  "SIGKILL, and cp2 is killed": ["SIGKILL", () => kill("cp2")],
-  "SIGKILL, and all machines with it": ["SIGKILL", reboot],
-  "cp3 is killed": [() => kill("cp3")],
-  "worker1 is killed, then SIGINT": [() => kill("worker1"), "SIGINT"],
-  SIGTERM: ["SIGTERM"],
-  "SIGKILL while others wait": ["SIGKILL"],
+const ends: Readonly<Record<string, (group: number) => Promise<unknown>>> = {
+  "the CLI gets SIGKILL": killCli,
+  "Ctrl-C": async (group) => signal(group, "SIGINT"),
+  "Ctrl-C twice": async (group) => {
+    signal(group, "SIGINT");
+    await sleep(0.5);
+    signal(group, "SIGINT");
+  },
+  "the connections to cp1 are cut": () =>
+    machines.inside("cp1", "pkill -KILL -f '^sshd.*: root'").catch(() => {}),
+  "the CLI gets SIGKILL, and cp2 is killed": async (group) => {
+    await killCli(group);
+    await kill("cp2");
+  },
+  "the computer loses power": async (group) => {
+    signal(group, "SIGKILL");
+    await losePower();
+  },
+  "cp3 is killed": () => kill("cp3"),
+  "worker1 is killed, then Ctrl-C": async (group) => {
+    await kill("worker1");
+    signal(group, "SIGINT");
+  },
+  "the terminal is closed": async (group) => signal(group, "SIGHUP"),
+  "the load balancer is killed": () => kill("lb"),
 };
 
-async function cutTenTimes(word: string, portion: number): Promise<void> {
-  const enough = new RegExp(`(?: ${word} \\([^]*?){${portion}}`);
-  for (const [name, how] of Object.entries(ends)) {
-    const cut = await step(`${name}, after ${portion} resources`, () =>
-      stack.cutOff(enough, ...how),
-    );
-    const { code, stderr } = await stack.script("operations/interrupted/clear-interrupted.ts");
-    console.log(
-      `      ${cut ? "cut off" : "ended before"}; cleared with status ${code}: ${stderr.trim()}`,
-    );
-  }
-  const said = await step("the next update", () => stack.upAgain());
-  if (said !== "") console.log(said);
-}
+/** What `make up` said of the update before, and of its own end. */
+const told = (text: string) =>
+  text.split("\n").filter((line) => /^stack |^error:|\berror: |^make: /.test(line));
 
 try {
   await stack.configure(({ workerPools }) => {
     workerPools![0]!.machines!.splice(1);
   });
-  await cutTenTimes("created", portions.first);
+  await stack.leaveOutPreviews();
+  if (phase === "rolling") {
+    await step("make up", () => stack.make("up").then(succeeded));
+    await stack.configure((settings) => {
+      settings.apiServer = { extraFlags: { "event-ttl": "2h" } };
+      settings.reassert = 1;
+    });
+  }
+  const word = phase === "first" ? "created" : "updated";
+  const portion = portions[phase];
+  const enough = new RegExp(`(?: ${word} \\([^]*?){${portion}}`);
+  for (const [name, how] of Object.entries(ends)) {
+    const { isCut, group, code, stdout, stderr, seconds } = await step(
+      `${name}, after ${portion} resources`,
+      () => stack.cutOffMakeUp(enough, how),
+    );
+    console.log(
+      `      ${isCut ? "cut off" : "not cut off"}: status ${code} after ${seconds.toFixed(0)} s`,
+    );
+    const start = performance.now();
+    await eventually(async () => {
+      const rest = await run("pgrep", ["--pgroup", `${group}`, "--runstates", "D,R,S,T", "-l"]);
+      if (rest.code === 0) throw new Error(`these run on: ${rest.stdout}`);
+    }, 120);
+    const outlived = (performance.now() - start) / 1000;
+    if (outlived > 1) console.log(`      the CLI ran on for ${outlived.toFixed(0)} s`);
+    for (const line of told(stdout + stderr)) console.log(`      ${line.slice(0, 300)}`);
+  }
+  const last = await step("the last make up", () => stack.make("up").then(succeeded));
+  for (const line of told(last.stderr)) console.log(`      ${line}`);
   await stack.takeKubeconfig();
   console.log(`      Ready: ${await readyNodes(stack)}`);
-  await stack.configure((settings) => {
-    settings.apiServer = { extraFlags: { "event-ttl": "2h" } };
-    settings.reassert = 1;
-  });
-  await cutTenTimes("updated", portions.rolling);
-  console.log(`      Ready: ${await readyNodes(stack)}`);
   await step("nothing is left to do", () => stack.succeeding("preview", "--expect-no-changes"));
+  const check = await step("make check", () => stack.make("check"));
+  console.log(check.stdout.replaceAll(/^/gm, "      "));
+  const smoke = await step("make smoke", () => stack.make("smoke"));
+  console.log(smoke.stdout.replaceAll(/^/gm, "      "));
 } finally {
   await stack.remove();
 }
