@@ -15,7 +15,7 @@ endif
 tools := node-packages pulumi plugins passphrase
 things := settings debian-packages $(tools) artifacts kubectl rootfs
 # What tests and stand-ins call, and what Debian's cloud-init imports.
-test-packages := genisoimage libvirt-clients openssl shellcheck xsltproc python3-configobj python3-jinja2 python3-jsonpatch python3-jsonschema python3-oauthlib python3-requests python3-yaml
+test-packages := chromium-headless-shell fonts-dejavu-core genisoimage libvirt-clients openssl shellcheck xsltproc python3-configobj python3-jinja2 python3-jsonpatch python3-jsonschema python3-oauthlib python3-requests python3-yaml
 # Without somebody at the terminal nothing can be confirmed.
 yes = $$([[ -t 0 && -t 1 && -z $${CI:-} ]] || echo --yes)
 
@@ -48,7 +48,7 @@ preview: install ## show what `make up` would change, line by line
 	@$(with-stack)
 	pulumi preview --stack "$$STACK" --diff
 
-plan: install ## write all files that `make up` would leave on every machine to plan/
+plan: install ## write all files that `make up` would leave on every machine to plan/, and a page that shows the changes
 	@$(with-stack)
 	node --import tsx operations/plan/write-plan.ts "$$STACK"
 

@@ -1,12 +1,5 @@
 import { type Placed, type PlacedFile, placed } from "./placed.ts";
-import {
-  effective,
-  input,
-  nameOf,
-  type PreviewStep,
-  type ResourceState,
-  unknown,
-} from "./steps.ts";
+import { effective, environmentOf, input, nameOf, type PreviewStep, unknown } from "./steps.ts";
 
 /** What an update does to a machine as a whole. */
 export type Fate = "made" | "rebuilt" | "started again" | "lost";
@@ -17,6 +10,8 @@ export interface FileChange {
   readonly path: string;
   /** The file after the update, or before its removal. */
   readonly file: PlacedFile;
+  /** The file before a change. */
+  readonly former?: PlacedFile;
   /** Only the mode or owner changes, which does not affect a running service. */
   readonly onlyMode?: true;
 }
@@ -24,7 +19,8 @@ export interface FileChange {
 /** A bundle of secrets of which some files change. */
 export interface BundleChange {
   readonly name: string;
-  readonly files: number;
+  /** The paths of all files in the bundle. */
+  readonly files: readonly string[];
   /** Names of the certificates, keys and tokens in the bundle that are renewed. */
   readonly renewed: readonly string[];
 }
@@ -42,6 +38,8 @@ export interface MachinePlan {
   readonly fate?: Fate;
   /** The Node of the machine is drained and leaves the cluster. */
   readonly leaves: boolean;
+  /** The Node of the machine is drained, and put back into service with another minor version. */
+  readonly turns: boolean;
   /** `kubeadm join` makes the machine a Node. */
   readonly joins: boolean;
   /** All files on the machine afterwards, by path. */
@@ -79,33 +77,47 @@ export function planOf(steps: readonly PreviewStep[]): Plan {
       .filter(({ op, urn }) => op !== "delete" && /\$(tls|random):index\//.test(urn))
       .map(({ urn }) => urn),
   );
-  const leaving = leavingNodes(steps);
+  const leaving = new Set(effective(steps).flatMap(nodesThatLeave));
+  const turning = new Set(effective(steps).flatMap((step) => nodeTurn(step)?.node ?? []));
   return new Map(
     [...commands]
       .sort(([one], [other]) => compare(one, other))
       .map(([name, own]) => {
         const fate = fateOf(name, own, steps);
         const join = own.find(({ step }) => nameOf(step.urn) === `${name}:kubeadm-join`)?.step;
+        // A machine that is made has nothing to drain.
+        const turns = turning.has(name) && fate !== "made";
         const joins = join?.op === "create" || (join?.op === "update" && fate === "rebuilt");
         return [
           name,
-          { ...machinePlan(own, fate, renewed), leaves: leaving.includes(name), joins },
+          {
+            ...machinePlan(own, fate, renewed),
+            leaves: leaving.has(name),
+            turns,
+            joins,
+          },
         ] as const;
       }),
   );
 }
 
-/** Names of the Nodes that components/node-membership.sh drains. */
-function leavingNodes(steps: readonly PreviewStep[]): string[] {
-  return effective(steps).flatMap(({ oldState, newState }) => {
-    const [before, after] = [oldState, newState].map((state) => environment(state).NODES);
-    if (before === undefined || after === undefined) return [];
-    return before.split(" ").filter((node) => !after.split(" ").includes(node));
-  });
+/** Names of the Nodes that components/node-membership.sh drains and deletes in a step. */
+export function nodesThatLeave({ oldState, newState }: PreviewStep): string[] {
+  const [before, after] = [oldState, newState].map((state) => environmentOf(state)["NODES"]);
+  if (before === undefined || after === undefined) return [];
+  return before.split(" ").filter((node) => !after.split(" ").includes(node));
 }
 
-function environment(state: ResourceState | undefined): Readonly<Record<string, string>> {
-  return (state?.inputs?.environment ?? {}) as Record<string, string>;
+/** The Node that components/node-turn.sh drains or puts back into service in a step. */
+export function nodeTurn({
+  op,
+  newState,
+}: PreviewStep): { readonly node: string; readonly verb: "drain" | "return" } | undefined {
+  const [, verb] = /components\/node-turn\.sh (drain|return)/.exec(input(newState, "create")) ?? [];
+  const { NODE: node } = environmentOf(newState);
+  // Once it has run, it is not run again.
+  if (op !== "create" || verb === undefined || node === undefined) return undefined;
+  return { node, verb: verb as "drain" | "return" };
 }
 
 /** The files that a plan adds, changes or removes, as `machine path`, without those of lost machines. */
@@ -120,7 +132,7 @@ function machinePlan(
   commands: readonly Command[],
   fate: Fate | undefined,
   renewed: ReadonlySet<string>,
-): Omit<MachinePlan, "leaves" | "joins"> {
+): Omit<MachinePlan, "leaves" | "turns" | "joins"> {
   const before = filesOf(commands.map((command) => command.before));
   const after = filesOf(commands.map((command) => command.after));
   const changes = fileChanges(commands, before, after);
@@ -133,7 +145,7 @@ function machinePlan(
       .filter(isChangedBundle)
       .map(({ step, after }) => ({
         name: nameOf(step.urn).split(":")[1]!.replace(/-pki$/, ""),
-        files: after!.files.size,
+        files: [...after!.files.keys()].sort(compare),
         renewed: renewedFor(step, "stdin", renewed),
       }))
       .sort((one, other) => compare(one.name, other.name)),
@@ -189,9 +201,9 @@ function fileChanges(
   for (const [path, file] of after) {
     const former = before.get(path);
     if (former === undefined) changes.push({ sign: "+", path, file });
-    else if (former.text !== file.text) changes.push({ sign: "~", path, file });
+    else if (former.text !== file.text) changes.push({ sign: "~", path, file, former });
     else if (former.mode !== file.mode || former.owner !== file.owner)
-      changes.push({ sign: "~", path, file, onlyMode: true });
+      changes.push({ sign: "~", path, file, former, onlyMode: true });
     else if (secret.has(path)) changes.push({ sign: "?", path, file });
   }
   for (const [path, file] of before)
@@ -255,6 +267,6 @@ function unique(lines: readonly string[]): string[] {
 }
 
 /** By code units, in every locale. */
-function compare(one: string, other: string): number {
+export function compare(one: string, other: string): number {
   return one < other ? -1 : Number(one > other);
 }

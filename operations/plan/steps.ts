@@ -4,6 +4,8 @@ export interface ResourceState {
   readonly type: string;
   readonly inputs?: Readonly<Record<string, unknown>>;
   readonly outputs?: Readonly<Record<string, unknown>>;
+  /** URNs of the resources that must be done first. */
+  readonly dependencies?: readonly string[];
   /** URNs of the resources that an input comes from, by the input's name. */
   readonly propertyDependencies?: Readonly<Record<string, readonly string[]>>;
 }
@@ -24,6 +26,11 @@ export const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 /** The name of a resource in the program. */
 export function nameOf(urn: string): string {
   return urn.slice(urn.lastIndexOf("::") + 2);
+}
+
+/** The environment of a command, by the names of the variables. */
+export function environmentOf(state: ResourceState | undefined): Readonly<Record<string, string>> {
+  return (state?.inputs?.["environment"] ?? {}) as Record<string, string>;
 }
 
 /** The steps of a preview that change something. */

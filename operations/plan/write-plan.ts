@@ -3,6 +3,9 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { argv, exit } from "node:process";
 import { execa } from "execa";
+import { certificateEnds } from "./ends.ts";
+import { orderOf } from "./order.ts";
+import { pageOf } from "./page/page.ts";
 import { planOf } from "./plan.ts";
 import type { PreviewStep } from "./steps.ts";
 import { summary } from "./summary.ts";
@@ -19,7 +22,8 @@ if (stack === undefined) {
   exit(2);
 }
 
-const plan = planOf(await preview(stack));
+const steps = await preview(stack);
+const plan = planOf(steps);
 const folder = join("plan", stack);
 const draft = join("plan", `.${stack}`);
 rmSync(draft, { recursive: true, force: true });
@@ -28,10 +32,13 @@ for (const [path, text] of treeOf(plan)) {
   writeFileSync(join(draft, path), text);
 }
 mkdirSync(draft, { recursive: true });
+const order = orderOf(steps, plan);
+const certificates = certificateEnds(steps);
+writeFileSync(join(draft, "index.html"), pageOf({ stack, plan, order, certificates }));
 rmSync(folder, { recursive: true, force: true });
 renameSync(draft, folder);
 for (const line of summary(plan)) console.log(line);
-console.error(`written to ${folder}`);
+console.error(`written to ${folder}; a page to look at: ${join(folder, "index.html")}`);
 
 /** The steps of a preview, in which secrets are hidden; a failed preview ends this program. */
 async function preview(stack: string): Promise<readonly PreviewStep[]> {
