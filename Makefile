@@ -26,7 +26,7 @@ trap '[ ! -e "$$KTHW_ROOT/Pulumi.$$STACK.yaml" ] || "$$KTHW_ROOT/install/setting
 pulumi stack select --create "$$STACK" >/dev/null
 endef
 
-.PHONY: help up preview plan down shell smoke check repair certs cis logs backup restore etcdctl defragment install image test test-fast test-libvirt lint bench clean $(things)
+.PHONY: help up preview plan down shell smoke status check repair certs cis logs backup restore etcdctl defragment install image test test-fast test-libvirt lint bench clean $(things)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do
@@ -69,6 +69,12 @@ smoke: settings $(tools) kubectl ## try the cluster: nodes, encryption, pods, se
 	@. install/env.sh
 	install/kubeconfig
 	exec node --import tsx operations/smoke/run-smoke.ts "$$STACK"
+
+status: settings $(tools) kubectl ## machines, services, etcd, certificates and what is wrong at a glance; WATCH=1 again and again
+	@. install/env.sh
+	# Without a kubeconfig there is still what the machines say.
+	install/kubeconfig || true
+	exec node --import tsx operations/status/run-status.ts "$$STACK" $(if $(WATCH),watch)
 
 check: settings $(tools) kubectl ## name what differs on the machines and Nodes from what the last update placed
 	@. install/env.sh

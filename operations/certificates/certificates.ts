@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { columns } from "../access/columns.ts";
 import { nameOf, type ResourceState } from "../plan/steps.ts";
 
 /** A certificate that an update has issued, or with which an update has signed. */
@@ -65,12 +66,5 @@ export function tableOf(certificates: readonly IssuedCertificate[], now: Date): 
     subject,
     due ? `${issuer}; the next update renews it` : issuer,
   ]);
-  const all = [["ENDS", "DAYS", "CERTIFICATE", "SUBJECT", "ISSUER"], ...rows];
-  const widths = all[0]!.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
-  return all.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join("  ")
-      .trimEnd(),
-  );
+  return columns([["ENDS", "DAYS", "CERTIFICATE", "SUBJECT", "ISSUER"], ...rows]);
 }

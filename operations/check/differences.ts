@@ -1,7 +1,8 @@
-import { run, stretched, stretchTimeouts } from "../access/command.ts";
+import { type Result, run, stretched, stretchTimeouts } from "../access/command.ts";
 import { onMachine } from "../access/shell.ts";
 import { resourcesOf, type ShellMachine, shellMachines, timeoutFactorIn } from "../access/stack.ts";
 import { alarmsOf, machinesWith } from "../etcd/controllers.ts";
+import type { ResourceState } from "../plan/steps.ts";
 import {
   type NodeDifference,
   type NodeFields,
@@ -43,7 +44,11 @@ export interface Differences {
 
 /** Reads what the last update has placed, secrets included; fails for a stack without machines. */
 export async function readPlaced(stack: string): Promise<Placed> {
-  const resources = await resourcesOf(stack, "--show-secrets");
+  return placedIn(stack, await resourcesOf(stack, "--show-secrets"));
+}
+
+/** What the last update has placed, by the resources of the stack, whose secrets are shown; fails for a stack without machines. */
+export function placedIn(stack: string, resources: readonly ResourceState[]): Placed {
   stretchTimeouts(timeoutFactorIn(resources));
   const machines = shellMachines(resources);
   if (machines.length === 0) throw new Error(`stack ${stack} has no machines`);
@@ -60,13 +65,13 @@ export async function readPlaced(stack: string): Promise<Placed> {
 export async function findDifferences(placed: Placed): Promise<Differences> {
   const { stack, machines, texts, nodes, members } = placed;
   const ofMachines = Promise.all(
-    machines.map((machine) => ofMachine(machine, texts.get(machine.name))),
+    machines.map((machine) => differencesOn(machine, texts.get(machine.name))),
   );
   // A member that does not answer is named with its machine.
   const ofEtcd = alarmsOf(stack, members, timeoutSeconds);
-  const all = [differencesOfNodes(nodes), ofMachines, ofEtcd] as const;
-  const [ofNodes, found, alarms] = await Promise.all(all);
-  return { ...ofNodes, machines: found.flat(), alarms };
+  const all = [nodes.length === 0 ? { nodes: [] } : askNodes(), ofMachines, ofEtcd] as const;
+  const [answer, found, alarms] = await Promise.all(all);
+  return { ...differencesOfNodes(nodes, answer), machines: found.flat(), alarms };
 }
 
 /** The differences as they are printed, one a line. */
@@ -95,9 +100,12 @@ export function lines(text: string): string[] {
   return text.split("\n").filter((line) => line.trim() !== "");
 }
 
-async function ofMachine(
+/** Asks a machine for what differs; `ask` runs a script there. */
+export async function differencesOn(
   machine: ShellMachine,
   placed: PlacedOnMachine | undefined,
+  ask: (script: string) => Promise<Pick<Result, "stdout" | "stderr">> = (script) =>
+    onMachine(machine, script, { timeoutSeconds }),
 ): Promise<MachineDifference[]> {
   const difference = (kind: MachineDifference["kind"]) => (what: string) => ({
     machine: machine.name,
@@ -107,7 +115,7 @@ async function ofMachine(
   if (placed === undefined)
     return [difference("nothing placed")("nothing has been placed there yet")];
   try {
-    const { stdout, stderr } = await onMachine(machine, checkScript(placed), { timeoutSeconds });
+    const { stdout, stderr } = await ask(checkScript(placed));
     return lines(stdout + stderr).map(difference("placed"));
   } catch (error) {
     const [first = "", ...rest] = lines((error as Error).message);
@@ -115,13 +123,24 @@ async function ofMachine(
   }
 }
 
-async function differencesOfNodes(
-  placed: readonly PlacedNode[],
-): Promise<Pick<Differences, "nodes" | "api">> {
-  if (placed.length === 0) return { nodes: [] };
+/** The Nodes as the API tells them, or why it did not. */
+export type NodesAnswer<Node extends NodeFields = NodeFields> =
+  | { readonly nodes: readonly Node[] }
+  | { readonly api: string };
+
+/** Asks the API for its Nodes. */
+export async function askNodes<Node extends NodeFields>(): Promise<NodesAnswer<Node>> {
   const args = ["get", "nodes", "--output=json", `--request-timeout=${stretched(4)}s`];
   const { code, stdout, stderr } = await run("kubectl", args, { timeoutSeconds: 5 });
-  if (code !== 0) return { nodes: [], api: lines(stderr).at(-1) ?? "it gave no reason" };
-  const { items } = JSON.parse(stdout) as { readonly items: readonly NodeFields[] };
-  return { nodes: nodeDifferences(placed, items) };
+  if (code !== 0) return { api: lines(stderr).at(-1) ?? "it gave no reason" };
+  return { nodes: (JSON.parse(stdout) as { readonly items: readonly Node[] }).items };
+}
+
+/** What differs of the Nodes. */
+export function differencesOfNodes(
+  placed: readonly PlacedNode[],
+  answer: NodesAnswer,
+): Pick<Differences, "nodes" | "api"> {
+  if ("api" in answer) return { nodes: [], api: answer.api };
+  return { nodes: nodeDifferences(placed, answer.nodes) };
 }

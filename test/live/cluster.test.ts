@@ -205,6 +205,44 @@ describeLive("a cluster on this computer", (live) => {
     return stdout.trimEnd().split("\n");
   };
 
+  const status = async () => {
+    const { code, stdout } = await step("make status", () =>
+      stack.script("operations/status/run-status.ts"),
+    );
+    return { code, lines: stdout.trimEnd().split("\n") };
+  };
+
+  itOnceUp("shows its status at a glance, and what is wrong", async () => {
+    const { code, lines } = await status();
+    const [last] = lines.slice(-1);
+    assert.deepEqual({ code, last }, { code: 0, last: "nothing is wrong" });
+    const line = (start: RegExp) => lines.find((one) => start.test(one)) ?? "";
+    for (const name of [...controllers, ...workers])
+      assert.match(line(new RegExp(`^${name} .* %`)), / Ready$/, lines.join("\n"));
+    assert.match(line(/^lb /), / -$/);
+    const apiServers = line(/^kube-apiserver /);
+    assert.ok(apiServers.includes(` ${version} `), apiServers);
+    assert.match(apiServers, / cp1 \d+[smhd], cp2 \d+[smhd], cp3 \d+[smhd]$/);
+    assert.match(line(/^api-load-balancer /), / \d+\.\d+\.\d+ +lb \d+/);
+    const members = lines.filter((one) => /^cp\d .* MiB /.test(one));
+    assert.deepEqual(members.map((one) => one.split(" ").at(-1)).sort(), [
+      "follower",
+      "follower",
+      "leader",
+    ]);
+    assert.match(line(/^\d{4}-\d\d-\d\d /), / kubernetes-ca|etcd-ca|front-proxy-ca/);
+
+    await stack.machines.inside("worker2", "systemctl stop kube-proxy");
+    const { code: failed, lines: wrong } = await status();
+    await stack.machines.inside("worker2", "systemctl start kube-proxy");
+    assert.deepEqual(wrong.slice(-3), ["worker2: kube-proxy.service: not running", "", "1 wrong"]);
+    assert.ok(
+      wrong.some((one) => /^kube-proxy +inactive +worker2$/.test(one)),
+      wrong.join("\n"),
+    );
+    assert.equal(failed, 1);
+  });
+
   itOnceUp("names what differs from the last update, and puts right just that", async () => {
     await expectNoDifference();
     assert.match((await repair())[0]!, /^no differences: /);

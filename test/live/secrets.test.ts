@@ -95,7 +95,12 @@ describeLive("the secrets of a cluster", (live) => {
   itOnceUp("are in nothing that this project's commands say and write", async () => {
     const { code } = await step("make smoke", () => stack.script("operations/smoke/run-smoke.ts"));
     assert.equal(code, 0);
-    for (const command of ["check/run-check", "cis/run-cis", "certificates/list-certificates"])
+    for (const command of [
+      "check/run-check",
+      "status/run-status",
+      "cis/run-cis",
+      "certificates/list-certificates",
+    ])
       await step(`operations/${command}.ts`, () => stack.script(`operations/${command}.ts`));
     await step("pulumi refresh --diff", () =>
       stack.succeeding("refresh", "--yes", "--skip-preview", "--diff"),
