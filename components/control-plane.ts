@@ -20,12 +20,13 @@ import { frontProxyAuthorityPublished } from "../services/front-proxy.ts";
 import { kubeconfigWithData } from "../services/kubeconfig.ts";
 import { controlPlaneServices } from "../services/roles.ts";
 import { pki } from "../services/service.ts";
+import { noFormerTokens } from "../services/service-account-tokens.ts";
 import { type Left, passed } from "../settings/state.ts";
 import { ApiLoadBalancer } from "./api-load-balancer.ts";
 import type { CertificateAuthority, Issuer } from "./certificate-authority.ts";
 import { admin, apiserverKubeletClient } from "./pki.ts";
 import { Placement } from "./placement.ts";
-import { textOf } from "./rotation.ts";
+import { generationsIn, isDropped, nameOfGeneration, textOf } from "./rotation.ts";
 
 export interface ControlPlaneArgs {
   readonly facts: ClusterFacts;
@@ -61,11 +62,16 @@ export class ControlPlane extends pulumi.ComponentResource {
     super("kthw:index:ControlPlane", name, {}, opts);
     const { encryption, facts, hosts } = args;
     const { fromMachines, fromOperator } = facts.endpoint;
-    const serviceAccountKey = new tls.PrivateKey(
-      "service-accounts",
-      { algorithm: "RSA", rsaBits: 2048 },
-      { parent: this },
+    const keyTurn = facts.turns.serviceAccountKey;
+    const keys = generationsIn(keyTurn).map(
+      (generation) =>
+        new tls.PrivateKey(
+          nameOfGeneration("service-accounts", generation),
+          { algorithm: "RSA", rsaBits: 2048 },
+          { parent: this },
+        ),
     );
+    const signingKey = keyTurn.phase === "trust" ? keys[0]! : keys.at(-1)!;
     // The state holds the value of a RandomBytes in plain text, as the id.
     const encryptionKeys = encryption.keys.map(
       ({ name }) =>
@@ -89,12 +95,23 @@ export class ControlPlane extends pulumi.ComponentResource {
         "etcd-ca": args.etcdCa,
         "kubernetes-front-proxy-ca": args.frontProxyCa,
       },
-      serviceAccountKey,
+      serviceAccountKey: {
+        trustedPem: derive(
+          keys.map(({ publicKeyPem }) => publicKeyPem),
+          (...pems) => pems.join(""),
+        ),
+        signingPem: signingKey.privateKeyPem,
+        signingPublicPem: signingKey.publicKeyPem,
+      },
     });
 
+    const mayDrop = isDropped(keyTurn)
+      ? [hosts[0]!.inspects("former-tokens", noFormerTokens(facts), { parent: this })]
+      : [];
     const controllers = hosts.map((host) => {
       const services = controlPlaneServices(facts, host.machine);
       const bundle = placement.bundle(host, "control-plane", Object.values(services), texts, [
+        ...mayDrop,
         begun,
       ]);
       return { host, services, bundle };

@@ -11,16 +11,22 @@ import {
 import type { Certificate, Issuer } from "./certificate-authority.ts";
 import type { Authority, CertificateRequest } from "./pki.ts";
 
+/** The keys of service-account tokens, PEM. */
+export interface ServiceAccountKey {
+  /** The public keys by which tokens are verified, one after another. */
+  readonly trustedPem: pulumi.Output<string>;
+  /** The key that signs tokens, a secret. */
+  readonly signingPem: pulumi.Output<string>;
+  /** The public half of the signing key. */
+  readonly signingPublicPem: pulumi.Output<string>;
+}
+
 /** The authorities and keys that credentials are made of. */
 export interface Sources {
   readonly authorities: Readonly<
     Partial<Record<Authority, Issuer & { readonly keyPem?: pulumi.Output<string> }>>
   >;
-  /** The key of service-account tokens, PEM; its private half is a secret. */
-  readonly serviceAccountKey?: {
-    readonly publicKeyPem: pulumi.Output<string>;
-    readonly privateKeyPem: pulumi.Output<string>;
-  };
+  readonly serviceAccountKey?: ServiceAccountKey;
 }
 
 /** Texts that a component makes for a machine, by the names under which services list them. */
@@ -109,10 +115,10 @@ export class Placement {
       case "trust":
         return [{ path, text: this.#authority(origin.authority).trustPem }];
       case "serviceAccountKey": {
-        const { publicKeyPem, privateKeyPem } = this.#serviceAccountKey();
+        const { trustedPem, signingPem } = this.#serviceAccountKey();
         return origin.half === "public"
-          ? [{ path, text: publicKeyPem }]
-          : [{ path, text: privateKeyPem, mode: "0600" }];
+          ? [{ path, text: trustedPem }]
+          : [{ path, text: signingPem, mode: "0600" }];
       }
       case "text":
         return [{ path, text: this.#text(origin.name, texts), mode, ...owned }];
@@ -131,8 +137,10 @@ export class Placement {
         return this.#authority(origin.authority).certPem;
       case "trust":
         return this.#authority(origin.authority).trustPem;
-      case "serviceAccountKey":
-        return this.#serviceAccountKey().publicKeyPem;
+      case "serviceAccountKey": {
+        const { trustedPem, signingPublicPem } = this.#serviceAccountKey();
+        return origin.half === "public" ? trustedPem : signingPublicPem;
+      }
       case "text":
         // The text holds a random key, so that its hash does not give the text away.
         return pulumi.unsecret(

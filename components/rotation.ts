@@ -1,7 +1,7 @@
 /** The steps of a rotation, in their order; `drop` is where a rotation ends, and where a cluster begins. */
 export type Phase = "trust" | "sign" | "drop";
 
-/** How far the rotation of an authority is. */
+/** How far the rotation of an authority or of a key is. */
 export interface Turn {
   /** The newest generation; the one before is about until it is dropped. */
   readonly generation: number;
@@ -9,7 +9,7 @@ export interface Turn {
 }
 
 /** What is rotated, by its place in the settings. */
-export const rotated = ["etcdCa", "frontProxyCa"] as const;
+export const rotated = ["etcdCa", "frontProxyCa", "serviceAccountKey"] as const;
 
 /** The turn of everything that is rotated. */
 export type Turns = Readonly<Record<(typeof rotated)[number], Turn>>;
@@ -20,6 +20,11 @@ export const noTurn: Turn = { generation: 1, phase: "drop" };
 /** The generations that are about in a turn, the oldest first. */
 export function generationsIn({ generation, phase }: Turn): number[] {
   return phase === "drop" ? [generation] : [generation - 1, generation];
+}
+
+/** Whether a former generation has been dropped, in this step or an earlier one. */
+export function isDropped({ generation, phase }: Turn): boolean {
+  return phase === "drop" && generation > 1;
 }
 
 /** The name of a generation's resources; the first has the name alone. */

@@ -8,6 +8,7 @@ import { managedLabel } from "../services/guest-nodes.ts";
 import { joinCommand } from "../services/kubeadm.ts";
 import { kubeletKubeconfigPath } from "../services/kubelet.ts";
 import { nodeServices } from "../services/roles.ts";
+import { tokensRenewed } from "../services/service-account-tokens.ts";
 import type { Issuer } from "./certificate-authority.ts";
 import { kubeletTexts } from "./kubelet-texts.ts";
 import { nodeTaints } from "./node-taints.ts";
@@ -154,7 +155,17 @@ export class WorkerPool extends pulumi.ComponentResource {
           .join(" && "),
       },
     );
-    const gates = turn ? [healthy, turn.returned([healthy])] : [healthy];
+    const renewed =
+      facts.turns.serviceAccountKey.phase === "sign"
+        ? [
+            host.healthy("tokens-renewed", [services.kubelet.name], {
+              parent: this,
+              dependsOn: [healthy, ...(before?.gates ?? [])],
+              until: tokensRenewed(),
+            }),
+          ]
+        : [];
+    const gates = [healthy, ...renewed, ...(turn ? [turn.returned([healthy, ...renewed])] : [])];
     return { containerd, kubelet, kubeProxy, gates };
   }
 

@@ -34,6 +34,7 @@ export function clusterSettings(parsed: Parsed, context: Context) {
       turns: {
         etcdCa: turnOf(rotation.etcdCa),
         frontProxyCa: turnOf(rotation.frontProxyCa),
+        serviceAccountKey: turnOf(rotation.serviceAccountKey),
       },
       /** The external authority, which signs in place of the cluster's own; its key is a secret. */
       ...(external && "authority" in external && { authority: external.authority }),

@@ -1,12 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import {
-  noTurn,
-  type Phase,
-  rotated,
-  type Turn,
-  type Turns,
-  textOf,
-} from "../components/rotation.ts";
+import { type Phase, rotated, type Turn, type Turns, textOf } from "../components/rotation.ts";
 import { mistakeAt } from "./mistake.ts";
 import { refuse } from "./refuse.ts";
 import { type Left, stashed } from "./state.ts";
@@ -27,7 +20,8 @@ function written(step: number): string {
   return step === 0 ? "nothing" : textOf(turnAt(step));
 }
 
-type Steps = Readonly<Record<keyof Turns, number>>;
+/** Steps by what is rotated; none is the first, also of what earlier versions of the program did not rotate. */
+type Steps = Readonly<Partial<Record<keyof Turns, number>>>;
 
 /** The steps that the last update began with, and the steps of the last update that ended; undefined if no update has. */
 export interface Remembered {
@@ -44,8 +38,7 @@ export function rememberedIn(state: readonly Left[]): Remembered | undefined {
   if (begun) return { begun, done: of(names.done) };
   // A cluster that an earlier version of the program has made.
   const isThere = state.some(({ type }) => type === "kthw:index:CertificateAuthority");
-  const none = stepsOf({ etcdCa: noTurn, frontProxyCa: noTurn });
-  return isThere ? { begun: none, done: none } : undefined;
+  return isThere ? { begun: {}, done: {} } : undefined;
 }
 
 function stepsOf(turns: Turns): Steps {
@@ -58,8 +51,8 @@ export function mistakesInTurns(turns: Turns, remembered: Remembered | undefined
   return rotated.flatMap((name) => {
     const where = `certificates.rotation.${name}`;
     const now = stepOf(turns[name]);
-    const begun = remembered.begun[name];
-    const done = remembered.done?.[name];
+    const begun = remembered.begun[name] ?? 0;
+    const done = remembered.done && (remembered.done[name] ?? 0);
     if (now === begun || now === done) return [];
     if (begun !== done) {
       const wrong = `the update to ${written(begun)} did not end`;

@@ -265,6 +265,7 @@ export const common = {
     rotation: group({
       etcdCa: turn.optional(),
       frontProxyCa: turn.optional(),
+      serviceAccountKey: turn.optional(),
     }).prefault({}),
     authority: group(
       {

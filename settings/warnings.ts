@@ -9,12 +9,22 @@ export function warnings(settings: ClusterSettings): string[] {
 const checks: readonly ((settings: ClusterSettings) => string[])[] = [
   deprecatedMode,
   shortLivedAuthority,
+  tokensOfFormerKey,
 ];
 
 function deprecatedMode({ kubeProxy: { mode } }: ClusterSettings): string[] {
   if (mode !== "ipvs") return [];
   return [
     "kubeProxy.mode: ipvs is deprecated in Kubernetes since 1.35 and will be removed; use nftables",
+  ];
+}
+
+/** Kubelets of guests, and those who asked for tokens themselves, keep tokens until these end. */
+function tokensOfFormerKey({ certificates: { turns } }: ClusterSettings): string[] {
+  const { phase, generation } = turns.serviceAccountKey;
+  if (phase !== "sign") return [];
+  return [
+    `certificates.rotation.serviceAccountKey: tokens of the former key outside of Pods and on guests are valid until they end, an hour as a rule; wait for that before drop ${generation - 1}`,
   ];
 }
 

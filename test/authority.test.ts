@@ -1,10 +1,10 @@
 import { strict as assert } from "node:assert";
 import { createPrivateKey } from "node:crypto";
 import { type ReadFile, readAuthority } from "../settings/authority.ts";
-import type { Settings } from "../settings/settings.ts";
 import { warnings } from "../settings/warnings.ts";
 import { authority, type Made } from "./support/authority.ts";
 import { describedBy, type Graph, runProgram, stdinOf } from "./support/program.ts";
+import { changed, settings } from "./support/settings.ts";
 
 const hour = 3_600_000;
 
@@ -159,8 +159,10 @@ describe("an external authority", () => {
     const told = (until: Date) => {
       const { certificate, key } = authority("short", { until });
       const external = { certificatePem: certificate, issuerChainPem: [], privateKeyPem: key };
-      const certificates = { validityHours: 24, authority: external };
-      return warnings({ kubeProxy: { mode: "iptables" }, certificates } as unknown as Settings);
+      const all = settings(
+        changed({ "certificates.validityHours": 24, "certificates.earlyRenewalHours": 8 }),
+      );
+      return warnings({ ...all, certificates: { ...all.certificates, authority: external } });
     };
     assert.deepEqual(told(new Date(Date.now() + 25 * hour)), []);
     const soon = new Date(Date.now() + 23 * hour);
@@ -179,8 +181,8 @@ describe("an external authority", () => {
 describe("a cluster of an external authority", function () {
   this.timeout(60_000);
   const bring = (certificate: string, privateKey: string) => ({
-    settings: (settings: Record<string, unknown>) => {
-      settings.certificates = { authority: { certificate, privateKey } };
+    settings: (written: Record<string, unknown>) => {
+      written.certificates = { authority: { certificate, privateKey } };
     },
   });
   let graph: Graph;

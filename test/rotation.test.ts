@@ -1,18 +1,19 @@
 import assert from "node:assert/strict";
-import { noTurn, type Turns, turnOf } from "../components/rotation.ts";
+import { noTurn, rotated, type Turns, turnOf } from "../components/rotation.ts";
 import { mistakesInTurns, type Remembered, rememberedIn } from "../settings/rotation.ts";
-import { describedBy, type Graph, runProgram } from "./support/program.ts";
+import { describedBy, type Graph, runProgram, stdinOf } from "./support/program.ts";
 
-const none: Turns = { etcdCa: noTurn, frontProxyCa: noTurn };
+const none: Turns = {
+  etcdCa: noTurn,
+  frontProxyCa: noTurn,
+  serviceAccountKey: noTurn,
+};
 
 describe("the steps of a rotation", () => {
-  const remembered = (begun: number, done: number | undefined): Remembered => {
-    const all = { etcdCa: 0, frontProxyCa: 0 };
-    return {
-      begun: { ...all, etcdCa: begun },
-      done: done === undefined ? undefined : { ...all, etcdCa: done },
-    };
-  };
+  const remembered = (begun: number, done: number | undefined): Remembered => ({
+    begun: { etcdCa: begun },
+    done: done === undefined ? undefined : { etcdCa: done },
+  });
   const mistakes = (text: string | undefined, begun: number, done: number | undefined) =>
     mistakesInTurns({ ...none, etcdCa: turnOf(text) }, remembered(begun, done)).map((mistake) =>
       mistake.replace("certificates.rotation.etcdCa: ", ""),
@@ -69,20 +70,37 @@ describe("the steps of a rotation", () => {
     assert.deepEqual(rememberedIn(state), { begun, done });
     assert.equal(rememberedIn([]), undefined);
     const old = [{ urn: "x", type: "kthw:index:CertificateAuthority", outputs: {} }];
-    assert.deepEqual(rememberedIn(old), remembered(0, 0));
+    assert.deepEqual(rememberedIn(old), { begun: {}, done: {} });
+    const first = { ...none, serviceAccountKey: turnOf("trust 2") };
+    assert.deepEqual(mistakesInTurns(first, rememberedIn(old)), []);
+    assert.deepEqual(mistakesInTurns(first, rememberedIn(state)), [
+      "certificates.rotation.etcdCa: the update to sign 2 did not end, got nothing; write sign 2 and end that update",
+    ]);
+    const skipping = { ...none, serviceAccountKey: turnOf("sign 2"), etcdCa: turnOf("trust 2") };
+    assert.deepEqual(mistakesInTurns(skipping, rememberedIn(state)), [
+      "certificates.rotation.serviceAccountKey: does not follow nothing, got sign 2; write trust 2",
+    ]);
   });
 });
 
 describe("a rotation", function () {
   this.timeout(180_000);
-  const at = async (name: string, step: string | undefined) =>
-    (
-      await runProgram({
-        settings: (settings) => {
-          settings.certificates = { rotation: step === undefined ? {} : { [name]: step } };
-        },
-      })
-    ).graph;
+  const graphs = new Map<string, Promise<Graph>>();
+  const run = async (rotation: object) => {
+    const { graph } = await runProgram({
+      settings: (settings) => {
+        settings.certificates = { rotation };
+      },
+    });
+    return graph;
+  };
+  const at = (name: string, step: string | undefined): Promise<Graph> => {
+    const rotation = step === undefined ? {} : { [name]: step };
+    const key = JSON.stringify(rotation);
+    const graph = graphs.get(key) ?? run(rotation);
+    graphs.set(key, graph);
+    return graph;
+  };
   const textOf = (graph: Graph, command: string, path: string) =>
     describedBy(graph.command(command))
       ?.files.find((file) => file.path === path)
@@ -131,17 +149,48 @@ describe("a rotation", function () {
     }
   });
 
-  it("restarts nothing but etcd and the API servers, for etcd's authority", async () => {
+  it("of the service-account key trusts both, signs by the new, drops the old", async () => {
+    for (const [step, graph] of Object.entries(await steps("serviceAccountKey"))) {
+      const bundle = stdinOf(graph.command("cp1:control-plane-pki"));
+      const both = /public service-accounts\n {2}public service-accounts-2\n/;
+      const newOnly = /sa\.pub 0644 root:root\n {2}public service-accounts-2\n/;
+      assert.match(bundle, step === "drop" ? newOnly : both, step);
+      const signing = step === "trust" ? "service-accounts" : "service-accounts-2";
+      assert.ok(bundle.includes(`TOP SECRET ${signing}\n`), step);
+      assert.equal(bundle.includes("TOP SECRET service-accounts\n"), step === "trust", step);
+      const renewed = graph.commands().filter(({ name }) => name.endsWith(":tokens-renewed"));
+      assert.equal(renewed.length, step === "sign" ? 5 : 0, step);
+    }
+  });
+
+  it("of the service-account key asks for tokens of the former one before it is dropped", async () => {
+    for (const [step, graph] of Object.entries(await steps("serviceAccountKey"))) {
+      const checks = graph.commands().filter(({ name }) => name === "cp1:former-tokens");
+      assert.equal(checks.length, step === "drop" ? 1 : 0, step);
+      if (step === "drop") assert.ok(graph.waits("cp3:control-plane-pki", "cp1:former-tokens"));
+    }
+  });
+
+  it("restarts what cannot read it anew, and nothing else", async () => {
     const before = await at("etcdCa", undefined);
-    for (const name of ["etcdCa", "frontProxyCa"])
+    const restarting = (name: string, step: string): RegExp | undefined => {
+      const all: Readonly<Record<string, RegExp>> = {
+        "etcdCa sign": /:(etcd|kube-apiserver)$/,
+        "etcdCa drop": /:(etcd|kube-apiserver)$/,
+        "serviceAccountKey trust": /:kube-apiserver$/,
+        "serviceAccountKey sign": /:(kube-apiserver|kube-controller-manager)$/,
+        "serviceAccountKey drop": /:(kube-apiserver|kube-controller-manager)$/,
+      };
+      return all[`${name} ${step}`];
+    };
+    for (const name of rotated)
       for (const [step, graph] of Object.entries(await steps(name)))
         for (const command of graph.commands("cp1"))
           if (describedBy(command)?.kind === "service") {
             const [one, other] = [before.command(command.name), command].map(({ inputs }) =>
               String(inputs.update).replaceAll(/machine \S+,/g, ""),
             );
-            const restarts =
-              name === "etcdCa" && step !== "trust" && /:(etcd|kube-apiserver)$/.test(command.name);
+            const restarts = restarting(name, step)?.test(command.name) ?? false;
             assert.equal(one !== other, restarts, `${name}, ${step}: ${command.name}`);
           }
   });

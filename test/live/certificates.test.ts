@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { changedPaths, planOf } from "../../operations/plan/plan.ts";
-import { namespace } from "./support/cluster.ts";
+import { namespace, place } from "./support/cluster.ts";
 import type { LiveStack } from "./support/live-stack.ts";
 import { describeLive } from "./support/live-tests.ts";
 import { inFile, probedUp, restartsOf, rotate, served } from "./support/rotations.ts";
@@ -110,6 +110,47 @@ describeLive("certificates", (live) => {
       assert.match(await ask(pki), /true/);
       await assert.rejects(ask("/root/old"));
       assert.match(await served(stack, "cp2", 2379), /etcd-ca-2/);
+    },
+  );
+
+  itOnceUp(
+    "have another service-account key with three restarts of each API server; Pods have its tokens before the former one goes",
+    async () => {
+      const heads = async () => {
+        const tokens = "/var/lib/kubelet/pods/*/volumes/kubernetes.io~projected/*/token";
+        const script = `for token in ${tokens}; do [ ! -e $token ] || { cut -d. -f1 $token; echo; }; done`;
+        const machines = ["cp1", "cp2", "cp3", "worker1"];
+        const said = await Promise.all(machines.map((name) => stack.machines.inside(name, script)));
+        return [...new Set(said.join("\n").split("\n").filter(Boolean))];
+      };
+      const former = (await stack.kubectl(["create", "token", "default"])).trim();
+      const answer = () =>
+        onCp1(
+          `curl --silent --output /dev/null --write-out '%{http_code}' --cacert ${pki}/ca.crt --header 'Authorization: Bearer ${former}' https://127.0.0.1:6443/version/`,
+        );
+      assert.deepEqual(await heads(), [former.split(".")[0]]);
+      assert.notEqual(await answer(), "401");
+      const annotations = { "kubernetes.io/service-account.name": "default" };
+      await place(stack, {
+        apiVersion: "v1",
+        kind: "Secret",
+        type: "kubernetes.io/service-account-token",
+        metadata: { name: "lasting", annotations },
+      });
+      const steps = await rotate(stack, "serviceAccountKey", async () => {
+        const [head, ...others] = await heads();
+        assert.notEqual(head, former.split(".")[0]);
+        assert.deepEqual(others, []);
+        assert.notEqual(await answer(), "401");
+        const { code, stdout } = await stack.pulumi("up", "--yes", "--skip-preview");
+        assert.notEqual(code, 0);
+        assert.match(stdout, /the Secret live-test\/lasting has a token of the key/);
+        await stack.kubectl([`--namespace=${namespace}`, "delete", "secret", "lasting"]);
+      });
+      assert.deepEqual(restartsOf("kube-apiserver", steps), each(3));
+      assert.deepEqual(restartsOf("kube-controller-manager", steps), each(1));
+      assert.equal(await answer(), "401");
+      await step("pulumi preview", () => stack.succeeding("preview", "--expect-no-changes"));
     },
   );
 });

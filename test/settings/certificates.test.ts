@@ -35,9 +35,12 @@ describe("a rotation in the settings", () => {
   const todo = "write trust 2 for the first step, then sign 2, then drop 1";
   itRefuses([
     [
-      { "certificates.rotation": { etcdCa: "trust 1", frontProxyCa: "sign" } },
+      {
+        "certificates.rotation": { etcdCa: "trust 1", frontProxyCa: "sign", serviceAccountKey: 2 },
+      },
       `certificates.rotation.etcdCa: not a step of a rotation, got trust 1; ${todo}`,
       `certificates.rotation.frontProxyCa: not a step of a rotation, got sign; ${todo}`,
+      `certificates.rotation.serviceAccountKey: not a step of a rotation, got 2; ${todo}`,
     ],
   ]);
 });

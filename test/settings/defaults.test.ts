@@ -51,7 +51,11 @@ describe("settings of the local stack", () => {
         validityHoursOf: {},
         caValidityHours: 87600,
         earlyRenewalHours: 720,
-        turns: { etcdCa: noTurn, frontProxyCa: noTurn },
+        turns: {
+          etcdCa: noTurn,
+          frontProxyCa: noTurn,
+          serviceAccountKey: noTurn,
+        },
       },
       reassert: 0,
       local: { apiPort: 16443, sshPortBase: 22000 },

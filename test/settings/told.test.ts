@@ -81,4 +81,13 @@ describe("a warning", () => {
     ]);
     assert.deepEqual([inMode("iptables"), inMode("nftables")], [[], []]);
   });
+
+  it("tells what a step of a rotation leaves to the operator before the next one", () => {
+    const at = (step: string) =>
+      warnings(settings(changed({ "certificates.rotation": { serviceAccountKey: step } })));
+    assert.deepEqual(at("sign 2"), [
+      "certificates.rotation.serviceAccountKey: tokens of the former key outside of Pods and on guests are valid until they end, an hour as a rule; wait for that before drop 1",
+    ]);
+    assert.deepEqual([at("trust 2"), at("drop 1")], [[], []]);
+  });
 });

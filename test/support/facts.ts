@@ -31,7 +31,11 @@ export const cluster = (differing: Partial<ClusterFacts> = {}): ClusterFacts => 
     { name: "worker2", address: "10.240.0.22", podCidr: "10.200.22.0/24" },
   ],
   trustFile: "ca.crt",
-  turns: { etcdCa: noTurn, frontProxyCa: noTurn },
+  turns: {
+    etcdCa: noTurn,
+    frontProxyCa: noTurn,
+    serviceAccountKey: noTurn,
+  },
   etcdGeneration: 1,
   etcd: {
     quotaMiB: 2048,

@@ -1,5 +1,6 @@
 import type { LiveStack, WrittenSettings } from "./live-stack.ts";
 import { makeSecrets } from "./many-secrets.ts";
+import type { Rotated } from "./rotations.ts";
 
 type Change = (stack: LiveStack) => Promise<unknown>;
 
@@ -23,7 +24,7 @@ const fiveTimes = (title: string, change: (settings: WrittenSettings, time: numb
   updates: [1, 2, 3, 4, 5].map((time) => setting((settings) => change(settings, time))),
 });
 
-const rotation = (title: string, name: string): Roll => ({
+const rotation = (title: string, name: Rotated): Roll => ({
   title: `${title}: trust, sign, drop`,
   updates: ["trust 2", "sign 2", "drop 1"].map((step) =>
     setting((settings) => {
@@ -66,6 +67,7 @@ export const rolls: readonly Roll[] = [
   }),
   rotation("the front-proxy authority", "frontProxyCa"),
   rotation("etcd's authority", "etcdCa"),
+  rotation("the service-account key", "serviceAccountKey"),
   {
     title: "the encryption key, with 2,000 Secrets: second, first, alone",
     before: (stack) => makeSecrets(stack, 2000),

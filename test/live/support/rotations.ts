@@ -6,7 +6,7 @@ import { Prober } from "./prober.ts";
 import { step } from "./run.ts";
 
 /** What is rotated, by its place in the settings. */
-export type Rotated = "etcdCa" | "frontProxyCa";
+export type Rotated = "etcdCa" | "frontProxyCa" | "serviceAccountKey";
 
 /** The effects of an update while requests are sent to the API. */
 export interface Probed {
@@ -36,10 +36,11 @@ export async function probedUp(stack: LiveStack, title: string): Promise<Probed>
   return { seconds, requests, failures, maxMs, p99Ms, restarted: units };
 }
 
-/** Rotates an authority to its second generation, step by step. */
+/** Rotates an authority or a key to its second generation, step by step; `beforeDrop` runs once the settings have the last step. */
 export async function rotate(
   stack: LiveStack,
   name: Rotated,
+  beforeDrop: () => Promise<unknown> = async () => {},
 ): Promise<Readonly<Record<string, Probed>>> {
   const steps: Record<string, Probed> = {};
   for (const text of ["trust 2", "sign 2", "drop 1"]) {
@@ -48,6 +49,7 @@ export async function rotate(
       const rotation = { ...certificates.rotation, [name]: text };
       written.certificates = { ...certificates, rotation };
     });
+    if (text === "drop 1") await beforeDrop();
     steps[text] = await probedUp(stack, `${name}: ${text}`);
     assert.deepEqual(steps[text].failures, []);
   }
