@@ -68,9 +68,14 @@ export class Watcher {
   /** Follows one watch to its end; a connection that breaks while it is open is an end like any other. */
   async #follow(path: string): Promise<void> {
     const answer = await this.#client.ask({ path });
-    this.#end = () => answer.destroy();
+    const lines = createInterface({ input: answer });
+    // Lines that are read one by one do not end with a stream that is destroyed.
+    this.#end = () => {
+      lines.close();
+      answer.destroy();
+    };
     try {
-      for await (const line of createInterface({ input: answer })) {
+      for await (const line of lines) {
         const { type, object } = JSON.parse(line) as Event;
         if (type === "ERROR") this.#failures.push(`watch: ${object.message}`);
         else this.#version = object.metadata.resourceVersion;
