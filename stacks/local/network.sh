@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The network of a stack's machines: a namespace with a bridge, which nothing leads out of, and the way to the API on 127.0.0.1.
-#   network.sh create    makes it, after removing whatever an interrupted run left of the stack
+#   network.sh create    makes it, after removing whatever an interrupted run left of it; refused where the stack has machines
 #   network.sh update    mends what is missing of it
 # Environment: KTHW_STACK; KTHW_GATEWAY (the namespace's own address, 10.240.0.1/24); KTHW_API_PORT (on 127.0.0.1);
 # KTHW_API_TARGET (10.240.0.10:6443); KTHW_BOOT (an id, written down when all is up).
@@ -15,6 +15,11 @@ inside() { nsenter --net="/run/netns/$namespace" "$@"; }
 lacking=$("$here/host.sh") || fail "this computer lacks what machines on it need:
 $lacking"
 if [[ ${1:-} == create ]]; then
+  # No machine is made before the network: those that are there belong to a state that is lost, or to another folder's.
+  machines=
+  [[ ! -d $state/machines ]] || machines=$(ls "$state/machines")
+  [[ -z $machines ]] ||
+    fail "stack $stack: this computer has machines of a stack of this name, which this state does not know, got ${machines//$'\n'/ }; use the state that they belong to or another STACK, or remove them: make clean STACK=$stack"
   "$here/clean.sh"
 fi
 mkdir -p "$state/machines"

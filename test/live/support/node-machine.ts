@@ -47,6 +47,7 @@ export class NodeMachine {
       for (const name of ["operator", "host"])
         await output("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(keys, name)]);
       const key = (name: string) => readFile(join(keys, name), "utf8");
+      await local("clean.sh", [stack]);
       await local("network.sh", ["create"], await key("operator"));
       await local("machine.sh", ["create"], (await key("operator.pub")) + (await key("host")));
     } finally {
