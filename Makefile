@@ -26,6 +26,12 @@ trap '[ ! -e "$$KTHW_ROOT/Pulumi.$$STACK.yaml" ] || "$$KTHW_ROOT/install/setting
 pulumi stack select --create "$$STACK" >/dev/null
 endef
 
+# What comes before that, since Pulumi may not even select a stack of which a command was cut off.
+define clear-interrupted
+. install/env.sh
+node --import tsx operations/interrupted/clear-interrupted.ts "$$STACK"
+endef
+
 .PHONY: help up preview plan down shell smoke status check repair certs cis logs backup restore etcdctl defragment install image test test-fast test-libvirt lint bench clean $(things)
 
 help: ## this list
@@ -35,8 +41,8 @@ help: ## this list
 	printf '\nSTACK=name chooses another stack than local; KTHW_CACHE=folder another place for what is installed.\n'
 
 up: install ## install what is missing, bring the cluster up, show its nodes
-	@$(with-stack)
-	node --import tsx operations/interrupted/clear-interrupted.ts "$$STACK"
+	@$(clear-interrupted)
+	$(with-stack)
 	alarms() { node --import tsx operations/etcd/name-alarms.ts "$$STACK"; }
 	pulumi up --stack "$$STACK" $(yes) || { alarms || true; exit 1; }
 	install/kubeconfig
@@ -53,8 +59,8 @@ plan: install ## write all files that `make up` would leave on every machine to 
 	node --import tsx operations/plan/write-plan.ts "$$STACK"
 
 down: settings $(tools) ## destroy the cluster
-	@$(with-stack)
-	node --import tsx operations/interrupted/clear-interrupted.ts "$$STACK"
+	@$(clear-interrupted)
+	$(with-stack)
 	pulumi destroy --stack "$$STACK" $(yes)
 	rm -f "$$KUBECONFIG"
 

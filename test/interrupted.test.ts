@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -115,6 +123,24 @@ describe("a command that was cut off", () => {
     assert.deepEqual(JSON.parse(readFileSync(path.join(folder, "imported"), "utf8")), {
       deployment: { secret: "stays", pending_operations: [ec2] },
     });
+  });
+
+  it("has attributes removed that were cut off, and no others", async () => {
+    const file = (name: string) => path.join(folder, "state/.pulumi", name);
+    put("stacks/kthw/mine.json", { deployment: {} });
+    put("stacks/kthw/mine.json.bak.attrs", { "user.content_type": "text/plain" });
+    put("stacks/kthw/other.json.attrs", {});
+    for (const one of ["mine.json.attrs", "other.json.attrs"])
+      writeFileSync(file(`stacks/kthw/${one}`), "");
+    const { code, said, calls } = await clear();
+    const torn = file("stacks/kthw/mine.json.attrs");
+    assert.equal(said, `stack mine: a command was cut off while it wrote ${torn}; that is removed`);
+    assert.deepEqual([code, calls], [0, []]);
+    assert.deepEqual(readdirSync(file("stacks/kthw")), [
+      "mine.json",
+      "mine.json.bak.attrs",
+      "other.json.attrs",
+    ]);
   });
 
   it("left its lock and the state in pieces where the computer lost power", async () => {

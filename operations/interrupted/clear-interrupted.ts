@@ -2,7 +2,7 @@
  * Clears away what a command of Pulumi that was cut off has left in a stack's state, so that the next one can run, and says so:
  * `clear-interrupted.ts <stack>`. Fails where the stack is locked by a command that may still run.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { argv, env, exit } from "node:process";
@@ -22,7 +22,8 @@ if (!backend.startsWith("file://")) exit(0);
 const folder = join(fileURLToPath(backend), ".pulumi");
 const pulumi = (...args: string[]) => output("pulumi", [...args, "--stack", stack]);
 
-const locks = locksIn(join(folder, "locks/organization/kthw", stack));
+const lockFolder = join(folder, "locks/organization/kthw", stack);
+const locks = locksIn(lockFolder);
 const holders = locks.flatMap(
   // Pulumi writes a lock as a whole: only a computer that lost power leaves one that cannot be read.
   (lock) => (lock && holderOf(lock, stack, { hostname: hostname(), startOf })) ?? [],
@@ -30,6 +31,16 @@ const holders = locks.flatMap(
 if (holders.length > 0) {
   for (const holder of holders) console.error(holder);
   exit(1);
+}
+// Pulumi replaces a file as a whole, but writes the attributes beside it in place. Without them, it takes the usual ones.
+const torn = [
+  ...filesIn(folder, "meta.yaml"),
+  ...filesIn(lockFolder, ""),
+  ...filesIn(join(folder, "stacks/kthw"), `${stack}.json`),
+].filter((file) => file.endsWith(".attrs") && parsed(readFileSync(file, "utf8")) === undefined);
+for (const file of torn) {
+  rmSync(file);
+  console.error(`stack ${stack}: a command was cut off while it wrote ${file}; that is removed`);
 }
 if (locks.length > 0) {
   await pulumi("cancel", "--yes", "--non-interactive");
@@ -67,9 +78,14 @@ if (text.includes('"pending_operations"')) {
 
 /** The locks in a folder; undefined for one that cannot be read. */
 function locksIn(place: string): (Lock | undefined)[] {
-  if (!existsSync(place)) return [];
-  const files = readdirSync(place).filter((file) => file.endsWith(".json"));
-  return files.map((file) => parsed<Lock>(readFileSync(join(place, file), "utf8")));
+  const files = filesIn(place, "").filter((file) => file.endsWith(".json"));
+  return files.map((file) => parsed<Lock>(readFileSync(file, "utf8")));
+}
+
+/** The files in a folder whose names begin so; none where there is no folder. */
+function filesIn(place: string, start: string): string[] {
+  const names = existsSync(place) ? readdirSync(place) : [];
+  return names.filter((name) => name.startsWith(start)).map((name) => join(place, name));
 }
 
 /** A value from JSON; undefined for a text that is not whole. */

@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { readyNodes } from "./support/cluster.ts";
 import type { LiveStack } from "./support/live-stack.ts";
 import { describeLive } from "./support/live-tests.ts";
@@ -25,7 +29,8 @@ describeLive("updates that are cut off", (live) => {
     );
     const { code, stdout, stderr } = await stack.pulumi("up", "--yes", "--skip-preview");
     assert.notEqual(code, 0);
-    assert.match(stdout + stderr, /currently locked/);
+    // Pulumi may have been killed while it wrote the attributes beside the state.
+    assert.match(stdout + stderr, /currently locked|failed to load checkpoint: EOF/);
     const { stderr: said } = await stack.script("operations/interrupted/clear-interrupted.ts");
     assert.match(said, /^stack \S+: a command was cut off \(process \d+\); its lock is removed$/m);
     await step("interrupted twice while etcd starts", () =>
@@ -40,6 +45,41 @@ describeLive("updates that are cut off", (live) => {
     await stack.takeKubeconfig();
     assert.deepEqual(await readyNodes(stack), ["cp1"]);
     await step("pulumi preview", () => stack.succeeding("preview", "--expect-no-changes"));
+  });
+
+  itOnceUp(
+    "are gone on from, though the CLI was killed while it wrote beside the state",
+    async () => {
+      const backend = fileURLToPath(stack.environment.PULUMI_BACKEND_URL!);
+      await truncate(join(backend, `.pulumi/stacks/kthw/${stack.name}.json.attrs`));
+      const { code, stderr } = await stack.pulumi("stack", "select");
+      assert.notEqual(code, 0);
+      assert.match(stderr, /failed to load checkpoint: EOF/);
+      const { stderr: said } = await stack.script("operations/interrupted/clear-interrupted.ts");
+      assert.match(said, /^stack \S+: a command was cut off while it wrote \S+; that is removed$/m);
+      await step("pulumi preview", () => stack.succeeding("preview", "--expect-no-changes"));
+    },
+  );
+
+  itOnceUp("cost no machine where the state was lost with them", async () => {
+    const file = join(await mkdtemp(join(tmpdir(), "kthw-state-")), "state.json");
+    const { stdout: state } = await stack.succeeding("stack", "export");
+    const empty = JSON.parse(state);
+    empty.deployment.resources = [];
+    const restore = async (text: string) => {
+      await writeFile(file, text);
+      await stack.succeeding("stack", "import", "--force", "--file", file);
+    };
+    await restore(JSON.stringify(empty));
+    const { code, stdout, stderr } = await step("pulumi up without a state", () =>
+      stack.pulumi("up", "--yes", "--skip-preview"),
+    );
+    await restore(state);
+    assert.notEqual(code, 0);
+    assert.match(stdout + stderr, /which this state does not know, got cp1 lb; use the state/);
+    await rm(dirname(file), { recursive: true });
+    await step("pulumi preview", () => stack.succeeding("preview", "--expect-no-changes"));
+    assert.deepEqual(await readyNodes(stack), ["cp1"]);
   });
 
   itOnceUp("are finished by the next, after the machine was lost with the CLI", async () => {

@@ -148,7 +148,7 @@ export class LiveStack {
     const options = ["--non-interactive", "--color=never"];
     const { isCut } = await this.#cutOff(["pulumi", ...args, ...options], enough, async (id) => {
       for (const end of ends) {
-        if (typeof end === "string") process.kill(id, end);
+        if (typeof end === "string") signal(id, end);
         else await end();
         await sleep(0.3);
       }
@@ -382,5 +382,14 @@ async function killCommands(): Promise<void> {
     } catch {
       // The process has ended meanwhile.
     }
+  }
+}
+
+/** Sends a signal to a process, unless that has ended. */
+function signal(id: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(id, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
