@@ -26,9 +26,12 @@ export async function probedUp(stack: LiveStack, title: string): Promise<Probed>
     `/api/v1/namespaces/${namespace}/configmaps/probed`,
   );
   const before = await stack.machines.lookAll();
-  const { seconds } = await step(title, () => stack.up());
-  const units = restarted(before, await stack.machines.lookAll());
+  const update = step(title, () => stack.up());
+  // Requests that went on after a failure would keep the tests from ending.
+  await update.catch(() => {});
   const { requests, failures, maxMs, p99Ms } = await prober.stop();
+  const { seconds } = await update;
+  const units = restarted(before, await stack.machines.lookAll());
   await stack.takeKubeconfig();
   console.log(
     `      ${failures.length} of ${requests} requests failed, p99 ${p99Ms} ms, at most ${maxMs} ms; restarted: ${units.join(", ") || "nothing"}`,
