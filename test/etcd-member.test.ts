@@ -137,6 +137,9 @@ describe("a member of etcd", () => {
     assert.deepEqual([code, done], [0, ["5 leads"]]);
     write("refusing", ["4", "5", "6"]);
     assert.deepEqual((await run("hand-over")).code, 0);
+    write("refusing", []);
+    write("silent", ["https://127.0.0.1:2379"]);
+    assert.deepEqual((await run("hand-over")).done, ["5 leads"]);
   });
 
   it("lets nobody leave while a member runs that never was a controller's, and names that at once", async () => {

@@ -70,7 +70,8 @@ export async function stop(restore: Restore): Promise<void> {
   const end = (units: string) =>
     `systemctl stop --no-block ${units}; systemctl kill --signal=KILL ${units}; systemctl stop ${units}`;
   await onEach(restore, () => `${apiUnits}; [ -z "$units" ] || { ${end("$units")}; }`);
-  await onEach(restore, () => end("etcd"));
+  // The unit that hands over the lead stops before etcd; there is nobody to take the lead.
+  await onEach(restore, () => `systemctl kill --signal=KILL etcd; ${end("etcd")}`);
 }
 
 /** Puts the restored data in the place of the data before; returns where that lies now, by machine. */

@@ -155,9 +155,10 @@ retire_others() {
   claim "$@"
 }
 
-# A member that does not lead refuses to hand over.
+# A member that does not lead refuses to hand over. One that is dead has nothing to hand over.
 hand_over() {
   local endpoint=https://127.0.0.1:2379 members id status peer learner
+  "$ETCD_BINARIES/etcdctl" --endpoints="$endpoint" --command-timeout=2s endpoint health >/dev/null 2>&1 || return 0
   members=$(ctl member list)
   while IFS=', ' read -r id status _ peer _ learner; do
     [[ $status,$learner == started,false && $peer != "$ETCD_PEER_URL" ]] || continue
