@@ -82,7 +82,10 @@ async function lines(program: string, ...args: string[]): Promise<string[]> {
   }
 }
 
-/** Command lines of the stack's processes, known by their environment, arguments or control group. */
+/**
+ * Command lines of the stack's processes, known by their environment, arguments or control group. A process that has ended
+ * has no command line while it waits for its parent: it is none.
+ */
 async function processes(stack: string): Promise<string[]> {
   const found: string[] = [];
   for (const id of await readdir("/proc")) {
@@ -94,7 +97,7 @@ async function processes(stack: string): Promise<string[]> {
     const isOurs =
       environment.includes(`\0KTHW_STACK=${stack}\0`) ||
       new RegExp(`kthw[-/]${stack}\\b`).test(`${command} ${groups}`);
-    if (isOurs) found.push(command === "" ? "(ended)" : command);
+    if (isOurs && command !== "") found.push(command);
   }
   return found;
 }
