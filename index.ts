@@ -7,6 +7,7 @@ import { GuestNodes } from "./components/guest-nodes.ts";
 import { JoinTokens } from "./components/join-tokens.ts";
 import { NodeBootstrap } from "./components/node-bootstrap.ts";
 import { NodeMembership } from "./components/node-membership.ts";
+import { isDropped } from "./components/rotation.ts";
 import { changesEtcd } from "./components/upgrade.ts";
 import { minorOf } from "./components/versions.ts";
 import { WorkerPool } from "./components/worker-pool.ts";
@@ -18,6 +19,7 @@ import { encryptedPrefix as prefixOf } from "./services/encryption-keys.ts";
 import { retireOthers } from "./services/etcd.ts";
 import { kernelCheck } from "./services/kernel.ts";
 import { servicesByMachine } from "./services/roles.ts";
+import { formerUnused } from "./services/rotation.ts";
 import { nextEncryptionStep } from "./settings/encryption-step.ts";
 import { tellOfEndings } from "./settings/endings.ts";
 import { clusterFacts, nodeGroups } from "./settings/facts.ts";
@@ -74,9 +76,16 @@ const mayChange = upgrade.begin(change, {
   inspections: inspections(change, facts, controllers),
 });
 
+const [first] = controllers;
+const mayDrop =
+  first && (isDropped(turns.kubernetesCa) || isDropped(turns.serviceAccountKey))
+    ? [first.inspects("former-unused", formerUnused(facts), { parent: first })]
+    : [];
+
 const ca = new CertificateAuthority("kubernetes-ca", {
   ...validity,
   external,
+  turn: turns.kubernetesCa,
 });
 const etcdCa = new CertificateAuthority("etcd-ca", {
   ...validity,
@@ -105,6 +114,7 @@ const controlPlane = new ControlPlane("control-plane", {
   etcd,
   encryption,
   state,
+  mayDrop,
 });
 const { provider } = controlPlane;
 
@@ -142,6 +152,7 @@ const workerPools = groups.map(
       controlPlane,
       network,
       dependsOn: mayChange,
+      mayDrop,
       turns: nodeTurns,
       // By then no API server names a former member, and the Node of its machine has been drained.
       ...(name === "controllers" && { finally: retireOthers(facts) }),
@@ -176,7 +187,7 @@ const dns = new CoreDNS("dns", {
 });
 new RotationEnd("rotation", {
   turns,
-  dependsOn: [...controlPlane.ready, ...nodesReady, ...dns.ready],
+  dependsOn: [...controlPlane.ready, ...controlPlane.looked, ...nodesReady, ...dns.ready],
 });
 
 /** The operator's kubeconfig, a secret, once the cluster's DNS answers. */

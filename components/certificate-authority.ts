@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { derive } from "../node/derive.ts";
 import { type Authority, type CertificateRequest, kindOf } from "./pki.ts";
-import { generationsIn, nameOfGeneration, noTurn, type Turn } from "./rotation.ts";
+import { forGenerations, nameOfGeneration, noTurn, type Turn } from "./rotation.ts";
 
 /** A signed certificate and its private key, both PEM. */
 export interface Certificate {
@@ -55,16 +55,18 @@ export interface CertificateAuthorityArgs extends Validity {
 export class CertificateAuthority extends pulumi.ComponentResource implements Issuer {
   readonly certPem: pulumi.Output<string>;
   readonly trustPem: pulumi.Output<string>;
+  /** The certificate of the signing key, PEM. */
+  readonly signerPem: pulumi.Output<string>;
   /** The signing key, PEM, a secret; the controller manager signs kubelets' requests with the key. */
   readonly keyPem: pulumi.Output<string>;
   /** SHA-256 of the public key of each certificate, in the form of kubeadm's `--discovery-token-ca-cert-hash`. */
   readonly certHashes: pulumi.Output<string[]>;
   readonly #name: Authority;
   readonly #validity: Validity;
-  /** The certificate of the signing key. */
-  readonly #signerPem: pulumi.Output<string>;
   /** Follows each issued certificate in its file, so that others need only the root, or only the former authority, to verify the certificate. */
   readonly #chainPem: pulumi.Output<string> | undefined;
+  /** Whether the chain follows certificates of servers alone: those who verify clients trust both authorities by then. */
+  readonly #isChainForServers: boolean;
 
   constructor(
     name: Authority,
@@ -75,33 +77,35 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
     this.#name = name;
     this.#validity = args;
     const { external, turn = noTurn, isReadAtStart = false } = args;
-    const pairs = external
-      ? [
-          {
+    const { all, signing } = forGenerations(turn, (generation) =>
+      external
+        ? {
             certPem: pulumi.output(external.certificatePem),
             keyPem: pulumi.secret(external.privateKeyPem),
-          },
-        ]
-      : generationsIn(turn).map((generation) => this.#own(name, generation, args));
-    const [oldest, newest] = [pairs[0]!, pairs.at(-1)!];
-    const isTurning = pairs.length > 1;
-    const signer = turn.phase === "trust" && !isReadAtStart ? oldest : newest;
-    const trusted = !isReadAtStart ? pairs : [turn.phase === "trust" ? oldest : newest];
+          }
+        : this.#own(name, generation, args),
+    );
+    const [oldest, newest] = [all[0]!, all.at(-1)!];
+    const isTurning = all.length > 1;
+    const signer = isReadAtStart ? newest : signing;
+    const trusted = isReadAtStart ? [signing] : all;
     const issuers = external?.issuerChainPem ?? [];
     this.certPem = derive(
       trusted.map(({ certPem }) => certPem),
       (...pems) => pems.join(""),
     );
-    this.#signerPem = signer.certPem;
+    this.signerPem = signer.certPem;
     this.keyPem = signer.keyPem;
     this.trustPem = derive([this.certPem], (pem) => [pem, ...issuers].join(""));
     this.certHashes = derive(
       trusted.map(({ certPem }) => certPem),
       (...pems) => pems.map(publicKeyHash),
     );
+    const isNewSigner = isTurning && signer === newest;
+    this.#isChainForServers = isNewSigner && !isReadAtStart;
     if (isTurning) {
       const cross = this.#cross(nameOfGeneration(name, turn.generation), oldest, newest, args);
-      if (signer === newest) this.#chainPem = cross;
+      if (isNewSigner) this.#chainPem = cross;
     } else if (external) {
       const chain = [external.certificatePem, ...issuers].filter((pem) => !isSelfSigned(pem));
       this.#chainPem = chain.length > 0 ? pulumi.output(chain.join("")) : undefined;
@@ -181,7 +185,7 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
       {
         certRequestPem: signing.certRequestPem,
         caPrivateKeyPem: this.keyPem,
-        caCertPem: this.#signerPem,
+        caCertPem: this.signerPem,
         validityPeriodHours: hours,
         earlyRenewalHours:
           hours === validityHours
@@ -191,9 +195,11 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
       },
       { parent },
     );
-    const certPem = this.#chainPem
-      ? derive([certificate.certPem, this.#chainPem], (...pems) => pems.join(""))
-      : certificate.certPem;
+    const isChained = !this.#isChainForServers || request.usages.includes("server_auth");
+    const certPem =
+      this.#chainPem && isChained
+        ? derive([certificate.certPem, this.#chainPem], (...pems) => pems.join(""))
+        : certificate.certPem;
     return { certPem, keyPem: key };
   }
 }

@@ -16,17 +16,22 @@ import {
   keysLoaded,
   rewriteSecrets,
 } from "../services/encryption-keys.ts";
-import { frontProxyAuthorityPublished } from "../services/front-proxy.ts";
 import { kubeconfigWithData } from "../services/kubeconfig.ts";
 import { controlPlaneServices } from "../services/roles.ts";
+import {
+  authoritiesInNamespaces,
+  authoritiesPublished,
+  looksCounted,
+  lookWithinSeconds,
+  newlyLooked,
+} from "../services/rotation.ts";
 import { pki } from "../services/service.ts";
-import { noFormerTokens } from "../services/service-account-tokens.ts";
-import { type Left, passed } from "../settings/state.ts";
+import { type Left, passed, stashed } from "../settings/state.ts";
 import { ApiLoadBalancer } from "./api-load-balancer.ts";
 import type { CertificateAuthority, Issuer } from "./certificate-authority.ts";
 import { admin, apiserverKubeletClient } from "./pki.ts";
 import { Placement } from "./placement.ts";
-import { generationsIn, isDropped, nameOfGeneration, textOf } from "./rotation.ts";
+import { forGenerations, nameOfGeneration, type Turn, textOf } from "./rotation.ts";
 
 export interface ControlPlaneArgs {
   readonly facts: ClusterFacts;
@@ -42,6 +47,8 @@ export interface ControlPlaneArgs {
   readonly state: readonly Left[];
   /** The keys by which Secrets are encrypted. */
   readonly encryption: EncryptionStep;
+  /** Resources that must be done before credentials change. */
+  readonly mayDrop: readonly pulumi.Resource[];
 }
 
 /** How long all Secrets may take to be encrypted anew, in seconds. */
@@ -51,6 +58,8 @@ const rewriteSeconds = 300;
 export class ControlPlane extends pulumi.ComponentResource {
   /** The gates after which the API answers through the load balancer, and all services of the control plane are healthy. */
   readonly ready: readonly pulumi.Resource[];
+  /** The gates after which each API server verifies kubelets by all authorities that are trusted. */
+  readonly looked: readonly pulumi.Resource[];
   /** The operator's kubeconfig, a secret, once the API answers. */
   readonly kubeconfig: pulumi.Output<string>;
   /** The operator's kubeconfig before the API answers, for commands that wait for the API themselves. */
@@ -62,8 +71,8 @@ export class ControlPlane extends pulumi.ComponentResource {
     super("kthw:index:ControlPlane", name, {}, opts);
     const { encryption, facts, hosts } = args;
     const { fromMachines, fromOperator } = facts.endpoint;
-    const keyTurn = facts.turns.serviceAccountKey;
-    const keys = generationsIn(keyTurn).map(
+    const keys = forGenerations(
+      facts.turns.serviceAccountKey,
       (generation) =>
         new tls.PrivateKey(
           nameOfGeneration("service-accounts", generation),
@@ -71,7 +80,6 @@ export class ControlPlane extends pulumi.ComponentResource {
           { parent: this },
         ),
     );
-    const signingKey = keyTurn.phase === "trust" ? keys[0]! : keys.at(-1)!;
     // The state holds the value of a RandomBytes in plain text, as the id.
     const encryptionKeys = encryption.keys.map(
       ({ name }) =>
@@ -97,21 +105,18 @@ export class ControlPlane extends pulumi.ComponentResource {
       },
       serviceAccountKey: {
         trustedPem: derive(
-          keys.map(({ publicKeyPem }) => publicKeyPem),
+          keys.all.map(({ publicKeyPem }) => publicKeyPem),
           (...pems) => pems.join(""),
         ),
-        signingPem: signingKey.privateKeyPem,
-        signingPublicPem: signingKey.publicKeyPem,
+        signingPem: keys.signing.privateKeyPem,
+        signingPublicPem: keys.signing.publicKeyPem,
       },
     });
 
-    const mayDrop = isDropped(keyTurn)
-      ? [hosts[0]!.inspects("former-tokens", noFormerTokens(facts), { parent: this })]
-      : [];
     const controllers = hosts.map((host) => {
       const services = controlPlaneServices(facts, host.machine);
       const bundle = placement.bundle(host, "control-plane", Object.values(services), texts, [
-        ...mayDrop,
+        ...args.mayDrop,
         begun,
       ]);
       return { host, services, bundle };
@@ -200,16 +205,49 @@ export class ControlPlane extends pulumi.ComponentResource {
       { parent: this, dependsOn: [...this.ready, ...rewritten] },
     );
 
-    const { frontProxyCa } = facts.turns;
-    if (frontProxyCa.generation > 1)
-      this.ready = [
-        ...this.ready,
-        hosts[0]!.healthy("front-proxy-authority-published", [], {
-          parent: this,
-          dependsOn: this.ready,
-          until: `${frontProxyAuthorityPublished(facts)}\n# ${textOf(frontProxyCa)}`,
-        }),
-      ];
+    const { kubernetesCa, frontProxyCa } = facts.turns;
+    const published = (name: string, turn: Turn, until: string) =>
+      turn.generation === 1
+        ? []
+        : [
+            hosts[0]!.healthy(name, [], {
+              parent: this,
+              dependsOn: this.ready,
+              until: `${until}\n# ${textOf(turn)}`,
+            }),
+          ];
+    const clients = { key: "client-ca-file", file: "ca.crt" };
+    const frontProxies = { key: "requestheader-client-ca-file", file: "front-proxy-ca.crt" };
+    this.ready = [
+      ...this.ready,
+      ...published(
+        "authority-published",
+        kubernetesCa,
+        `${authoritiesInNamespaces(facts)}\n${authoritiesPublished(facts, clients)}`,
+      ),
+      ...published(
+        "front-proxy-authority-published",
+        frontProxyCa,
+        authoritiesPublished(facts, frontProxies),
+      ),
+    ];
+    const looks =
+      kubernetesCa.phase === "drop"
+        ? undefined
+        : {
+            trust: { name: "authority-looks-counted", until: looksCounted },
+            sign: { name: "authority-looked-at", until: newlyLooked },
+          }[kubernetesCa.phase];
+    this.looked = controllers.flatMap(({ host, bundle }) =>
+      looks
+        ? host.healthy(looks.name, ["kube-apiserver"], {
+            parent: this,
+            dependsOn: [bundle, ...joining.placed, ...staying.placed],
+            until: looks.until(host.machine.name),
+            withinSeconds: lookWithinSeconds,
+          })
+        : [],
+    );
 
     const operator = placement.certificate(admin);
     this.kubeconfigBeforeReady = derive(
@@ -221,15 +259,20 @@ export class ControlPlane extends pulumi.ComponentResource {
         ),
     );
     this.kubeconfig = once(this.ready, this.kubeconfigBeforeReady);
+    // Another authority makes no other cluster.
+    const identifierName = `${name}:identifier`;
+    const identifier = pulumi.output(
+      (stashed(args.state, identifierName) as string | undefined) ??
+        derive([args.ca.certHashes], (hashes) => `${facts.clusterName} ${hashes[0]}`),
+    );
+    if (kubernetesCa.generation > 1)
+      new pulumi.Stash(identifierName, { input: identifier }, { parent: this });
     this.provider = new Provider(
       name,
       {
         kubeconfig: this.kubeconfig,
         // Another kubeconfig of the same cluster, such as one with a renewed certificate, replaces no resource.
-        clusterIdentifier: derive(
-          [args.ca.certHashes],
-          (hashes) => `${facts.clusterName} ${hashes[0]}`,
-        ),
+        clusterIdentifier: identifier,
         deleteUnreachable: true,
         // What others have changed of an object is shown in a preview after a refresh, and is put back.
         enablePatchForce: true,

@@ -9,6 +9,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { formerly } from "../node/former-type.ts";
 import type { ClusterFacts } from "../services/cluster-facts.ts";
 import { corefile, dnsPodSpec, dnsReplicas } from "../services/core-dns.ts";
+import { authorityMark } from "../services/rotation.ts";
 import { awaitLimit } from "./await-limit.ts";
 
 export interface CoreDNSArgs {
@@ -28,6 +29,7 @@ export class CoreDNS extends pulumi.ComponentResource {
   constructor(name: string, args: CoreDNSArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kthw:index:CoreDNS", name, {}, formerly("CoreDns", opts));
     const { facts } = args;
+    const mark = authorityMark(facts);
     const options = { parent: this, provider: args.provider, deletedWith: args.provider };
     const limit = awaitLimit(facts);
     const namespace = "kube-system";
@@ -86,7 +88,10 @@ export class CoreDNS extends pulumi.ComponentResource {
           replicas: dnsReplicas,
           strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1 } },
           selector: { matchLabels: labels },
-          template: { metadata: { labels }, spec: dnsPodSpec(facts.images.coredns, labels) },
+          template: {
+            metadata: { labels, ...(Object.keys(mark).length > 0 && { annotations: mark }) },
+            spec: dnsPodSpec(facts.images.coredns, labels),
+          },
         },
       },
       { ...options, ...limit, dependsOn: [...args.dependsOn, account, binding, config] },

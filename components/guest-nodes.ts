@@ -9,6 +9,7 @@ import type { Host } from "../node/host.ts";
 import type { MachineTraits } from "../node/machine.ts";
 import type { ClusterFacts } from "../services/cluster-facts.ts";
 import { guestKubeProxyFiles, guestKubeProxyPodSpec } from "../services/guest-nodes.ts";
+import { authorityMark } from "../services/rotation.ts";
 import { Placement } from "./placement.ts";
 
 export interface GuestNodesArgs {
@@ -63,7 +64,13 @@ export class GuestNodes extends pulumi.ComponentResource {
           metadata: { name, namespace, labels, annotations: { "pulumi.com/skipAwait": "true" } },
           spec: {
             selector: { matchLabels: labels },
-            template: { metadata: { labels, annotations: { "checksum/config": digest } }, spec },
+            template: {
+              metadata: {
+                labels,
+                annotations: { "checksum/config": digest, ...authorityMark(facts) },
+              },
+              spec,
+            },
           },
         } as ConstructorParameters<typeof DaemonSet>[1],
         { ...options, dependsOn: [account, binding, config] },

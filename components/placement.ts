@@ -24,7 +24,15 @@ export interface ServiceAccountKey {
 /** The authorities and keys that credentials are made of. */
 export interface Sources {
   readonly authorities: Readonly<
-    Partial<Record<Authority, Issuer & { readonly keyPem?: pulumi.Output<string> }>>
+    Partial<
+      Record<
+        Authority,
+        Issuer & {
+          readonly keyPem?: pulumi.Output<string>;
+          readonly signerPem?: pulumi.Output<string>;
+        }
+      >
+    >
   >;
   readonly serviceAccountKey?: ServiceAccountKey;
 }
@@ -110,6 +118,8 @@ export class Placement {
       }
       case "authority":
         return [{ path, text: this.#authority(origin.authority).certPem }];
+      case "signer":
+        return [{ path, text: this.#signer(origin.authority) }];
       case "authorityKey":
         return [{ path, text: this.#authorityKey(origin.authority), mode: "0600" }];
       case "trust":
@@ -133,8 +143,10 @@ export class Placement {
       case "certificate":
         return this.certificate(origin.request).certPem;
       case "authority":
-      case "authorityKey":
         return this.#authority(origin.authority).certPem;
+      case "signer":
+      case "authorityKey":
+        return this.#signer(origin.authority);
       case "trust":
         return this.#authority(origin.authority).trustPem;
       case "serviceAccountKey": {
@@ -155,6 +167,10 @@ export class Placement {
 
   #authority(name: Authority) {
     return present(this.#sources.authorities[name], name);
+  }
+
+  #signer(name: Authority): pulumi.Output<string> {
+    return present(this.#authority(name).signerPem, `the signer of ${name}`);
   }
 
   #authorityKey(name: Authority): pulumi.Output<string> {

@@ -9,7 +9,7 @@ export interface Turn {
 }
 
 /** What is rotated, by its place in the settings. */
-export const rotated = ["etcdCa", "frontProxyCa", "serviceAccountKey"] as const;
+export const rotated = ["kubernetesCa", "etcdCa", "frontProxyCa", "serviceAccountKey"] as const;
 
 /** The turn of everything that is rotated. */
 export type Turns = Readonly<Record<(typeof rotated)[number], Turn>>;
@@ -20,6 +20,21 @@ export const noTurn: Turn = { generation: 1, phase: "drop" };
 /** The generations that are about in a turn, the oldest first. */
 export function generationsIn({ generation, phase }: Turn): number[] {
   return phase === "drop" ? [generation] : [generation - 1, generation];
+}
+
+/** The generation that signs in a turn. */
+export function signingGeneration({ generation, phase }: Turn): number {
+  return phase === "trust" ? generation - 1 : generation;
+}
+
+/** Makes something for each generation of a turn, the oldest first, and says which of these belongs to the one that signs. */
+export function forGenerations<T>(
+  turn: Turn,
+  make: (generation: number) => T,
+): { readonly all: readonly T[]; readonly signing: T } {
+  const generations = generationsIn(turn);
+  const all = generations.map(make);
+  return { all, signing: all[generations.indexOf(signingGeneration(turn))]! };
 }
 
 /** Whether a former generation has been dropped, in this step or an earlier one. */

@@ -8,7 +8,7 @@ import { managedLabel } from "../services/guest-nodes.ts";
 import { joinCommand } from "../services/kubeadm.ts";
 import { kubeletKubeconfigPath } from "../services/kubelet.ts";
 import { nodeServices } from "../services/roles.ts";
-import { tokensRenewed } from "../services/service-account-tokens.ts";
+import { tokensRenewed } from "../services/rotation.ts";
 import type { Issuer } from "./certificate-authority.ts";
 import { kubeletTexts } from "./kubelet-texts.ts";
 import { nodeTaints } from "./node-taints.ts";
@@ -40,6 +40,8 @@ export interface WorkerPoolArgs {
   readonly network: PodNetwork;
   /** Resources that must be done before a service changes. */
   readonly dependsOn: readonly pulumi.Resource[];
+  /** Resources that must be done before credentials change. */
+  readonly mayDrop: readonly pulumi.Resource[];
   /** How Nodes are taken out of service before they change; undefined if they stay in service. */
   readonly turns: NodeTurns | undefined;
   /** Shell command for the last machine, run once that machine's Node is Ready. */
@@ -82,7 +84,13 @@ export class WorkerPool extends pulumi.ComponentResource {
         provider: controlPlane.provider,
         parent: this,
       });
-      const bundle = placement.bundle(host, "kubelet", Object.values(services), texts);
+      const bundle = placement.bundle(
+        host,
+        "kubelet",
+        Object.values(services),
+        texts,
+        args.mayDrop,
+      );
       return { host, node, services, texts, admitted: ready, bundle };
     });
     // Each worker waits for the one that is maxUnavailable before it, service by service, or for its return into service.

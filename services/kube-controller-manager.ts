@@ -35,6 +35,8 @@ export const reservedControllerManagerFlags: Reserved = {
 /** The controller manager of one controller, a client of the API server on the same machine. */
 export function kubeControllerManager(facts: ClusterFacts): Service {
   const trust = `${pki}/${facts.trustFile}`;
+  // The controller manager takes exactly one certificate here; ca.crt holds two while the authority is rotated.
+  const signer = facts.turns.kubernetesCa.generation === 1 ? "ca.crt" : "ca-signing.crt";
   const ours: Flags = {
     "bind-address": "127.0.0.1",
     kubeconfig: controllerManagerKubeconfigPath,
@@ -45,7 +47,7 @@ export function kubeControllerManager(facts: ClusterFacts): Service {
     "root-ca-file": trust,
     "service-account-private-key-file": `${pki}/sa.key`,
     "use-service-account-credentials": true,
-    "cluster-signing-cert-file": `${pki}/ca.crt`,
+    "cluster-signing-cert-file": `${pki}/${signer}`,
     "cluster-signing-key-file": `${pki}/ca.key`,
     controllers: "*,bootstrapsigner,tokencleaner",
     "leader-elect": true,
@@ -68,6 +70,11 @@ export function kubeControllerManager(facts: ClusterFacts): Service {
       },
       // What it publishes in each namespace it reads when it starts.
       { path: trust, origin: { kind: "trust", authority: "kubernetes-ca" } },
+      {
+        path: `${pki}/${signer}`,
+        origin: { kind: "signer", authority: "kubernetes-ca" },
+        live: true,
+      },
       {
         path: `${pki}/ca.key`,
         origin: { kind: "authorityKey", authority: "kubernetes-ca" },

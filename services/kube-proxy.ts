@@ -2,6 +2,7 @@ import { kubeProxy as kubeProxyClient } from "../components/pki.ts";
 import type { ClusterFacts, KubeProxyMode, NodeFacts } from "./cluster-facts.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
 import { kubeletPki } from "./kubelet.ts";
+import { startsForAuthority } from "./rotation.ts";
 import { pki, type Service } from "./service.ts";
 import { commandLine, unit } from "./systemd.ts";
 import { yaml } from "./yaml.ts";
@@ -33,7 +34,7 @@ export function kubeProxy(facts: ClusterFacts, node: Pick<NodeFacts, "name" | "t
       {
         path: `${pki}/kube-proxy`,
         origin: { kind: "certificate", request: kubeProxyClient(node) },
-        live: true,
+        live: !startsForAuthority(facts),
       },
     ],
     ports: [10_249, 10_256],

@@ -2,6 +2,7 @@ import { scheduler } from "../components/pki.ts";
 import type { ClusterFacts } from "./cluster-facts.ts";
 import { delegating, electing, laidOver, leaveOut, type Reserved, serving } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
+import { startsForAuthority } from "./rotation.ts";
 import { pki, type Service } from "./service.ts";
 import { commandLine, type Flags, unit } from "./systemd.ts";
 import { yaml } from "./yaml.ts";
@@ -46,7 +47,7 @@ export function kubeScheduler(facts: ClusterFacts): Service {
       {
         path: `${pki}/scheduler`,
         origin: { kind: "certificate", request: scheduler },
-        live: true,
+        live: !startsForAuthority(facts),
       },
     ],
     ports: [10_259],

@@ -4,6 +4,7 @@ import type { MachineTraits } from "../node/machine.ts";
 import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
 import { leaveOut, type Reserved } from "./extra-flags.ts";
 import { kubeconfigWithFiles } from "./kubeconfig.ts";
+import { startsForAuthority } from "./rotation.ts";
 import { type Credential, pki, type Service } from "./service.ts";
 import { commandLine, unit } from "./systemd.ts";
 import { cipherSuites } from "./tls.ts";
@@ -143,18 +144,18 @@ function credentials(facts: ClusterFacts, node: NodeFacts): Credential[] {
       origin: { kind: "certificate", request: kubeletServer(node) },
       live: true,
     },
-    ...entry(node),
+    ...entry(facts, node),
   ];
 }
 
-function entry(node: NodeFacts): Credential[] {
+function entry(facts: ClusterFacts, node: NodeFacts): Credential[] {
   switch (node.join) {
     case "certificates":
       return [
         {
           path: `${kubeletPki}/kubelet-client`,
           origin: { kind: "certificate", request: kubeletClient(node) },
-          live: true,
+          live: !startsForAuthority(facts),
         },
       ];
     case "bootstrapToken":

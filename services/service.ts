@@ -8,8 +8,10 @@ import type { KernelNeed } from "./kernel.ts";
 export type Origin =
   /** A certificate and its key: `PATH.crt` and `PATH.key`. */
   | { readonly kind: "certificate"; readonly request: CertificateRequest }
-  /** The certificate of an authority alone, by which clients are verified. */
+  /** The certificates of an authority alone, by which clients are verified. */
   | { readonly kind: "authority"; readonly authority: Authority }
+  /** The certificate of the key with which an authority signs. */
+  | { readonly kind: "signer"; readonly authority: Authority }
   /** The key with which an authority signs. */
   | { readonly kind: "authorityKey"; readonly authority: Authority }
   /** The certificates by which servers are verified: the authority's own, and those of its issuers. */

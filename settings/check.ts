@@ -1,5 +1,5 @@
 import { architecture } from "./checks/architecture.ts";
-import { certificateTimes, externalAuthority } from "./checks/certificates.ts";
+import { certificateTimes, externalAuthority, rotatedAuthority } from "./checks/certificates.ts";
 import { dnsForwarders } from "./checks/dns-forwarders.ts";
 import { encryptionKeys } from "./checks/encryption-keys.ts";
 import { extraFlags } from "./checks/extra-flags.ts";
@@ -61,6 +61,7 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   staticPodNames,
   certificateTimes,
   externalAuthority,
+  rotatedAuthority,
   encryptionKeys,
 ];
 

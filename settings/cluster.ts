@@ -32,6 +32,7 @@ export function clusterSettings(parsed: Parsed, context: Context) {
     certificates: {
       ...validity,
       turns: {
+        kubernetesCa: turnOf(rotation.kubernetesCa),
         etcdCa: turnOf(rotation.etcdCa),
         frontProxyCa: turnOf(rotation.frontProxyCa),
         serviceAccountKey: turnOf(rotation.serviceAccountKey),

@@ -263,6 +263,7 @@ export const common = {
       .transform((values) => z.record(z.string(), hours).parse(values))
       .prefault({}),
     rotation: group({
+      kubernetesCa: turn.optional(),
       etcdCa: turn.optional(),
       frontProxyCa: turn.optional(),
       serviceAccountKey: turn.optional(),

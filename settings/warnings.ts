@@ -9,6 +9,7 @@ export function warnings(settings: ClusterSettings): string[] {
 const checks: readonly ((settings: ClusterSettings) => string[])[] = [
   deprecatedMode,
   shortLivedAuthority,
+  usersOfFormerAuthority,
   tokensOfFormerKey,
 ];
 
@@ -16,6 +17,25 @@ function deprecatedMode({ kubeProxy: { mode } }: ClusterSettings): string[] {
   if (mode !== "ipvs") return [];
   return [
     "kubeProxy.mode: ipvs is deprecated in Kubernetes since 1.35 and will be removed; use nftables",
+  ];
+}
+
+/** Programs that read the authority only when they start, and guests, which keep the authority with which they joined. */
+function usersOfFormerAuthority({
+  joinTokens,
+  certificates: { turns },
+}: ClusterSettings): string[] {
+  const { phase, generation } = turns.kubernetesCa;
+  if (phase !== "sign") return [];
+  const where = "certificates.rotation.kubernetesCa";
+  const until = `before drop ${generation - 1}`;
+  return [
+    `${where}: programs in Pods that use the API may have read only the former authority; start Pods from before trust ${generation} again ${until}, and give users their kubeconfigs anew`,
+    ...(joinTokens.length === 0
+      ? []
+      : [
+          `${where}: guests know only the authority with which they joined; let each join anew ${until}`,
+        ]),
   ];
 }
 

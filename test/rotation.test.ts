@@ -4,6 +4,7 @@ import { mistakesInTurns, type Remembered, rememberedIn } from "../settings/rota
 import { describedBy, type Graph, runProgram, stdinOf } from "./support/program.ts";
 
 const none: Turns = {
+  kubernetesCa: noTurn,
   etcdCa: noTurn,
   frontProxyCa: noTurn,
   serviceAccountKey: noTurn,
@@ -71,7 +72,7 @@ describe("the steps of a rotation", () => {
     assert.equal(rememberedIn([]), undefined);
     const old = [{ urn: "x", type: "kthw:index:CertificateAuthority", outputs: {} }];
     assert.deepEqual(rememberedIn(old), { begun: {}, done: {} });
-    const first = { ...none, serviceAccountKey: turnOf("trust 2") };
+    const first = { ...none, kubernetesCa: turnOf("trust 2") };
     assert.deepEqual(mistakesInTurns(first, rememberedIn(old)), []);
     assert.deepEqual(mistakesInTurns(first, rememberedIn(state)), [
       "certificates.rotation.etcdCa: the update to sign 2 did not end, got nothing; write sign 2 and end that update",
@@ -120,6 +121,10 @@ describe("a rotation", function () {
     drop: await at(name, "drop 1"),
   });
   const pki = "/etc/kubernetes/pki";
+  const deploymentOf = (graph: Graph) =>
+    graph.ofType("kubernetes:apps/v1:Deployment")[0]!.inputs.spec as {
+      template: { metadata: { annotations?: Record<string, string> } };
+    };
 
   it("of the front proxy's authority trusts both, signs by the new, drops the old", async () => {
     const name = "kubernetes-front-proxy-ca";
@@ -149,6 +154,63 @@ describe("a rotation", function () {
     }
   });
 
+  it("of the Kubernetes authority trusts both, signs by the new with a cross certificate, drops the old", async () => {
+    for (const [step, graph] of Object.entries(await steps("kubernetesCa"))) {
+      const trusted = step === "drop" ? ["kubernetes-ca-2"] : ["kubernetes-ca", "kubernetes-ca-2"];
+      const signer = step === "trust" ? "kubernetes-ca" : "kubernetes-ca-2";
+      for (const [command, file] of [
+        ["cp1:control-plane-pki", `${pki}/ca.crt`],
+        ["worker1:kubelet-pki", "/var/lib/kubelet/pki/ca.crt"],
+      ] as const)
+        assert.deepEqual(textOf(graph, command, file), trusted, step);
+      const signing = textOf(graph, "cp1:control-plane-pki", `${pki}/ca-signing.crt`);
+      assert.deepEqual(signing, [signer], step);
+      const manager = stdinOf(graph.command("cp1:kube-controller-manager"));
+      assert.match(manager, /--cluster-signing-cert-file=\S+\/ca-signing\.crt /, step);
+      for (const [command, file, leaf, serves] of [
+        ["cp1:control-plane-pki", `${pki}/apiserver.crt`, "cp1:apiserver", true],
+        ["worker1:kubelet-pki", "/var/lib/kubelet/pki/kubelet.crt", "worker1:kubelet-server", true],
+        ["worker1:kubelet-pki", `${pki}/kube-proxy.crt`, "worker1:kube-proxy-client", false],
+      ] as const) {
+        const chain = step === "sign" && serves ? [leaf, "kubernetes-ca-2-cross"] : [leaf];
+        assert.deepEqual(textOf(graph, command, file), chain, step);
+        assert.equal(signerOf(graph, leaf), signer, step);
+      }
+      const gates = graph.commands().filter(({ name }) => /:authority-look/.test(name));
+      const gate = { trust: "authority-looks-counted", sign: "authority-looked-at" }[step];
+      const expected = gate ? ["cp1", "cp2", "cp3"].map((machine) => `${machine}:${gate}`) : [];
+      assert.deepEqual(gates.map(({ name }) => name).sort(), expected, step);
+      for (const { name } of gates)
+        assert.ok(graph.waits(name, name.replace(/:.*/, ":control-plane-pki")), name);
+      assert.ok(graph.command("cp1:authority-published"));
+      const { metadata } = deploymentOf(graph).template;
+      assert.equal(metadata.annotations?.["kthw/authority"], step === "trust" ? undefined : "2");
+    }
+  });
+
+  it("starts the clients of the API again when the new authority has signed their pairs, not when the old one goes", async () => {
+    const reads = (graph: Graph, command: string) => {
+      const described = describedBy(graph.command(command));
+      return described?.kind === "service" ? described.reads : [];
+    };
+    const before = await at("kubernetesCa", undefined);
+    const { trust, sign, drop } = await steps("kubernetesCa");
+    for (const [command, pair] of [
+      ["cp1:kube-scheduler", `${pki}/scheduler`],
+      ["worker1:kubelet", "/var/lib/kubelet/pki/kubelet-client"],
+      ["worker1:kube-proxy", `${pki}/kube-proxy`],
+    ] as const) {
+      for (const graph of [before, trust, drop]) assert.deepEqual(reads(graph, command), []);
+      assert.deepEqual(reads(sign, command), [`${pair}.crt`, `${pair}.key`]);
+      // The agent leaves a service alone that reads less than before, if what the service read is the same.
+      const bundle = command.startsWith("cp1") ? "cp1:control-plane-pki" : "worker1:kubelet-pki";
+      assert.deepEqual(textOf(sign, bundle, `${pair}.crt`), textOf(drop, bundle, `${pair}.crt`));
+    }
+    for (const command of ["cp1:kube-apiserver", "cp1:kube-controller-manager"])
+      for (const graph of [trust, sign, drop])
+        assert.deepEqual(reads(graph, command), reads(before, command));
+  });
+
   it("of the service-account key trusts both, signs by the new, drops the old", async () => {
     for (const [step, graph] of Object.entries(await steps("serviceAccountKey"))) {
       const bundle = stdinOf(graph.command("cp1:control-plane-pki"));
@@ -163,12 +225,38 @@ describe("a rotation", function () {
     }
   });
 
-  it("of the service-account key asks for tokens of the former one before it is dropped", async () => {
-    for (const [step, graph] of Object.entries(await steps("serviceAccountKey"))) {
-      const checks = graph.commands().filter(({ name }) => name === "cp1:former-tokens");
-      assert.equal(checks.length, step === "drop" ? 1 : 0, step);
-      if (step === "drop") assert.ok(graph.waits("cp3:control-plane-pki", "cp1:former-tokens"));
-    }
+  it("asks whether the former one is used before it is dropped, and before credentials change", async () => {
+    for (const name of ["kubernetesCa", "serviceAccountKey"])
+      for (const [step, graph] of Object.entries(await steps(name))) {
+        const checks = graph.commands().filter((command) => command.name === "cp1:former-unused");
+        assert.equal(checks.length, step === "drop" ? 1 : 0, step);
+        if (step === "drop")
+          for (const bundle of ["cp3:control-plane-pki", "worker1:kubelet-pki"])
+            assert.ok(graph.waits(bundle, "cp1:former-unused"), `${name}: ${bundle}`);
+      }
+  });
+
+  it("keeps the identity of the cluster's objects", async () => {
+    const identity = (graph: Graph) =>
+      graph.ofType("pulumi:providers:kubernetes").map(({ inputs }) => inputs.clusterIdentifier);
+    const name = "control-plane:identifier";
+    const first = await at("kubernetesCa", undefined);
+    assert.equal(
+      first.ofType("pulumi:index:Stash").find((one) => one.name === name),
+      undefined,
+    );
+    const trust = await at("kubernetesCa", "trust 2");
+    assert.deepEqual(identity(trust), identity(first));
+    const { inputs } = trust.ofType("pulumi:index:Stash").find((one) => one.name === name)!;
+    assert.deepEqual([inputs.input], identity(first));
+    const left = { type: "pulumi:index:Stash", outputs: { input: "the first" } };
+    const { graph } = await runProgram({
+      state: { [`urn:pulumi:mocks::kthw::pulumi:index:Stash::${name}`]: left },
+      settings: (settings) => {
+        settings.certificates = { rotation: { kubernetesCa: "drop 1" } };
+      },
+    });
+    assert.deepEqual(identity(graph), ["the first"]);
   });
 
   it("restarts what cannot read it anew, and nothing else", async () => {
@@ -177,6 +265,9 @@ describe("a rotation", function () {
       const all: Readonly<Record<string, RegExp>> = {
         "etcdCa sign": /:(etcd|kube-apiserver)$/,
         "etcdCa drop": /:(etcd|kube-apiserver)$/,
+        "kubernetesCa trust": /:kube-controller-manager$/,
+        "kubernetesCa sign": /:(kube-controller-manager|kube-scheduler|kubelet|kube-proxy)$/,
+        "kubernetesCa drop": /:kube-controller-manager$/,
         "serviceAccountKey trust": /:kube-apiserver$/,
         "serviceAccountKey sign": /:(kube-apiserver|kube-controller-manager)$/,
         "serviceAccountKey drop": /:(kube-apiserver|kube-controller-manager)$/,

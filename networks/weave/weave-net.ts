@@ -9,6 +9,7 @@ import { Role } from "@pulumi/kubernetes/rbac/v1/role.js";
 import { RoleBinding } from "@pulumi/kubernetes/rbac/v1/roleBinding.js";
 import * as pulumi from "@pulumi/pulumi";
 import { Placement } from "../../components/placement.ts";
+import { authorityMark } from "../../services/rotation.ts";
 import { type PodNetwork, type PodNetworkArgs, podNetwork } from "../pod-network.ts";
 import {
   clusterRules,
@@ -83,6 +84,7 @@ export class WeaveNet extends pulumi.ComponentResource implements PodNetwork {
             ),
           ];
     const labels = { name: weaveNet, "k8s-app": podNetwork };
+    const marks = { ...authorityMark(facts), ...(weave.password && marked(weave.password)) };
     const daemonSet = new DaemonSet(
       weaveNet,
       {
@@ -97,7 +99,7 @@ export class WeaveNet extends pulumi.ComponentResource implements PodNetwork {
           minReadySeconds: 5,
           updateStrategy: { type: "RollingUpdate" },
           template: {
-            metadata: { labels, ...(weave.password && { annotations: marked(weave.password) }) },
+            metadata: { labels, ...(Object.keys(marks).length > 0 && { annotations: marks }) },
             spec: weavePodSpec(facts, weave),
           },
         },

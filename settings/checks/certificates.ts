@@ -36,3 +36,20 @@ export function externalAuthority({ draft, context: { read, isSecret } }: Subjec
   const todo = `encrypt it by pulumi config set --secret --path 'kthw:${where}', or name a file`;
   return [...mistakes, mistakeAt(where, "in plain text in the settings", "[secret]", todo)];
 }
+
+/** The authority of the cluster's clients is rotated only where the program issues all of its certificates. */
+export function rotatedAuthority({ draft: { certificates, workerPools = [] } }: Subject): string[] {
+  const step = certificates?.rotation?.kubernetesCa;
+  if (step === undefined) return [];
+  const where = "certificates.rotation.kubernetesCa";
+  const mistakes = workerPools.flatMap((pool, index) => {
+    if (pool?.join === undefined || pool.join === "certificates" || step.startsWith("drop"))
+      return [];
+    const wrong = `a kubelet of workerPools[${index}], which joins by ${pool.join}, keeps the authority with which it joined`;
+    const todo = "let the pool join by certificates from an update before on";
+    return [mistakeAt(where, wrong, step, todo)];
+  });
+  if (certificates?.authority === undefined) return mistakes;
+  const wrong = "not possible with certificates.authority, which others sign";
+  return [...mistakes, mistakeAt(where, wrong, step, "leave it out")];
+}

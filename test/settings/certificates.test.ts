@@ -42,6 +42,19 @@ describe("a rotation in the settings", () => {
       `certificates.rotation.frontProxyCa: not a step of a rotation, got sign; ${todo}`,
       `certificates.rotation.serviceAccountKey: not a step of a rotation, got 2; ${todo}`,
     ],
+    [
+      { "certificates.rotation.kubernetesCa": "sign 2", "workerPools[0].join": "kubeadm" },
+      "certificates.rotation.kubernetesCa: a kubelet of workerPools[0], which joins by kubeadm, keeps the authority with which it joined, got sign 2; let the pool join by certificates from an update before on",
+    ],
+    [
+      {
+        "certificates.rotation.kubernetesCa": "drop 1",
+        "certificates.authority": { certificate: "./Makefile", privateKey: "./nowhere.pem" },
+      },
+      "certificates.authority.privateKey: not readable (no such file), got ./nowhere.pem; name a file of PEM that this computer can read",
+      "certificates.authority.certificate: no certificates in PEM, got ./Makefile; write the authority's own first, then those above it up to the root",
+      "certificates.rotation.kubernetesCa: not possible with certificates.authority, which others sign, got drop 1; leave it out",
+    ],
   ]);
 });
 

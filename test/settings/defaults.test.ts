@@ -52,6 +52,7 @@ describe("settings of the local stack", () => {
         caValidityHours: 87600,
         earlyRenewalHours: 720,
         turns: {
+          kubernetesCa: noTurn,
           etcdCa: noTurn,
           frontProxyCa: noTurn,
           serviceAccountKey: noTurn,

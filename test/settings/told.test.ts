@@ -83,11 +83,20 @@ describe("a warning", () => {
   });
 
   it("tells what a step of a rotation leaves to the operator before the next one", () => {
-    const at = (step: string) =>
-      warnings(settings(changed({ "certificates.rotation": { serviceAccountKey: step } })));
-    assert.deepEqual(at("sign 2"), [
+    const at = (rotation: object, change: Change = {}) =>
+      warnings(settings(changed({ "certificates.rotation": rotation, ...change })));
+    const guests = { joinTokens: [{ name: "guests" }] };
+    const pods =
+      "certificates.rotation.kubernetesCa: programs in Pods that use the API may have read only the former authority; start Pods from before trust 2 again before drop 1, and give users their kubeconfigs anew";
+    assert.deepEqual(at({ kubernetesCa: "sign 2" }), [pods]);
+    assert.deepEqual(at({ kubernetesCa: "sign 2" }, guests), [
+      pods,
+      "certificates.rotation.kubernetesCa: guests know only the authority with which they joined; let each join anew before drop 1",
+    ]);
+    assert.deepEqual(at({ serviceAccountKey: "sign 2" }), [
       "certificates.rotation.serviceAccountKey: tokens of the former key outside of Pods and on guests are valid until they end, an hour as a rule; wait for that before drop 1",
     ]);
-    assert.deepEqual([at("trust 2"), at("drop 1")], [[], []]);
+    for (const step of ["trust 2", "drop 1"])
+      assert.deepEqual(at({ kubernetesCa: step, serviceAccountKey: step }, guests), []);
   });
 });

@@ -32,6 +32,7 @@ export const cluster = (differing: Partial<ClusterFacts> = {}): ClusterFacts => 
   ],
   trustFile: "ca.crt",
   turns: {
+    kubernetesCa: noTurn,
     etcdCa: noTurn,
     frontProxyCa: noTurn,
     serviceAccountKey: noTurn,

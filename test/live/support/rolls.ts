@@ -68,6 +68,7 @@ export const rolls: readonly Roll[] = [
   rotation("the front-proxy authority", "frontProxyCa"),
   rotation("etcd's authority", "etcdCa"),
   rotation("the service-account key", "serviceAccountKey"),
+  rotation("the Kubernetes authority", "kubernetesCa"),
   {
     title: "the encryption key, with 2,000 Secrets: second, first, alone",
     before: (stack) => makeSecrets(stack, 2000),

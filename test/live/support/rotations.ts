@@ -6,7 +6,7 @@ import { Prober } from "./prober.ts";
 import { step } from "./run.ts";
 
 /** What is rotated, by its place in the settings. */
-export type Rotated = "etcdCa" | "frontProxyCa" | "serviceAccountKey";
+export type Rotated = "kubernetesCa" | "etcdCa" | "frontProxyCa" | "serviceAccountKey";
 
 /** The effects of an update while requests are sent to the API. */
 export interface Probed {
