@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { output, type Result, run, succeeded } from "../../operations/access/command.ts";
+import { type Result, run, succeeded } from "../../operations/access/command.ts";
+import { unpackedPackage } from "./debian-package.ts";
 
 /** Has the modules for users and for SSH do their work in the order of Debian's, where everything that acts on the computer is replaced. */
 const keysOfRoot = `
@@ -35,30 +36,10 @@ export class CloudInit {
     this.#home = home;
   }
 
-  /** Unpacks the package to the cache, where it is not there yet; nothing where there is no Debian to take it from. */
+  /** From the unpacked package; undefined where there is no Debian to take the package from. */
   static async unpacked(): Promise<CloudInit | undefined> {
-    if (!existsSync("/usr/bin/apt-get")) return undefined;
-    const { env } = process;
-    const caches = env.KTHW_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "kthw");
-    const home = join(caches, "cloud-init");
-    if (existsSync(home)) return new CloudInit(home);
-    await mkdir(caches, { recursive: true });
-    const draft = await mkdtemp(`${home}.`);
-    try {
-      const download = () =>
-        run("apt-get", ["download", "--quiet", "cloud-init"], { cwd: draft, timeoutSeconds: 60 });
-      if ((await download()).code !== 0) {
-        // Without lists of packages, apt-get finds none.
-        await output("apt-get", ["update", "--quiet"]);
-        succeeded(await download());
-      }
-      const [archive] = await readdir(draft);
-      await output("dpkg", ["--extract", join(draft, archive!), join(draft, "root")]);
-      await rename(join(draft, "root"), home);
-    } finally {
-      await rm(draft, { recursive: true });
-    }
-    return new CloudInit(home);
+    const home = await unpackedPackage("cloud-init");
+    return home === undefined ? undefined : new CloudInit(home);
   }
 
   /** The names of all modules' settings at the top of user data; cloud-init accepts others silently. */
