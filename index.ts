@@ -2,6 +2,7 @@ import { CertificateAuthority } from "./components/certificate-authority.ts";
 import { ControlPlane } from "./components/control-plane.ts";
 import { CoreDNS } from "./components/core-dns.ts";
 import { downloadsFor } from "./components/downloads.ts";
+import { egress } from "./components/egress.ts";
 import { EtcdCluster } from "./components/etcd-cluster.ts";
 import { GuestNodes } from "./components/guest-nodes.ts";
 import { JoinTokens } from "./components/join-tokens.ts";
@@ -54,12 +55,14 @@ const encryption = await nextEncryptionStep(state, settings.encryptionKeys);
 await beginTurns(turns, state);
 await tellOfEndings(state);
 const machinesByName = await platform.machines(settings, records, services);
+const { proxy, texts: containerdTexts } = egress(facts, settings);
 
 const place = ({ name }: { readonly name: string }) =>
   new Host(name, {
     machine: machinesByName.get(name)!,
     requires: kernelCheck(services.get(name)!),
     downloads: downloadsFor(services.get(name)!, settings, artifacts, networkImages),
+    proxy,
     reassert: settings.reassert,
     timeoutFactor: settings.timeoutFactor,
   });
@@ -146,6 +149,7 @@ const workerPools = groups.map(
   ({ name, ...group }) =>
     new WorkerPool(name, {
       facts,
+      containerdTexts,
       ...group,
       bootstrap,
       ca,

@@ -22,6 +22,8 @@ const nodeReadySecondsBefore = gateLimitSeconds / 2;
 
 export interface WorkerPoolArgs {
   readonly facts: ClusterFacts;
+  /** The texts among containerd's credentials. */
+  readonly containerdTexts: Texts;
   readonly workers: readonly { readonly host: Host; readonly node: NodeFacts }[];
   /** Labels of the pool's Nodes. */
   readonly labels: Readonly<Record<string, string>>;
@@ -57,6 +59,8 @@ interface Worker {
   /** The gates after which the cluster accepts the kubelet's credentials. */
   readonly admitted: readonly pulumi.Resource[];
   readonly bundle: pulumi.Resource;
+  /** What containerd knows of registries. */
+  readonly registries: readonly pulumi.Resource[];
 }
 
 /** The services of a worker, and the gates after which the worker is in service with them. */
@@ -84,14 +88,19 @@ export class WorkerPool extends pulumi.ComponentResource {
         provider: controlPlane.provider,
         parent: this,
       });
+      const { containerd, ...others } = services;
       const bundle = placement.bundle(
         host,
         "kubelet",
-        Object.values(services),
+        Object.values(others),
         texts,
         args.mayDrop,
       );
-      return { host, node, services, texts, admitted: ready, bundle };
+      const registries =
+        facts.registryFiles.length === 0
+          ? []
+          : [placement.bundle(host, "containerd", [containerd], args.containerdTexts)];
+      return { host, node, services, texts, admitted: ready, bundle, registries };
     });
     // Each worker waits for the one that is maxUnavailable before it, service by service, or for its return into service.
     const placed: PlacedWorker[] = [];
@@ -104,7 +113,7 @@ export class WorkerPool extends pulumi.ComponentResource {
   }
 
   #place(
-    { host, node, services, texts, admitted, bundle }: Worker,
+    { host, node, services, texts, admitted, bundle, registries }: Worker,
     before: PlacedWorker | undefined,
     placement: Placement,
     args: WorkerPoolArgs,
@@ -117,7 +126,13 @@ export class WorkerPool extends pulumi.ComponentResource {
       ? [turn.drained([...args.dependsOn, ...controlPlane.ready, ...(before?.gates ?? [])])]
       : [];
     const containerd = placement.service(host, services.containerd, {
-      dependsOn: [...args.dependsOn, ...drained, ...(before ? [before.containerd] : [])],
+      dependsOn: [
+        ...args.dependsOn,
+        ...registries,
+        ...drained,
+        ...(before ? [before.containerd] : []),
+      ],
+      texts: args.containerdTexts,
     });
     const network = args.network.ready.get(node.name);
     const kubelet = placement.service(host, services.kubelet, {

@@ -1,5 +1,8 @@
 import { framed, unframed } from "./frame.ts";
 
+/** The file of variables such as https_proxy, by which the agent finds the proxies of a machine. */
+export const proxyFile = "/etc/kthw/proxy.env";
+
 /** A binary, an archive of binaries, or an image that a machine downloads and verifies. */
 export type Download =
   | {

@@ -11,7 +11,7 @@ import {
   type File,
   type Service,
 } from "./description.ts";
-import { type Download, describeDownloads } from "./downloads.ts";
+import { type Download, describeDownloads, proxyFile } from "./downloads.ts";
 import { formerly } from "./former-type.ts";
 import { gateLimitSeconds } from "./gate-limit.ts";
 import type { Machine } from "./machine.ts";
@@ -23,6 +23,8 @@ export interface HostArgs {
   readonly requires: string;
   /** Binaries and images that the machine needs. */
   readonly downloads: readonly Download[];
+  /** Variables such as https_proxy, by which the machine downloads; undefined without a proxy. */
+  readonly proxy?: pulumi.Input<string> | undefined;
   /** A number that the operator raises to have every service checked and mended. */
   readonly reassert: number;
   /** What timeouts on the machine are multiplied by. */
@@ -71,9 +73,16 @@ export class Host extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: args.machine.ready },
     );
+    const proxied =
+      args.proxy === undefined
+        ? this.#placed
+        : this.bundle(
+            { name: "proxy", files: [{ path: proxyFile, text: args.proxy, mode: "0600" }] },
+            { parent: this },
+          );
     this.ready =
       args.downloads.length === 0
-        ? this.#placed
+        ? proxied
         : this.#command(
             "binaries",
             {
@@ -81,7 +90,7 @@ export class Host extends pulumi.ComponentResource {
               update: this.#rerun("kthw-node fetch"),
               stdin: describeDownloads(args.downloads),
             },
-            { parent: this, dependsOn: [this.#placed] },
+            { parent: this, dependsOn: [proxied] },
           );
     // Registered at once, so that the state has the outputs even after a failed update: the operator needs a shell to find the cause.
     this.registerOutputs({ name: args.machine.name, ssh: args.machine.ssh });

@@ -95,6 +95,8 @@ export interface ClusterFacts {
   readonly clusterName: string;
   readonly clusterDomain: string;
   readonly kubernetesVersion: string;
+  /** The network of the machines' addresses. */
+  readonly machineCidr: string;
   /** Range of all pods. */
   readonly podCidr: string;
   readonly serviceCidr: string;
@@ -127,6 +129,10 @@ export interface ClusterFacts {
   readonly publishesClusterInfo: boolean;
   /** Whether each controller reports the health of its API server over plain HTTP, on port 80. */
   readonly healthProxy: boolean;
+  /** Whether machines reach what is outside of the cluster through a proxy. */
+  readonly isProxied: boolean;
+  /** The paths of the files by which containerd knows registries. */
+  readonly registryFiles: readonly string[];
   /** What timeouts are multiplied by on slow machines. */
   readonly timeoutFactor: number;
   readonly apiServerFlags: Flags;

@@ -1,3 +1,4 @@
+import { proxyFile } from "../node/downloads.ts";
 import type { MachineTraits } from "../node/machine.ts";
 import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
 import type { Service } from "./service.ts";
@@ -18,6 +19,15 @@ export function containerd(facts: ClusterFacts, { traits }: Pick<NodeFacts, "tra
     commands: ["crictl"],
     packages: ["conntrack", "ebtables", "ipset", "iptables", "socat"],
     users: [group],
+    credentials: [
+      // Go's programs look for proxies when they start.
+      ...(facts.isProxied
+        ? [{ path: proxyFile, origin: { kind: "text", name: "proxy" }, elsewhere: true } as const]
+        : []),
+      ...facts.registryFiles.map(
+        (path) => ({ path, origin: { kind: "text", name: path }, live: true }) as const,
+      ),
+    ],
     directories: [
       { path: "/etc/cni/net.d", mode: "0755", owner: "root:root" },
       { path: "/opt/cni/bin", mode: "0755", owner: "root:root" },
@@ -39,6 +49,7 @@ export function containerd(facts: ClusterFacts, { traits }: Pick<NodeFacts, "tra
           Service: {
             Type: "notify",
             Environment: `PATH=${folders.containerd}:${folders.runc}:/usr/sbin:/usr/bin:/sbin:/bin`,
+            ...(facts.isProxied && { EnvironmentFile: proxyFile }),
             ExecStartPre: [
               ...(container ? [] : ["-/sbin/modprobe --all overlay br_netfilter"]),
               "/sbin/sysctl --quiet --load=/etc/sysctl.d/90-kubernetes.conf",

@@ -80,7 +80,8 @@ export function readAuthority(
   };
 }
 
-function textOf(written: string, read: ReadFile): { text: string } | { reason: string } {
+/** The text that a setting holds as PEM or names by the path of a file, or why the file cannot be read. */
+export function textOf(written: string, read: ReadFile): { text: string } | { reason: string } {
   if (isPem(written)) return { text: written };
   try {
     return { text: read(written) };
@@ -91,7 +92,7 @@ function textOf(written: string, read: ReadFile): { text: string } | { reason: s
 }
 
 /** The certificates in a text; undefined if there is none, or if one of them does not parse. */
-function certificatesIn(text: string): X509Certificate[] | undefined {
+export function certificatesIn(text: string): X509Certificate[] | undefined {
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   try {
     return blocks.length > 0 ? blocks.map((block) => new X509Certificate(block)) : undefined;

@@ -19,6 +19,7 @@ import {
   staticPodNames,
   taintsOnce,
 } from "./checks/pools.ts";
+import { proxyOfExceptions } from "./checks/proxy.ts";
 import {
   dnsAddress,
   machineAddresses,
@@ -29,6 +30,7 @@ import {
   rangesUsable,
   serviceRange,
 } from "./checks/ranges.ts";
+import { registries } from "./checks/registries.ts";
 import type { Subject } from "./checks/subject.ts";
 import { joinTokens } from "./checks/tokens.ts";
 
@@ -59,6 +61,8 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   extraFlags,
   taintsOnce,
   staticPodNames,
+  proxyOfExceptions,
+  registries,
   certificateTimes,
   externalAuthority,
   rotatedAuthority,

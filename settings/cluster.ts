@@ -5,6 +5,7 @@ import { readAuthority } from "./authority.ts";
 import type { Context } from "./context.ts";
 import { nthAddress, parseCidr } from "./ipv4.ts";
 import { parseTaint } from "./label.ts";
+import { readRegistry } from "./registries.ts";
 import type { Parsed } from "./schema.ts";
 import { texts } from "./values.ts";
 
@@ -40,6 +41,7 @@ export function clusterSettings(parsed: Parsed, context: Context) {
       /** The external authority, which signs in place of the cluster's own; its key is a secret. */
       ...(external && "authority" in external && { authority: external.authority }),
     },
+    registries: parsed.registries.map((registry) => readRegistry(registry, context.read)),
     apiServer: flags(parsed.apiServer),
     controllerManager: flags(parsed.controllerManager),
     scheduler: flags(parsed.scheduler),

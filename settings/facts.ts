@@ -7,6 +7,8 @@ import {
   type NodeFacts,
   serverUrl,
 } from "../services/cluster-facts.ts";
+import { isProxied } from "../services/proxy.ts";
+import { registryFiles } from "../services/registries.ts";
 import { frozen } from "./frozen.ts";
 import { nthAddress, parseCidr } from "./ipv4.ts";
 import type { Settings } from "./settings.ts";
@@ -26,6 +28,7 @@ export function clusterFacts(settings: Settings, endpoint: Endpoint): ClusterFac
     clusterName: settings.clusterName,
     clusterDomain: settings.clusterDomain,
     kubernetesVersion: settings.kubernetesVersion,
+    machineCidr: settings.machineCidr,
     podCidr: settings.podCidr,
     rangePerNode: networks[settings.network].rangePerMachine,
     serviceCidr: settings.serviceCidr,
@@ -46,6 +49,8 @@ export function clusterFacts(settings: Settings, endpoint: Endpoint): ClusterFac
     admitsGuests,
     publishesClusterInfo: joinsByKubeadm || admitsGuests,
     healthProxy: settings.controllerHealthProxy,
+    isProxied: isProxied(settings.proxy),
+    registryFiles: settings.registries.flatMap(registryFiles).map(({ path }) => path),
     timeoutFactor: settings.timeoutFactor,
     apiServerFlags: settings.apiServer.extraFlags,
     controllerManagerFlags: settings.controllerManager.extraFlags,

@@ -48,7 +48,7 @@ export async function loadSettings(): Promise<Settings> {
   };
   const result = parseSettings(raw, context);
   if ("settings" in result) {
-    for (const warning of warnings(result.settings)) await pulumi.log.warn(warning);
+    for (const warning of warnings(result.settings, context)) await pulumi.log.warn(warning);
     return result.settings;
   }
   const mirror = result.mirror && (await readMirror(result.mirror));

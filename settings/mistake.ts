@@ -40,15 +40,15 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best !== undefined && changes(best) <= Math.max(1, name.length / 3) ? best : undefined;
 }
 
-/** The value on one line, without private keys and bootstrap tokens. */
+/** The value on one line, without private keys, bootstrap tokens and passwords. */
 function shown(value: unknown): string {
   if (value === undefined || value === null) return "nothing";
   if (JSON.stringify(value).includes("PRIVATE KEY-----")) return "[secret]";
   const plain = typeof value === "string" && /^\S(.*\S)?$/.test(value);
-  const text = (plain ? value : JSON.stringify(value)).replaceAll(
-    /\b[a-z0-9]{6}\.[a-z0-9]{16}\b/g,
-    "[secret]",
-  );
+  const text = (plain ? value : JSON.stringify(value))
+    .replaceAll(/\b[a-z0-9]{6}\.[a-z0-9]{16}\b/g, "[secret]")
+    .replaceAll(/:\/\/[^/\s"]*@/g, "://[secret]@")
+    .replaceAll(/("password":)"(?:[^"\\]|\\.)*"/g, '$1"[secret]"');
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 

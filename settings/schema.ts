@@ -16,6 +16,8 @@ import type { Sound } from "./draft.ts";
 import { isDnsName, isLabelKey, isLabelValue, parseTaint, taintEffects } from "./label.ts";
 import { mistake, quoteIt } from "./mistake.ts";
 import { labelOwner, taintOwner } from "./owned.ts";
+import { proxyGroup } from "./proxy.ts";
+import { registryList } from "./registries.ts";
 import { mistakesInPod } from "./static-pod.ts";
 import {
   address,
@@ -249,6 +251,8 @@ export const common = {
       })
       .optional(),
   }).prefault({}),
+  proxy: proxyGroup,
+  registries: registryList,
   certificates: group({
     validityHours: hours.default(8_760),
     caValidityHours: hours.default(87_600),

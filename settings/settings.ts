@@ -65,6 +65,7 @@ function mistakesIn(written: unknown, context: Context): string[] {
       if (meant && !(meant in group)) group[meant] = value;
       const isSecret =
         issue.path[0] === "joinTokens" ||
+        issue.path[0] === "registries" ||
         issue.path[1] === "authority" ||
         /password|passphrase/i.test(key);
       const shown = isSecret ? "[secret]" : value;

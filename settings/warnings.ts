@@ -1,13 +1,18 @@
 import { X509Certificate } from "node:crypto";
 import type { ClusterSettings } from "./cluster.ts";
+import type { Context } from "./context.ts";
 
 /** Warnings about settings that are valid. */
-export function warnings(settings: ClusterSettings): string[] {
-  return checks.flatMap((check) => check(settings));
+export function warnings(settings: ClusterSettings, context: Pick<Context, "isSecret">): string[] {
+  return checks.flatMap((check) => check(settings, context));
 }
 
-const checks: readonly ((settings: ClusterSettings) => string[])[] = [
+const checks: readonly ((
+  settings: ClusterSettings,
+  context: Pick<Context, "isSecret">,
+) => string[])[] = [
   deprecatedMode,
+  plainPasswords,
   shortLivedAuthority,
   usersOfFormerAuthority,
   tokensOfFormerKey,
@@ -58,4 +63,32 @@ function shortLivedAuthority({
   return [
     `certificates.authority: ends on ${day}, before what it signs today; renew it by then, with the same key and name`,
   ];
+}
+
+/** Passwords of proxies and registries reach machines as secrets, but stand in the settings file as they were written. */
+function plainPasswords(
+  { proxy, registries }: ClusterSettings,
+  { isSecret }: Pick<Context, "isSecret">,
+): string[] {
+  const ofProxies = [
+    { where: "proxy.http", url: proxy.http },
+    { where: "proxy.https", url: proxy.https },
+  ].filter(({ url }) => url !== undefined && new URL(url).password !== "");
+  const ofRegistries = registries
+    .flatMap((registry, index) => [
+      { where: `registries[${index}]`, server: registry },
+      ...registry.mirrors.map((server, at) => ({
+        where: `registries[${index}].mirrors[${at}]`,
+        server,
+      })),
+    ])
+    .filter(({ server }) => server.password !== undefined)
+    .map(({ where }) => ({ where: `${where}.password` }));
+  return [
+    ...(isSecret("proxy") ? [] : ofProxies),
+    ...(isSecret("registries") ? [] : ofRegistries),
+  ].map(
+    ({ where }) =>
+      `${where}: a password in plain text in the settings; encrypt it by pulumi config set --secret --path 'kthw:${where}'`,
+  );
 }

@@ -162,7 +162,10 @@ describe("an external authority", () => {
       const all = settings(
         changed({ "certificates.validityHours": 24, "certificates.earlyRenewalHours": 8 }),
       );
-      return warnings({ ...all, certificates: { ...all.certificates, authority: external } });
+      return warnings(
+        { ...all, certificates: { ...all.certificates, authority: external } },
+        { isSecret: () => true },
+      );
     };
     assert.deepEqual(told(new Date(Date.now() + 25 * hour)), []);
     const soon = new Date(Date.now() + 23 * hour);

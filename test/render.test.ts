@@ -28,6 +28,8 @@ import {
 } from "../services/kubeadm.ts";
 import { kubeconfigWithData, kubeconfigWithToken } from "../services/kubeconfig.ts";
 import { kubelet, kubeletConfigurationForAll } from "../services/kubelet.ts";
+import { proxyVariables } from "../services/proxy.ts";
+import { type Registry, registryFiles } from "../services/registries.ts";
 import { placed, type Service } from "../services/service.ts";
 import { commandLine } from "../services/systemd.ts";
 import { metaData, networkConfig, userData } from "../stacks/cloud-init.ts";
@@ -83,6 +85,46 @@ const texts: Readonly<Record<string, string>> = {
   ...files(healthProxy(facts)),
   ...files(containerd(facts, worker())),
   ...files(containerd(facts, worker({ traits: container })), "containerd-in-container"),
+  ...files(
+    containerd(
+      cluster({
+        isProxied: true,
+        registryFiles: ["/etc/containerd/certs.d/registry.example.com/hosts.toml"],
+      }),
+      worker(),
+    ),
+    "containerd-behind-proxy",
+  ),
+  "proxy/proxy.env": proxyVariables(
+    facts,
+    {
+      http: "http://proxy.example.com:3128",
+      https: "http://machine:pass%40word@proxy.example.com:3128",
+      noProxy: [".example.com", "192.0.2.0/24"],
+    },
+    "RANDOM",
+  ),
+  ...inFolder("registries", {
+    ...filesOf({
+      host: "registry.example.com",
+      username: "robot",
+      password: "PASSWORD",
+      authority: "CERTIFICATES\n",
+      mirrors: [],
+    }),
+    ...filesOf({
+      host: "docker.io",
+      mirrors: [
+        {
+          url: "https://mirror.example.com/v2/docker.io",
+          username: "robot",
+          password: "PASSWORD",
+          authority: "CERTIFICATES\n",
+        },
+        { url: "http://10.240.0.5:5000" },
+      ],
+    }),
+  }),
   ...files(kubelet(facts, worker())),
   ...files(kubelet(facts, worker({ traits: container })), "kubelet-in-container"),
   ...files(kubelet(facts, worker({ join: "bootstrapToken" })), "kubelet-with-bootstrap-token"),
@@ -300,6 +342,16 @@ describe("a kubelet's configuration", () => {
 function inFolder(folder: string, texts: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(texts).map(([name, text]) => [`${folder}/${name}`, text]),
+  );
+}
+
+/** A registry's files by their names below containerd's folder of registries. */
+function filesOf(registry: Registry): Record<string, string> {
+  return Object.fromEntries(
+    registryFiles(registry).map(({ path, text }) => [
+      path.replace("/etc/containerd/certs.d/", ""),
+      text,
+    ]),
   );
 }
 

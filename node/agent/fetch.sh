@@ -108,8 +108,19 @@ sum_of() { # FILE
 }
 
 request() { # URL FILE
-  curl --fail --silent --show-error --location --retry 3 --connect-timeout 20 --speed-limit 1 --speed-time 60 --output "$2" "$1" ||
-    fail "kthw-node: could not download $1"
+  (
+    use_proxies
+    curl --fail --silent --show-error --location --retry 3 --connect-timeout 20 --speed-limit 1 --speed-time 60 --output "$2" "$1"
+  ) || fail "kthw-node: could not download $1"
+}
+
+# Lets what is run after it go through the machine's proxies, where there are any.
+use_proxies() {
+  [[ -f $proxies ]] || return 0
+  set -a
+  # shellcheck source=/dev/null
+  . "$proxies"
+  set +a
 }
 
 # Gives containerd the images that were fetched and that it does not have.

@@ -23,6 +23,7 @@ export LC_ALL=C DEBIAN_FRONTEND=noninteractive PATH=$PATH:/usr/local/sbin:/usr/s
 state=/var/lib/kthw
 binaries=/opt/kthw
 images=$binaries/images
+proxies=/etc/kthw/proxy.env
 units=/etc/systemd/system
 
 fail() { # MESSAGE

@@ -43,7 +43,7 @@ install_packages() { # NAME...
   done
   for one; do add_to_list packages "$one"; done
   umask 022
-  until log=$({ dpkg --configure -a; apt-get update -qq; apt-get install -y -qq --no-install-recommends "$@"; } 2>&1); do
+  until log=$({ use_proxies; dpkg --configure -a; apt-get update -qq; apt-get install -y -qq --no-install-recommends "$@"; } 2>&1); do
     if [[ $log != *'Could not get lock'* ]] || ((SECONDS >= give_up)); then
       fail "kthw-node: could not install $* on $(hostname): $(tail -n 5 <<<"$log")"
     fi

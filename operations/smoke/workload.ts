@@ -6,6 +6,7 @@ import {
   kubernetesVersions,
   testImages,
 } from "../../components/versions.ts";
+import { proxyFile } from "../../node/downloads.ts";
 import { quoted } from "../../node/shell.ts";
 import { eventually, stretched } from "../access/command.ts";
 import { type Check, Fault, failWith } from "./check.ts";
@@ -83,6 +84,7 @@ async function provideImage(
     mirror=${quoted(cluster.mirror)} image='${agnhost.name}' file='${agnhost.file}'
     if crictl inspecti "$image" >/dev/null 2>&1; then exit; fi
     trap 'rm -f "/opt/kthw/images/\${file##*/}"{,.name,.sum}' EXIT
+    set -a; [ ! -f ${proxyFile} ] || . ${proxyFile}; set +a
     sums=$(curl --fail --silent --show-error --max-time 30 "$mirror/SHA256SUMS")
     read -r sum _ < <(grep -E "^[0-9a-f]{64} [ *](\\./)?$file\\$" <<<"$sums") ||
       { echo "the mirror $mirror has no $file" >&2; exit 1; }

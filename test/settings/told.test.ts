@@ -75,7 +75,8 @@ describe("mistakes in settings are told", () => {
 
 describe("a warning", () => {
   it("tells of what is right today and will not be", () => {
-    const inMode = (mode: string) => warnings(settings(changed({ "kubeProxy.mode": mode })));
+    const inMode = (mode: string) =>
+      warnings(settings(changed({ "kubeProxy.mode": mode })), context);
     assert.deepEqual(inMode("ipvs"), [
       "kubeProxy.mode: ipvs is deprecated in Kubernetes since 1.35 and will be removed; use nftables",
     ]);
@@ -84,7 +85,7 @@ describe("a warning", () => {
 
   it("tells what a step of a rotation leaves to the operator before the next one", () => {
     const at = (rotation: object, change: Change = {}) =>
-      warnings(settings(changed({ "certificates.rotation": rotation, ...change })));
+      warnings(settings(changed({ "certificates.rotation": rotation, ...change })), context);
     const guests = { joinTokens: [{ name: "guests" }] };
     const pods =
       "certificates.rotation.kubernetesCa: programs in Pods that use the API may have read only the former authority; start Pods from before trust 2 again before drop 1, and give users their kubeconfigs anew";
