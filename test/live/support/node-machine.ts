@@ -31,7 +31,10 @@ const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 export class NodeMachine {
   readonly #within: readonly string[];
 
+  readonly #root: string;
+
   private constructor(init: string) {
+    this.#root = `/proc/${init}/root`;
     const machine = ["--all", "--root", "--wd", `--target=${init}`, "env", "-i", `PATH=${path}`];
     // Standard input is a pipe, as from SSH: Node.js gives a socket, which bash treats in ways of its own. What takes too long is
     // ended on the machine: killed from here, it would go on there.
@@ -66,6 +69,11 @@ export class NodeMachine {
   /** Leaves nothing of it. */
   static async remove(): Promise<void> {
     await local("clean.sh", [stack]);
+  }
+
+  /** Copies a file of this computer to a path on the machine. */
+  async take(file: string, path: string): Promise<void> {
+    await output("install", ["-D", "-m", "0755", file, this.#root + path]);
   }
 
   /** Runs a shell script on the machine to its end. */
