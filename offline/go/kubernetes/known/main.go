@@ -1,5 +1,5 @@
 // Known writes what the version of Kubernetes in go.mod knows as lines of words: flags of the control plane's programs, the
-// values that some of them take, feature gates, and fields of KubeletConfiguration. From the project's folder:
+// values that some of them take, feature gates, and fields of KubeletConfiguration and of what API servers read. From the project's folder:
 //
 //	GOWORK=off go -C offline/go/kubernetes run ./known >settings/kubernetes/1.36.txt
 package main
@@ -14,6 +14,9 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	apiserverconfig "k8s.io/apiserver/pkg/apis/apiserver/v1"
+	audit "k8s.io/apiserver/pkg/apis/audit/v1"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	logsapi "k8s.io/component-base/logs/api/v1"
 	_ "k8s.io/component-base/logs/json/register"
@@ -52,6 +55,9 @@ func main() {
 	slices.Sort(gates)
 	fmt.Println(strings.Join(gates, "\n"))
 	fields(reflect.TypeFor[kubelet.KubeletConfiguration]())
+	fields(reflect.TypeFor[apiserverconfig.JWTAuthenticator]())
+	fields(reflect.TypeFor[audit.Policy]())
+	fields(reflect.TypeFor[apiserverconfig.AdmissionConfiguration]())
 }
 
 // Flags writes each flag with the kind of its value, and whether it is left out of --help.
@@ -113,6 +119,8 @@ func kindOf(of reflect.Type) (string, []reflect.Type) {
 		return "quantity", nil
 	case reflect.TypeFor[metav1.Time]():
 		return "time", nil
+	case reflect.TypeFor[metav1.ObjectMeta](), reflect.TypeFor[runtime.Unknown]():
+		return "any", nil
 	}
 	switch of.Kind() {
 	case reflect.Pointer:
