@@ -47,20 +47,20 @@ export const electing = leaveOut(
 export function laidOver(ours: Flags, extra: Flags): Flags {
   const merged = Object.entries(extra).map(([flag, value]) => {
     const own = ours[flag];
-    return [flag, own === undefined || !lists.has(flag) ? value : joined(`${own}`, `${value}`)];
+    return [flag, own === undefined || !lists.has(flag) ? value : joined(`${own}`, value)];
   });
   return { ...ours, ...Object.fromEntries(merged) };
 }
 
-function joined(ours: string, theirs: string): string {
+function joined(ours: string, theirs: Flags[string]): string {
   const added = itemsOf(theirs);
   const own = itemsOf(ours);
   return own.every((item) => added.includes(item))
-    ? theirs
+    ? `${theirs}`
     : [...own, ...added.filter((item) => !own.includes(item))].join(",");
 }
 
-/** The items of a list in the form of flags. */
-export function itemsOf(list: string): string[] {
-  return list.split(",").filter((item) => item !== "");
+/** The items of a list in the form of flags: in one text, or in several. */
+export function itemsOf(list: Flags[string]): string[] {
+  return `${list}`.split(",").filter((item) => item !== "");
 }

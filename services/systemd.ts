@@ -30,12 +30,14 @@ export function startTimeout(facts: { readonly timeoutFactor: number }): Record<
   return facts.timeoutFactor === 1 ? {} : { TimeoutStartSec: `${90 * facts.timeoutFactor}` };
 }
 
-/** Command line flags by name, without the leading dashes. */
-export type Flags = Record<string, string | number | boolean>;
+/** Command line flags by name, without the leading dashes; a list is a flag that is given several times. */
+export type Flags = Record<string, string | number | boolean | readonly string[]>;
 
 /** A command for `ExecStart=` with one `--flag=value` a line; each is one argument, whatever the value. */
 export function commandLine(program: string, flags: Flags): string {
-  const words = Object.entries(flags).map(([flag, value]) => word(`--${flag}=${value}`));
+  const words = Object.entries(flags).flatMap(([flag, value]) =>
+    [value].flat().map((one) => word(`--${flag}=${one}`)),
+  );
   return [program, ...words].join(" \\\n  ");
 }
 

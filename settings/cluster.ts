@@ -7,7 +7,7 @@ import { nthAddress, parseCidr } from "./ipv4.ts";
 import { parseTaint } from "./label.ts";
 import { readRegistry } from "./registries.ts";
 import type { Parsed } from "./schema.ts";
-import { texts } from "./values.ts";
+import { flagTexts } from "./values.ts";
 
 /** A value whose parts cannot be changed. */
 export type Frozen<T> = T extends object ? { readonly [Name in keyof T]: Frozen<T[Name]> } : T;
@@ -26,7 +26,7 @@ export function clusterSettings(parsed: Parsed, context: Context) {
       kubelet: { ...pool, ...machine.kubelet },
     }));
   const taints = (list: readonly string[]) => list.map((text) => parseTaint(text)!);
-  const flags = ({ extraFlags }: Parsed["apiServer"]) => ({ extraFlags: texts(extraFlags) });
+  const flags = ({ extraFlags }: Parsed["apiServer"]) => ({ extraFlags: flagTexts(extraFlags) });
   return {
     ...parsed,
     architecture: parsed.architecture ?? (context.arch as Architecture),

@@ -13,9 +13,11 @@ import { upgradeFault } from "./version-change.ts";
 
 /**
  * The settings that may not change on a living cluster, by their place. A new line does not apply to clusters that exist, which remember
- * no value for it, unless `before` has the value.
+ * no value for it, unless `before` has the value. Of a list, the item that was the first must stay.
  */
-const ofCluster: Readonly<Record<string, (settings: ClusterSettings) => string>> = {
+const ofCluster: Readonly<
+  Record<string, (settings: ClusterSettings) => string | readonly string[]>
+> = {
   serviceCidr: ({ serviceCidr }) => serviceCidr,
   podCidr: ({ podCidr }) => podCidr,
   clusterDomain: ({ clusterDomain }) => clusterDomain,
@@ -24,10 +26,10 @@ const ofCluster: Readonly<Record<string, (settings: ClusterSettings) => string>>
   clusterName: ({ clusterName }) => clusterName,
   dnsAddress: ({ dnsAddress }) => dnsAddress,
   "apiServer.extraFlags.service-account-issuer": ({ apiServer, clusterDomain }) => {
-    const issuer = apiServer.extraFlags["service-account-issuer"];
-    return issuer === undefined || issuer === serviceAccountIssuer(clusterDomain)
-      ? programsOwn
-      : issuer;
+    const own = serviceAccountIssuer(clusterDomain);
+    return [apiServer.extraFlags["service-account-issuer"] ?? own]
+      .flat()
+      .map((issuer) => (issuer === own ? programsOwn : issuer));
   },
 };
 /** The values of clusters that were made before the program had the settings. */
@@ -152,12 +154,14 @@ export class ClusterRecord extends pulumi.ComponentResource {
    */
   #values(
     name: string,
-    values: readonly { readonly where: string; readonly value: string }[],
+    values: readonly { readonly where: string; readonly value: string | readonly string[] }[],
     way: string,
     opts: { readonly formerParent?: string; readonly remembered?: Record<string, string> } = {},
   ) {
     const input: Record<string, string> = {
-      ...Object.fromEntries(values.map(({ where, value }) => [lastWord(where), value])),
+      ...Object.fromEntries(
+        values.map(({ where, value }) => [lastWord(where), [value].flat()[0]!]),
+      ),
       ...opts.remembered,
     };
     const stash = this.#remember(name, input, opts.formerParent);
@@ -167,12 +171,15 @@ export class ClusterRecord extends pulumi.ComponentResource {
       return known && { ...before, ...known };
     });
     const check = former.then((former) => {
-      const isChanged = (key: string) => former?.[key] !== undefined && former[key] !== input[key];
+      const now = new Map(values.map(({ where, value }) => [lastWord(where), [value].flat()]));
+      const isChanged = (key: string) =>
+        former?.[key] !== undefined && !now.get(key)?.includes(former[key]);
       return values
         .filter(({ where }) => isChanged(lastWord(where)) && !isChanged(within[where] ?? ""))
         .map(({ where, value }) => {
           const todo = `put ${former![lastWord(where)]} back, or ${way}`;
-          return mistakeAt(where, "cannot be changed on a living cluster", value, todo);
+          const got = [value].flat().join(", ");
+          return mistakeAt(where, "cannot be changed on a living cluster", got, todo);
         });
     });
     return { stash, check, former };

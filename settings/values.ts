@@ -72,6 +72,14 @@ export function texts(values: Readonly<Record<string, unknown>>): Record<string,
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
 }
 
+/** Each value of a flag as a text, or as several texts. */
+export function flagTexts(
+  values: Readonly<Record<string, unknown>>,
+): Record<string, string | string[]> {
+  const text = (value: unknown) => (Array.isArray(value) ? value.map(String) : String(value));
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, text(value)]));
+}
+
 /** A DNS label. */
 export const name = (example: string) =>
   text(

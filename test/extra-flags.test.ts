@@ -20,6 +20,8 @@ describe("extra flags", () => {
     ],
     ["authorization-mode", "Webhook", "Node,RBAC,Webhook"],
     ["authorization-mode", "Webhook,RBAC", "Node,RBAC,Webhook"],
+    ["authorization-mode", ["Webhook", "RBAC"], "Node,RBAC,Webhook"],
+    ["authorization-mode", ["Webhook", "RBAC", "Node"], "Webhook,RBAC,Node"],
     ["authorization-mode", "Webhook,Node,RBAC", "Webhook,Node,RBAC"],
     ["controllers", "-cronjob", "*,bootstrapsigner,tokencleaner,-cronjob"],
     ["requestheader-allowed-names", "", "front-proxy-client"],

@@ -41,15 +41,24 @@ describe("a flag in a unit", () => {
       assert.equal(commandLine("/bin/x", { x: value }), `/bin/x \\\n  ${written}`);
     });
 
+  it("that is given several times is there several times, in that order", () => {
+    assert.equal(
+      commandLine("/bin/x", { x: ["b", "a c"], y: true }),
+      '/bin/x \\\n  --x=b \\\n  "--x=a c" \\\n  --y=true',
+    );
+  });
+
   it("is one argument, whatever its value", () => {
     const letters = fc.constantFrom(..." \t\"'\\$%;{}#=-aé\u0001");
     const values = fc.string({
       unit: fc.oneof(letters, fc.string({ minLength: 1, maxLength: 1 })),
     });
     fc.assert(
-      fc.property(fc.array(values), (all) => {
+      fc.property(fc.array(fc.oneof(values, fc.array(values))), (all) => {
         const flags = Object.fromEntries(all.map((value, index) => [`f${index}`, value]));
-        const expected = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
+        const expected = Object.entries(flags).flatMap(([flag, value]) =>
+          [value].flat().map((one) => `--${flag}=${one}`),
+        );
         assert.deepEqual(argumentsOf(commandLine("/bin/x", flags)), ["/bin/x", ...expected]);
       }),
     );

@@ -119,12 +119,20 @@ function faultOf(
       todo: meant ? `did you mean ${meant}?` : `use one that ${program} --help lists`,
     };
   }
-  if (value === null || typeof value === "object" || /[\r\n\0]/.test(String(value))) {
-    return { wrong: "not a line of text", todo: "write its value in one line" };
+  const several = Array.isArray(value);
+  if (several && !repeated.has(kind)) {
+    return { wrong: "a list for a flag that is given once", todo: "write one value" };
   }
+  if (several && value.length === 0) return { wrong: "an empty list", todo: leaveOut };
+  for (const item of several ? value : [value])
+    if (item === null || typeof item === "object" || /[\r\n\0]/.test(String(item)))
+      return { wrong: "not a line of text", todo: "write its value in one line" };
   const text = String(value);
   return faultOfKind(kind, text) ?? rules[flag]?.({ value: text, known, others });
 }
+
+/** The kinds of flags that may be given several times. */
+const repeated = new Set(["namedCertKey", "stringArray", "stringSlice"]);
 
 /** The fault of a value that a flag of the kind does not accept. */
 function faultOfKind(kind: string, value: string): Fault | undefined {

@@ -73,7 +73,7 @@ describe("settings beside the program's own:", () => {
       ],
       [
         { "apiServer.extraFlags.v": [2] },
-        "apiServer.extraFlags.v: not a line of text, got [2]; write its value in one line",
+        "apiServer.extraFlags.v: a list for a flag that is given once, got [2]; write one value",
       ],
       [
         { "apiServer.extraFlags.v": "1\n2" },

@@ -80,6 +80,12 @@ describe("a living cluster", () => {
       `apiServer.extraFlags.service-account-issuer: ${living}, got https://example.org; put the program's own back, ${another}`,
     ],
     [
+      {
+        "apiServer.extraFlags.service-account-issuer": ["https://example.org", "https://a.org"],
+      },
+      `apiServer.extraFlags.service-account-issuer: ${living}, got https://example.org, https://a.org; put the program's own back, ${another}`,
+    ],
+    [
       { "loadBalancers[0].address": "10.240.0.9" },
       `loadBalancers[0].address: ${living}, got 10.240.0.9; put 10.240.0.10 back, ${named}`,
     ],
@@ -115,6 +121,21 @@ describe("a living cluster", () => {
     };
     assert.deepEqual((await compare(written, await madeWith())).mistakes, []);
     assert.deepEqual((await compare({}, await madeWith(written))).mistakes, []);
+  });
+
+  it("takes further issuers beside the first, behind or before it", async () => {
+    const issuers = (...list: string[]) => ({
+      "apiServer.extraFlags.service-account-issuer": list,
+    });
+    const own = "https://kubernetes.default.svc.cluster.local";
+    const made = await madeWith();
+    assert.deepEqual((await compare(issuers(own, "https://b.org"), made)).mistakes, []);
+    assert.deepEqual((await compare(issuers("https://b.org", own), made)).mistakes, []);
+    const list = await madeWith(issuers("https://b.org", own));
+    assert.deepEqual((await compare(issuers("https://b.org"), list)).mistakes, []);
+    const other = { "apiServer.extraFlags.service-account-issuer": "https://b.org" };
+    assert.deepEqual((await compare(other, list)).mistakes, []);
+    assert.equal((await compare({}, list)).mistakes.length, 1);
   });
 
   it("refuses another authority", async () => {
