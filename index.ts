@@ -116,6 +116,7 @@ const controlPlane = new ControlPlane("control-plane", {
   etcdCa,
   etcd,
   encryption,
+  webhooks: settings.apiServer.webhooks,
   state,
   mayDrop,
 });

@@ -16,6 +16,7 @@ import {
   keysLoaded,
   rewriteSecrets,
 } from "../services/encryption-keys.ts";
+import { webhookText } from "../services/kube-apiserver.ts";
 import { kubeconfigWithData } from "../services/kubeconfig.ts";
 import { controlPlaneServices } from "../services/roles.ts";
 import {
@@ -49,6 +50,8 @@ export interface ControlPlaneArgs {
   readonly encryption: EncryptionStep;
   /** Resources that must be done before credentials change. */
   readonly mayDrop: readonly pulumi.Resource[];
+  /** The API servers' webhooks by name; a kubeconfig is a secret. */
+  readonly webhooks: Readonly<Record<string, { readonly kubeconfig: string }>>;
 }
 
 /** How long all Secrets may take to be encrypted anew, in seconds. */
@@ -89,6 +92,12 @@ export class ControlPlane extends pulumi.ComponentResource {
       encryption: derive(
         encryptionKeys.map(({ result }) => result),
         (...randoms) => encryptionConfiguration(encryption, randoms.map(encryptionSecret)),
+      ),
+      ...Object.fromEntries(
+        Object.entries(args.webhooks).map(([name, { kubeconfig }]) => [
+          webhookText(name),
+          pulumi.secret(kubeconfig),
+        ]),
       ),
     };
     // Remembered before any file changes, so that a step that is cut off is known to have begun.

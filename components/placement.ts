@@ -154,15 +154,19 @@ export class Placement {
         return origin.half === "public" ? trustedPem : signingPublicPem;
       }
       case "text":
-        // The text holds a random key, so that its hash does not give the text away.
-        return pulumi.unsecret(
-          derive([this.#text(origin.name, texts)], (text) =>
-            createHash("sha256").update(text).digest("hex"),
-          ),
-        );
+        return this.#hashOf(this.#text(origin.name, texts));
       default:
         return origin satisfies never;
     }
+  }
+
+  /** The hash of a text and of a random key, in the text or beside it: so the hash does not give the text away. */
+  #hashOf(text: pulumi.Input<string>): pulumi.Output<string> {
+    const key = this.#sources.serviceAccountKey?.signingPem;
+    const hashed: readonly pulumi.Input<string>[] = key === undefined ? [text] : [text, key];
+    return pulumi.unsecret(
+      derive(hashed, (...texts) => createHash("sha256").update(texts.join("")).digest("hex")),
+    );
   }
 
   #authority(name: Authority) {

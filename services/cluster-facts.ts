@@ -90,6 +90,20 @@ export interface EtcdFacts {
   };
 }
 
+/** What the settings give to API servers besides flags. */
+export interface ApiServerFacts {
+  /** Names and addresses at which the API is also reached. */
+  readonly certificateNames: readonly string[];
+  /** The issuers whose tokens are taken: https://kubernetes.io/docs/reference/config-api/apiserver-config.v1/#apiserver-config-k8s-io-v1-JWTAuthenticator */
+  readonly jwt: readonly Readonly<Record<string, unknown>>[];
+  /** The audit policy; undefined for the program's own. */
+  readonly auditPolicy?: Readonly<Record<string, unknown>> | undefined;
+  /** AdmissionConfiguration, if there is one. */
+  readonly admissionConfiguration?: Readonly<Record<string, unknown>> | undefined;
+  /** The names of the webhooks' kubeconfigs. */
+  readonly webhooks: readonly string[];
+}
+
 /** Facts about the whole cluster: plain values that are known before the first update. */
 export interface ClusterFacts {
   readonly clusterName: string;
@@ -135,6 +149,7 @@ export interface ClusterFacts {
   readonly registryFiles: readonly string[];
   /** What timeouts are multiplied by on slow machines. */
   readonly timeoutFactor: number;
+  readonly apiServer: ApiServerFacts;
   readonly apiServerFlags: Flags;
   readonly controllerManagerFlags: Flags;
   readonly schedulerFlags: Flags;

@@ -8,7 +8,7 @@ import {
   type CertificateRequest,
   frontProxyClient,
 } from "../components/pki.ts";
-import type { ClusterFacts, MachineFacts } from "./cluster-facts.ts";
+import type { ApiServerFacts, ClusterFacts, MachineFacts } from "./cluster-facts.ts";
 import { encryptionPath, encryptionScript } from "./encryption-keys.ts";
 import { etcdClientUrl } from "./etcd.ts";
 import { itemsOf, laidOver, leaveOut, type Reserved, serving } from "./extra-flags.ts";
@@ -20,14 +20,18 @@ import { yaml } from "./yaml.ts";
 
 /** The path of the audit policy: the events that the API server writes to its audit log. */
 const auditPolicyPath = "/etc/kubernetes/audit-policy.yaml";
-/** The path of the rules for requests without credentials. */
-const authenticationPath = "/etc/kubernetes/authentication.yaml";
+/** The path of the configuration of admission plugins. */
+const admissionPath = "/etc/kubernetes/admission.yaml";
+/** The folder of the webhooks' kubeconfigs. */
+const webhooksFolder = "/etc/kubernetes/webhooks";
 
 const iptables = "/usr/sbin/iptables --wait";
 const refusal = "INPUT ! -i lo -p tcp --dport 6443 --syn -j REJECT --reject-with tcp-reset";
 
-const besideAuthentication =
-  "leave it out, since a file for authentication-config is the program's already";
+/** The path of a webhook's kubeconfig on every controller. */
+export function webhookPath(name: string): string {
+  return `${webhooksFolder}/${name}.conf`;
+}
 
 /** Flags of the API server that the program decides. */
 export const reservedApiServerFlags: Reserved = {
@@ -36,8 +40,6 @@ export const reservedApiServerFlags: Reserved = {
     "advertise-address",
     "anonymous-auth",
     "audit-log-path",
-    "audit-policy-file",
-    "authentication-config",
     "client-ca-file",
     "encryption-provider-config",
     "encryption-provider-config-automatic-reload",
@@ -59,19 +61,33 @@ export const reservedApiServerFlags: Reserved = {
     "service-account-signing-key-file",
   ),
   "admission-control": "use enable-admission-plugins instead",
-  "authorization-config": "use authorization-mode instead",
-  "oidc-ca-file": besideAuthentication,
-  "oidc-client-id": besideAuthentication,
-  "oidc-groups-claim": besideAuthentication,
-  "oidc-groups-prefix": besideAuthentication,
-  "oidc-issuer-url": besideAuthentication,
-  "oidc-required-claim": besideAuthentication,
-  "oidc-signing-algs": besideAuthentication,
-  "oidc-username-claim": besideAuthentication,
-  "oidc-username-prefix": besideAuthentication,
+  "audit-policy-file": "set apiServer.auditPolicy instead",
+  "authentication-config": "write issuers below apiServer.jwt instead",
+  "authorization-config":
+    "use authorization-mode, and authorization-webhook-config-file for a webhook, instead",
+  "oidc-ca-file": inJwt("issuer.certificateAuthority"),
+  "oidc-client-id": inJwt("issuer.audiences"),
+  "oidc-groups-claim": inJwt("claimMappings.groups.claim"),
+  "oidc-groups-prefix": inJwt("claimMappings.groups.prefix"),
+  "oidc-issuer-url": inJwt("issuer.url"),
+  "oidc-required-claim": inJwt("claimValidationRules"),
+  "oidc-signing-algs": "leave it out, since apiServer.jwt takes every algorithm with a public key",
+  "oidc-username-claim": inJwt("claimMappings.username.claim"),
+  "oidc-username-prefix": inJwt("claimMappings.username.prefix"),
   "token-auth-file": "use tokens of service accounts or client certificates instead",
   "service-cluster-ip-range": "set serviceCidr instead",
 };
+
+/** The name of the webhook whose kubeconfig has the path; undefined for any other path. */
+export function webhookAt(path: string): string | undefined {
+  return path.startsWith(`${webhooksFolder}/`)
+    ? path.slice(webhooksFolder.length + 1).replace(/\.conf$/, "")
+    : undefined;
+}
+
+function inJwt(field: string): string {
+  return `set apiServer.jwt[].${field} instead`;
+}
 
 /** Who issues the tokens of service accounts, by default. */
 export function serviceAccountIssuer(clusterDomain: string): string {
@@ -81,6 +97,8 @@ export function serviceAccountIssuer(clusterDomain: string): string {
 /** The API server of one controller. */
 export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Service {
   const trust = `${pki}/${facts.trustFile}`;
+  const authenticationPath = authenticationPathOf(facts);
+  const { auditPolicy, admissionConfiguration } = facts.apiServer;
   const ours: Flags = {
     "advertise-address": controller.address,
     "bind-address": "0.0.0.0",
@@ -89,6 +107,7 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
     "authentication-config": authenticationPath,
     "authorization-mode": "Node,RBAC",
     "enable-admission-plugins": enabledPlugins(facts),
+    ...(admissionConfiguration && { "admission-control-config-file": admissionPath }),
     "enable-bootstrap-token-auth": true,
     "client-ca-file": `${pki}/ca.crt`,
     "tls-cert-file": `${pki}/apiserver.crt`,
@@ -141,7 +160,10 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
     ports: [6443],
     // Pods reach the API servers through the API's own service, past the load balancer.
     clients: { 6443: ["loadBalancer", "controller", "worker"] },
-    health: `curl --fail --silent --max-time 5 --cacert ${pki}/ca.crt https://127.0.0.1:6443/readyz`,
+    health: [
+      `curl --fail --silent --max-time 5 --cacert ${pki}/ca.crt https://127.0.0.1:6443/readyz`,
+      ...(hasIssuers(facts) ? [authenticationLoaded(authenticationPath)] : []),
+    ].join(" && "),
     timeoutSeconds: 120,
     files: [
       {
@@ -177,8 +199,20 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
           Install: { WantedBy: "multi-user.target" },
         }),
       },
-      { path: auditPolicyPath, mode: "0600", text: auditPolicy() },
-      { path: authenticationPath, mode: "0600", text: authenticationConfiguration(facts) },
+      {
+        path: auditPolicyPath,
+        mode: "0600",
+        text: auditPolicy ? yaml(auditPolicy) : ownAuditPolicy(),
+      },
+      {
+        path: authenticationPath,
+        mode: "0600",
+        text: authenticationConfiguration(facts),
+        ...(hasIssuers(facts) && { live: true }),
+      },
+      ...(admissionConfiguration
+        ? [{ path: admissionPath, mode: "0600", text: yaml(admissionConfiguration) }]
+        : []),
       encryptionScript,
       {
         path: "/etc/kubernetes/admin.conf",
@@ -195,7 +229,7 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
 
 /** The API server refuses to start with a plugin that is both enabled and disabled. */
 function enabledPlugins({ apiServerFlags }: ClusterFacts): string {
-  const disabled = itemsOf(`${apiServerFlags["disable-admission-plugins"] ?? ""}`);
+  const disabled = itemsOf(apiServerFlags["disable-admission-plugins"] ?? "");
   return ["NodeRestriction", "DenyServiceExternalIPs"]
     .filter((plugin) => !disabled.includes(plugin))
     .join(",");
@@ -232,9 +266,18 @@ function credentials(facts: ClusterFacts, controller: MachineFacts): Credential[
     { path: `${pki}/sa.pub`, origin: { kind: "serviceAccountKey", half: "public" } },
     { path: `${pki}/sa.key`, origin: { kind: "serviceAccountKey", half: "private" } },
     { path: encryptionPath, origin: { kind: "text", name: "encryption" }, live: true },
+    ...facts.apiServer.webhooks.map((name) => ({
+      path: webhookPath(name),
+      origin: { kind: "text", name: webhookText(name) } as const,
+    })),
     // For the operator's kubeconfig on every controller.
     certificate("admin", admin),
   ];
+}
+
+/** The name of the text of a webhook's kubeconfig. */
+export function webhookText(name: string): string {
+  return `webhook-${name}`;
 }
 
 /** All names and addresses at which clients reach an API server. */
@@ -245,6 +288,7 @@ function subjectNames({ clusterDomain, serviceAddress, endpoint, ...facts }: Clu
     endpoint.fromMachines.host,
     ...(endpoint.otherAddresses ?? []),
     endpoint.fromOperator.host,
+    ...facts.apiServer.certificateNames,
   ];
   const isAddress = (host: string) => /^[\d.]+$/.test(host);
   return {
@@ -261,14 +305,37 @@ function subjectNames({ clusterDomain, serviceAddress, endpoint, ...facts }: Clu
   };
 }
 
-/** AuthenticationConfiguration: requests without credentials may only read health and, if published, cluster-info. */
-function authenticationConfiguration(args: { readonly publishesClusterInfo: boolean }): string {
+function hasIssuers({ apiServer }: { readonly apiServer: ApiServerFacts }): boolean {
+  return apiServer.jwt.length > 0;
+}
+
+/**
+ * The path of the configuration of authentication. An API server reads a changed file at once, but not with other rules for requests
+ * without credentials: these have a path of their own, so that the API server restarts.
+ */
+function authenticationPathOf(facts: ClusterFacts): string {
+  const others = hasIssuers(facts) && facts.publishesClusterInfo ? "-with-cluster-info" : "";
+  return `/etc/kubernetes/authentication${others}.yaml`;
+}
+
+/** Whether the API server has loaded the configuration of authentication as it is now: it takes none with an issuer that does not answer. */
+function authenticationLoaded(path: string): string {
+  const ask = `curl --fail --silent --max-time 5 --cacert ${pki}/ca.crt --cert ${pki}/admin.crt --key ${pki}/admin.key https://127.0.0.1:6443/metrics`;
+  const loaded = "^apiserver_authentication_config_controller_last_config_info{";
+  return `${ask} | grep '${loaded}' | grep --fixed-strings --quiet "sha256:$(sha256sum <${path} | cut -d' ' -f1)"`;
+}
+
+/** AuthenticationConfiguration: whose tokens are taken. Requests without credentials may only read health and, if published, cluster-info. */
+function authenticationConfiguration(
+  args: Pick<ClusterFacts, "apiServer" | "publishesClusterInfo">,
+): string {
   const paths = ["/livez", "/readyz", "/healthz"];
   if (args.publishesClusterInfo)
     paths.push("/api/v1/namespaces/kube-public/configmaps/cluster-info");
   return yaml({
     apiVersion: "apiserver.config.k8s.io/v1",
     kind: "AuthenticationConfiguration",
+    ...(hasIssuers(args) && { jwt: args.apiServer.jwt }),
     anonymous: {
       enabled: true,
       conditions: paths.map((path) => ({ path })),
@@ -277,10 +344,10 @@ function authenticationConfiguration(args: { readonly publishesClusterInfo: bool
 }
 
 /**
- * The audit policy: metadata of requests, without the routine requests of the cluster's own components. Whoever reads what may hold
+ * The program's own audit policy: metadata of requests, without the routine requests of the cluster's own components. Whoever reads what may hold
  * secrets, or enters a Pod or Node, is written down all the same.
  */
-function auditPolicy(): string {
+function ownAuditPolicy(): string {
   return yaml({
     apiVersion: "audit.k8s.io/v1",
     kind: "Policy",

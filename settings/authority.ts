@@ -1,9 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import type { ExternalAuthority } from "../components/certificate-authority.ts";
+import { type ReadFile, readText } from "./files.ts";
 import { mistakeAt } from "./mistake.ts";
-
-/** Reads a file as text; throws if the file cannot be read. */
-export type ReadFile = (path: string) => string;
 
 /** An authority as it is written in the settings: each part is PEM, or the path of a PEM file. */
 export interface WrittenAuthority {
@@ -20,18 +18,13 @@ export function isPem(text: string): boolean {
   return text.includes("-----BEGIN ");
 }
 
-/** Whether the text is the path of a file, absolute or relative to the project's folder. */
-export function isPath(text: string): boolean {
-  return /^\.{0,2}\//.test(text) && !/[\r\n]/.test(text);
-}
-
 /** The external authority of the settings, or all mistakes in it. */
 export function readAuthority(
   written: WrittenAuthority,
   read: ReadFile,
 ): { authority: ExternalAuthority } | { mistakes: string[] } {
-  const certificateText = textOf(written.certificate, read);
-  const keyText = textOf(written.privateKey, read);
+  const certificateText = pemOf(written.certificate, read);
+  const keyText = pemOf(written.privateKey, read);
   const certificates = "text" in certificateText ? certificatesIn(certificateText.text) : undefined;
   const key = "text" in keyText ? keyIn(keyText.text) : undefined;
   const shown = isPem(written.certificate) ? "a text" : written.certificate;
@@ -80,15 +73,9 @@ export function readAuthority(
   };
 }
 
-/** The text that a setting holds as PEM or names by the path of a file, or why the file cannot be read. */
-export function textOf(written: string, read: ReadFile): { text: string } | { reason: string } {
-  if (isPem(written)) return { text: written };
-  try {
-    return { text: read(written) };
-  } catch (error) {
-    const { code = String(error) } = error as NodeJS.ErrnoException;
-    return { reason: code === "ENOENT" ? "no such file" : code };
-  }
+/** A text of PEM, or the text of the file of that path; otherwise why there is none. */
+export function pemOf(written: string, read: ReadFile): { text: string } | { reason: string } {
+  return isPem(written) ? { text: written } : readText(written, read);
 }
 
 /** The certificates in a text; undefined if there is none, or if one of them does not parse. */

@@ -1,8 +1,10 @@
+import { admissionConfiguration, auditPolicy, webhooks } from "./checks/api-server.ts";
 import { architecture } from "./checks/architecture.ts";
 import { certificateTimes, externalAuthority, rotatedAuthority } from "./checks/certificates.ts";
 import { dnsForwarders } from "./checks/dns-forwarders.ts";
 import { encryptionKeys } from "./checks/encryption-keys.ts";
 import { extraFlags } from "./checks/extra-flags.ts";
+import { jwtAuthenticators } from "./checks/jwt.ts";
 import { kubeletFields } from "./checks/kubelet-fields.ts";
 import {
   loadBalancerCount,
@@ -59,6 +61,10 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   kubeletFields,
   maxPods,
   extraFlags,
+  jwtAuthenticators,
+  auditPolicy,
+  admissionConfiguration,
+  webhooks,
   taintsOnce,
   staticPodNames,
   proxyOfExceptions,

@@ -1,8 +1,9 @@
 import { turnOf } from "../components/rotation.ts";
 import type { Architecture } from "../components/versions.ts";
 import type { Role } from "../services/cluster-facts.ts";
-import { readAuthority } from "./authority.ts";
+import { isPem, pemOf, readAuthority } from "./authority.ts";
 import type { Context } from "./context.ts";
+import { isPath, type ReadFile, readGroup } from "./files.ts";
 import { nthAddress, parseCidr } from "./ipv4.ts";
 import { parseTaint } from "./label.ts";
 import { readRegistry } from "./registries.ts";
@@ -26,7 +27,7 @@ export function clusterSettings(parsed: Parsed, context: Context) {
       kubelet: { ...pool, ...machine.kubelet },
     }));
   const taints = (list: readonly string[]) => list.map((text) => parseTaint(text)!);
-  const flags = ({ extraFlags }: Parsed["apiServer"]) => ({ extraFlags: flagTexts(extraFlags) });
+  const flags = ({ extraFlags }: Parsed["scheduler"]) => ({ extraFlags: flagTexts(extraFlags) });
   return {
     ...parsed,
     architecture: parsed.architecture ?? (context.arch as Architecture),
@@ -42,7 +43,7 @@ export function clusterSettings(parsed: Parsed, context: Context) {
       ...(external && "authority" in external && { authority: external.authority }),
     },
     registries: parsed.registries.map((registry) => readRegistry(registry, context.read)),
-    apiServer: flags(parsed.apiServer),
+    apiServer: { ...apiServerSettings(parsed.apiServer, context), ...flags(parsed.apiServer) },
     controllerManager: flags(parsed.controllerManager),
     scheduler: flags(parsed.scheduler),
     dnsAddress: parsed.dnsAddress ?? nthAddress(parseCidr(parsed.serviceCidr)!, 10),
@@ -55,6 +56,49 @@ export function clusterSettings(parsed: Parsed, context: Context) {
       discovery: pool.discovery ?? "token",
       machines: machines(pool.machines, kubelet),
     })),
+  };
+}
+
+/** The settings of the API servers, with the texts of the files that they name. */
+function apiServerSettings(parsed: Parsed["apiServer"], { read, isSecret }: Context) {
+  const { auditPolicy, admissionConfiguration, jwt, webhooks } = parsed;
+  return {
+    ...parsed,
+    auditPolicy: groupIn(auditPolicy, read),
+    admissionConfiguration: groupIn(admissionConfiguration, read),
+    jwt: jwt.map((authenticator) => withAuthority(authenticator, read)),
+    webhooks: Object.fromEntries(
+      Object.entries(webhooks).map(([name, written]) => [
+        name,
+        {
+          /** A secret. */
+          kubeconfig: isPath(written) ? read(written) : written,
+          /** Whether it stands in plain text in the settings. */
+          isPlain: !isPath(written) && !isSecret("apiServer"),
+        },
+      ]),
+    ),
+  };
+}
+
+function groupIn(
+  written: string | undefined,
+  read: ReadFile,
+): Readonly<Record<string, unknown>> | undefined {
+  if (written === undefined) return undefined;
+  const result = readGroup(written, read);
+  return "group" in result ? result.group : undefined;
+}
+
+/** A JWTAuthenticator with the PEM of its authority in place of the path of a file. */
+function withAuthority(authenticator: Readonly<Record<string, unknown>>, read: ReadFile) {
+  const issuer = authenticator.issuer as { readonly certificateAuthority?: string };
+  const { certificateAuthority: written } = issuer;
+  if (written === undefined || isPem(written)) return authenticator;
+  const pem = pemOf(written, read);
+  return {
+    ...authenticator,
+    issuer: { ...issuer, certificateAuthority: "text" in pem ? pem.text : written },
   };
 }
 

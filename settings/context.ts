@@ -1,4 +1,4 @@
-import type { ReadFile } from "./authority.ts";
+import type { ReadFile } from "./files.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** Facts about this computer and the stack that the settings are checked against. */

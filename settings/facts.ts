@@ -52,6 +52,13 @@ export function clusterFacts(settings: Settings, endpoint: Endpoint): ClusterFac
     isProxied: isProxied(settings.proxy),
     registryFiles: settings.registries.flatMap(registryFiles).map(({ path }) => path),
     timeoutFactor: settings.timeoutFactor,
+    apiServer: {
+      certificateNames: settings.apiServer.certificateNames,
+      jwt: settings.apiServer.jwt,
+      auditPolicy: settings.apiServer.auditPolicy,
+      admissionConfiguration: settings.apiServer.admissionConfiguration,
+      webhooks: Object.keys(settings.apiServer.webhooks),
+    },
     apiServerFlags: settings.apiServer.extraFlags,
     controllerManagerFlags: settings.controllerManager.extraFlags,
     schedulerFlags: settings.scheduler.extraFlags,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Registry } from "../services/registries.ts";
-import { certificatesIn, isPath, isPem, type ReadFile, textOf } from "./authority.ts";
+import { certificatesIn, isPem, pemOf } from "./authority.ts";
+import { isPath, type ReadFile } from "./files.ts";
 import { mistakeAt } from "./mistake.ts";
 import { group, hiding, list, text } from "./values.ts";
 
@@ -58,7 +59,7 @@ type Written = z.output<typeof registryList>[number];
 export function readRegistry({ mirrors, ...own }: Written, read: ReadFile): Registry {
   const known = <T extends { readonly authority?: string | undefined }>(server: T) => {
     if (server.authority === undefined) return server;
-    const found = textOf(server.authority, read);
+    const found = pemOf(server.authority, read);
     const all = "text" in found ? certificatesIn(found.text) : undefined;
     return { ...server, authority: (all ?? []).map((one) => one.toString()).join("") };
   };
@@ -68,7 +69,7 @@ export function readRegistry({ mirrors, ...own }: Written, read: ReadFile): Regi
 /** What is wrong with the authority of a registry or a mirror. */
 export function mistakesInAuthority(where: string, written: string, read: ReadFile): string[] {
   const shown = isPem(written) ? "a text" : written;
-  const found = textOf(written, read);
+  const found = pemOf(written, read);
   if ("reason" in found) {
     const todo = "name a file of PEM that this computer can read";
     return [mistakeAt(where, `not readable (${found.reason})`, shown, todo)];

@@ -11,9 +11,18 @@ import type { Network } from "../networks/pod-network.ts";
 import type { StaticPod } from "../services/cluster-facts.ts";
 import { kubeProxyModes } from "../services/cluster-facts.ts";
 import { defaultEncryptionKeys, encryptionProviders } from "../services/encryption-keys.ts";
-import { isPath, isPem } from "./authority.ts";
+import { isPem } from "./authority.ts";
 import type { Sound } from "./draft.ts";
-import { isDnsName, isLabelKey, isLabelValue, parseTaint, taintEffects } from "./label.ts";
+import { isPath } from "./files.ts";
+import { parseAddress } from "./ipv4.ts";
+import {
+  isDnsLabel,
+  isDnsName,
+  isLabelKey,
+  isLabelValue,
+  parseTaint,
+  taintEffects,
+} from "./label.ts";
 import { mistake, quoteIt } from "./mistake.ts";
 import { labelOwner, taintOwner } from "./owned.ts";
 import { proxyGroup } from "./proxy.ts";
@@ -76,9 +85,41 @@ const labels = table("disk: ssd", (key, value) => {
 
 const kubelet = table("maxPods: 110");
 
-function service(example: string) {
-  return group({ extraFlags: table(example).prefault({}) }).prefault({});
-}
+const extraFlags = (example: string) => table(example).prefault({});
+
+/** YAML, or the path of a file of it. */
+const yamlFile = (example: string) =>
+  text(
+    (text) => isPath(text) || text.includes(":"),
+    "neither YAML nor the path of a file",
+    `write a path like ${example}`,
+  );
+
+const kubeconfig = {
+  error: hiding(
+    "neither a kubeconfig nor the path of a file of it",
+    "write a path like ./audit-webhook.conf",
+  ),
+};
+const webhooks = z
+  .record(
+    z.string(),
+    z.string(kubeconfig).refine((text) => isPath(text) || text.includes(":"), kubeconfig),
+    {
+      error: hiding(
+        "not names with values",
+        "write lines like audit: ./audit-webhook.conf below it",
+      ),
+    },
+  )
+  .check(({ value, issues }) => {
+    for (const [name, input] of Object.entries(value))
+      if (!isDnsLabel(name)) {
+        const todo = "use up to 63 small letters, digits and inner dashes, like audit";
+        const message = mistake("not a DNS label", name, todo);
+        issues.push({ code: "custom", message, path: [name], input });
+      }
+  });
 
 const privateKey = {
   error: hiding(
@@ -225,9 +266,26 @@ export const common = {
       provider: oneOf(encryptionProviders, "not a provider of encryption").default("aescbc"),
     }),
   ).default([...defaultEncryptionKeys]),
-  apiServer: service("event-ttl: 2h"),
-  controllerManager: service("node-monitor-period: 5s"),
-  scheduler: service('v: "2"'),
+  apiServer: group({
+    extraFlags: extraFlags("event-ttl: 2h"),
+    certificateNames: list(
+      text(
+        (text) => isDnsName(text.replace(/^\*\./, "")) || parseAddress(text) !== undefined,
+        "neither a DNS name nor an IPv4 address",
+        "write it like api.example.com or 192.0.2.10",
+      ),
+    ).default([]),
+    jwt: list(
+      z.record(z.string(), z.unknown(), {
+        error: saying("not an issuer", "write issuer and claimMappings below the dash"),
+      }),
+    ).default([]),
+    auditPolicy: yamlFile("./audit-policy.yaml").optional(),
+    admissionConfiguration: yamlFile("./admission.yaml").optional(),
+    webhooks: webhooks.prefault({}),
+  }).prefault({}),
+  controllerManager: group({ extraFlags: extraFlags("node-monitor-period: 5s") }).prefault({}),
+  scheduler: group({ extraFlags: extraFlags('v: "2"') }).prefault({}),
   kubeProxy: group({
     mode: oneOf(kubeProxyModes, "not a mode of kube-proxy").default("iptables"),
   }).prefault({}),

@@ -13,6 +13,7 @@ const checks: readonly ((
 ) => string[])[] = [
   deprecatedMode,
   plainPasswords,
+  plainKubeconfigs,
   shortLivedAuthority,
   usersOfFormerAuthority,
   tokensOfFormerKey,
@@ -23,6 +24,15 @@ function deprecatedMode({ kubeProxy: { mode } }: ClusterSettings): string[] {
   return [
     "kubeProxy.mode: ipvs is deprecated in Kubernetes since 1.35 and will be removed; use nftables",
   ];
+}
+
+function plainKubeconfigs({ apiServer: { webhooks } }: ClusterSettings): string[] {
+  return Object.entries(webhooks)
+    .filter(([, { isPlain }]) => isPlain)
+    .map(
+      ([name]) =>
+        `apiServer.webhooks.${name}: in plain text in the settings; encrypt it by pulumi config set --secret --path 'kthw:apiServer.webhooks.${name}', or name a file`,
+    );
 }
 
 /** Programs that read the authority only when they start, and guests, which keep the authority with which they joined. */

@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { createPrivateKey } from "node:crypto";
-import { type ReadFile, readAuthority } from "../settings/authority.ts";
+import { readAuthority } from "../settings/authority.ts";
+import type { ReadFile } from "../settings/files.ts";
 import { warnings } from "../settings/warnings.ts";
 import { authority, type Made } from "./support/authority.ts";
 import { describedBy, type Graph, runProgram, stdinOf } from "./support/program.ts";

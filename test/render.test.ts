@@ -62,6 +62,48 @@ const texts: Readonly<Record<string, string>> = {
     cluster({ publishesClusterInfo: true }),
     controllers[0]!,
   ).files.find(({ path }) => path.endsWith("/authentication.yaml"))!.text,
+  ...files(
+    kubeApiserver(
+      cluster({
+        apiServer: {
+          certificateNames: ["api.example.com"],
+          jwt: [
+            {
+              issuer: {
+                url: "https://login.example.com/realms/company",
+                certificateAuthority: "CERTIFICATE\n",
+                audiences: ["kubernetes"],
+              },
+              claimMappings: {
+                username: { claim: "preferred_username", prefix: "oidc:" },
+                groups: { claim: "groups", prefix: "oidc:" },
+              },
+              userValidationRules: [{ expression: "!user.username.startsWith('system:')" }],
+            },
+          ],
+          auditPolicy: {
+            apiVersion: "audit.k8s.io/v1",
+            kind: "Policy",
+            rules: [{ level: "Metadata" }],
+          },
+          admissionConfiguration: {
+            apiVersion: "apiserver.config.k8s.io/v1",
+            kind: "AdmissionConfiguration",
+            plugins: [
+              { name: "PodSecurity", configuration: { defaults: { enforce: "baseline" } } },
+            ],
+          },
+          webhooks: ["audit"],
+        },
+        apiServerFlags: {
+          "audit-webhook-config-file": "/etc/kubernetes/webhooks/audit.conf",
+          "service-account-issuer": ["https://new.example.com", "https://former.example.com"],
+        },
+      }),
+      controllers[0]!,
+    ),
+    "kube-apiserver-in-company",
+  ),
   "kube-apiserver/encryption.yaml": encryptionConfiguration(
     { keys: [{ name: "key1", provider: "aescbc" }], number: 0 },
     ["KEY"],

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ReadFile } from "../../settings/authority.ts";
+import type { ReadFile } from "../../settings/files.ts";
 import { mistakeAt } from "../../settings/mistake.ts";
 import { expanded } from "../ssh.ts";
 

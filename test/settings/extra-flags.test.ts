@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { reservedApiServerFlags } from "../../services/kube-apiserver.ts";
 import { knownTo } from "../../settings/kubernetes.ts";
 import { changed, mistakes } from "../support/settings.ts";
 
@@ -38,7 +39,9 @@ describe("an extra flag that tunes is accepted", () => {
     "authorization-webhook-config-file": "/etc/authorize.yaml",
     "feature-gates": "kube:WatchList=true,ContextualLogging=false",
     "runtime-config": "batch/v2alpha1=true,resource.k8s.io/v1beta1=false",
-    "service-account-issuer": "https://issuer.example.com",
+    "service-account-issuer": ["https://issuer.example.com", "https://former.example.com"],
+    "tls-sni-cert-key": ["/etc/a.crt,/etc/a.key", "/etc/b.crt,/etc/b.key"],
+    "strict-transport-security-directives": ["max-age=31536000", "includeSubDomains"],
   });
   accepts("controllerManager", {
     "node-monitor-period": "5s",
@@ -102,6 +105,19 @@ describe("an extra flag whose value is of another kind is refused", () => {
     "peer-advertise-ip",
     { a: 1 },
     'not a line of text, got {"a":1}; write its value in one line',
+  );
+  refuses(
+    "apiServer",
+    "event-ttl",
+    ["1h", "2h"],
+    'a list for a flag that is given once, got ["1h","2h"]; write one value',
+  );
+  refuses("apiServer", "service-account-issuer", [], "an empty list, got []; leave it out");
+  refuses(
+    "apiServer",
+    "service-account-issuer",
+    ["https://a.example.com", null],
+    'not a line of text, got ["https://a.example.com",null]; write its value in one line',
   );
   refuses(
     "apiServer",
@@ -266,19 +282,28 @@ describe("an extra flag that is in conflict with the program's own files is refu
     flag.startsWith("oidc-"),
   );
   it("of which the API server knows some", () => assert.ok(oidc.length > 5));
-  for (const flag of oidc)
-    refuses(
-      "apiServer",
-      flag,
-      "x",
-      "decided by the program, got x; leave it out, since a file for authentication-config is the program's already",
-    );
-  refuses(
-    "apiServer",
-    "authorization-config",
-    "/x",
-    "decided by the program, got /x; use authorization-mode instead",
-  );
+  for (const [flag, todo] of Object.entries({
+    "oidc-ca-file": "set apiServer.jwt[].issuer.certificateAuthority instead",
+    "oidc-client-id": "set apiServer.jwt[].issuer.audiences instead",
+    "oidc-groups-claim": "set apiServer.jwt[].claimMappings.groups.claim instead",
+    "oidc-groups-prefix": "set apiServer.jwt[].claimMappings.groups.prefix instead",
+    "oidc-issuer-url": "set apiServer.jwt[].issuer.url instead",
+    "oidc-required-claim": "set apiServer.jwt[].claimValidationRules instead",
+    "oidc-signing-algs":
+      "leave it out, since apiServer.jwt takes every algorithm with a public key",
+    "oidc-username-claim": "set apiServer.jwt[].claimMappings.username.claim instead",
+    "oidc-username-prefix": "set apiServer.jwt[].claimMappings.username.prefix instead",
+    "authentication-config": "write issuers below apiServer.jwt instead",
+    "audit-policy-file": "set apiServer.auditPolicy instead",
+    "authorization-config":
+      "use authorization-mode, and authorization-webhook-config-file for a webhook, instead",
+  }))
+    refuses("apiServer", flag, "x", `decided by the program, got x; ${todo}`);
+  it("with the setting for each of those for OIDC", () =>
+    assert.deepEqual(
+      oidc.filter((flag) => !/apiServer\.jwt/.test(reservedApiServerFlags[flag] ?? "")),
+      [],
+    ));
   refuses(
     "apiServer",
     "token-auth-file",
@@ -292,7 +317,6 @@ describe("an extra flag that is in conflict with the program's own files is refu
     "decided by the program, got x; use enable-admission-plugins instead",
   );
   for (const flag of [
-    "authentication-config",
     "endpoint-reconciler-type",
     "etcd-prefix",
     "service-account-signing-endpoint",

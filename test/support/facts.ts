@@ -52,6 +52,7 @@ export const cluster = (differing: Partial<ClusterFacts> = {}): ClusterFacts => 
   isProxied: false,
   registryFiles: [],
   timeoutFactor: 1,
+  apiServer: { certificateNames: [], jwt: [], webhooks: [] },
   apiServerFlags: {},
   controllerManagerFlags: {},
   schedulerFlags: {},
