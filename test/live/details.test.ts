@@ -18,6 +18,7 @@ import {
 import type { LiveStack, WrittenSettings } from "./support/live-stack.ts";
 import { describeLive } from "./support/live-tests.ts";
 import { changed, restarted } from "./support/machines.ts";
+import { audience, issuersAddress, OidcIssuers } from "./support/oidc-issuers.ts";
 import { eventually, output, step } from "./support/run.ts";
 
 const nodes = ["cp1", "worker1", "worker2"];
@@ -41,6 +42,17 @@ const staticPod = (port: number) => ({
   },
 });
 
+/** Writes down what is asked of ConfigMaps, and nothing else. */
+const auditPolicy = {
+  apiVersion: "audit.k8s.io/v1",
+  kind: "Policy",
+  omitStages: ["RequestReceived"],
+  rules: [
+    { level: "Request", verbs: ["create"], resources: [{ group: "", resources: ["configmaps"] }] },
+    { level: "None" },
+  ],
+};
+
 /** What the tests read of a Node. */
 interface NodeObject extends KubernetesObject {
   readonly spec: KubernetesObject["spec"] & {
@@ -53,6 +65,7 @@ describeLive("details of the nodes of a small cluster", (live) => {
   let stack: LiveStack;
   /** Folder of a company's authorities: root.pem, and ca.pem that it signed. */
   let company: string;
+  let issuers: OidcIssuers | undefined;
 
   before(async () => {
     stack = live.stack;
@@ -68,7 +81,10 @@ describeLive("details of the nodes of a small cluster", (live) => {
     });
   });
 
-  after(() => rm(company, { recursive: true }));
+  after(async () => {
+    await issuers?.stop();
+    await rm(company, { recursive: true });
+  });
 
   const inside = (machine: string, script: string) => stack.machines.inside(machine, script);
   /** Updates the stack with other settings; services that were restarted, and files that changed. */
@@ -405,7 +421,92 @@ describeLive("details of the nodes of a small cluster", (live) => {
       }, 60),
     );
   });
+
+  /** Who somebody with a token is to the API. */
+  const whoIs = async (token: string) => {
+    const kubeconfig = parse(await stack.takeKubeconfig());
+    const file = join(company, "kubeconfig-without-user");
+    await writeFile(file, stringify({ ...kubeconfig, users: [] }));
+    const asked = ["auth", "whoami", "--output=json", `--token=${token}`];
+    const answer = JSON.parse(await stack.kubectl([`--kubeconfig=${file}`, ...asked]));
+    return answer.status.userInfo as { username: string; groups: string[] };
+  };
+  const alice = { sub: "alice", groups: ["developers"] };
+  const isAlice = async (token: string) => {
+    const { username, groups } = await whoIs(token);
+    assert.equal(username, "oidc:alice");
+    assert.deepEqual(groups.toSorted(), ["oidc:developers", "system:authenticated"]);
+  };
+
+  itOnceUp("the API takes tokens of an issuer with their groups, and no others", async () => {
+    const names = `subjectAltName=IP:${issuersAddress}`;
+    await output("bash", ["-euc", sign("root", "server", "/CN=issuers", names), company]);
+    issuers = await OidcIssuers.start(stack.namespace, company, ["first", "second"]);
+    const first = issuers.token("first", alice);
+    await assert.rejects(whoIs(first), /Unauthorized/);
+    const own = "https://kubernetes.default.svc.cluster.local";
+    const before = await update("an issuer, an audit policy, names, a list", (settings) => {
+      settings.apiServer = {
+        certificateNames: ["api.example.com"],
+        jwt: [authenticator(issuers!.url("first"), join(company, "root.pem"))],
+        auditPolicy: stringify(auditPolicy),
+        extraFlags: { "service-account-issuer": [own, "https://tokens.example.com"] },
+      };
+    });
+    assert.deepEqual(before.restarted, ["cp1 kube-apiserver.service"]);
+    await isAlice(first);
+    for (const token of [
+      issuers.token("first", alice, "stranger"),
+      issuers.token("second", alice),
+      issuers.token("first", { ...alice, aud: "another" }),
+      issuers.token("first", { ...alice, exp: 1 }),
+    ])
+      await assert.rejects(whoIs(token), /Unauthorized/);
+  });
+
+  itOnceUp(
+    "the API is known by its further name, and writes down what its policy says",
+    async () => {
+      const shown = `openssl s_client -connect ${addresses.cp1}:6443 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName`;
+      assert.match(await inside("cp1", shown), /DNS:api\.example\.com/);
+      await stack.kubectl([`--namespace=${namespace}`, "create", "configmap", "audited"]);
+      const log = await inside("cp1", "cat /var/log/kubernetes/audit.log");
+      const events = log
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      const levels = events
+        .filter(({ objectRef }) => objectRef?.name === "audited")
+        .map(({ level, requestObject }) => [level, requestObject?.kind]);
+      assert.deepEqual(levels, [["Request", "ConfigMap"]]);
+      const token = await stack.kubectl(["create", "token", "default"]);
+      const [, claims = ""] = token.split(".");
+      const { iss } = JSON.parse(Buffer.from(claims, "base64url").toString());
+      assert.equal(iss, "https://kubernetes.default.svc.cluster.local");
+    },
+  );
+
+  itOnceUp("the API takes another issuer without a restart", async () => {
+    const { restarted, changed } = await update("another issuer", ({ apiServer }) => {
+      apiServer!.jwt!.push(authenticator(issuers!.url("second"), join(company, "root.pem")));
+    });
+    assert.deepEqual(restarted, []);
+    assert.deepEqual(changed, ["cp1 /etc/kubernetes/authentication.yaml"]);
+    for (const name of ["first", "second"]) await isAlice(issuers!.token(name, alice));
+    await assert.rejects(whoIs(issuers!.token("second", alice, "stranger")), /Unauthorized/);
+  });
 });
+
+/** An issuer as the settings have it, known by the company's root. */
+function authenticator(url: string, certificateAuthority: string) {
+  return {
+    issuer: { url, audiences: [audience], certificateAuthority },
+    claimMappings: {
+      username: { claim: "sub", prefix: "oidc:" },
+      groups: { claim: "groups", prefix: "oidc:" },
+    },
+  };
+}
 
 /** Makes a root and what it signed: an authority for Kubernetes. */
 async function makeAuthorities(): Promise<string> {

@@ -384,13 +384,10 @@ describe("the kubeconfig of a webhook", () => {
     assert.deepEqual(mistakes(changed(change)), []);
   });
   it("in plain text in the settings is warned of, one in a file or in a secret is not", () => {
-    const warned = (written: string, isSecret: boolean) =>
-      warnings(
-        settings(changed({ [at]: written, [flag]: path }), {
-          isSecret: () => isSecret,
-          ...withFiles({ "./audit.conf": text }),
-        }),
-      );
+    const warned = (written: string, isSecret: boolean) => {
+      const context = { isSecret: () => isSecret, ...withFiles({ "./audit.conf": text }) };
+      return warnings(settings(changed({ [at]: written, [flag]: path }), context), context);
+    };
     assert.deepEqual(warned(text, false), [
       "apiServer.webhooks.audit: in plain text in the settings; encrypt it by pulumi config set --secret --path 'kthw:apiServer.webhooks.audit', or name a file",
     ]);
