@@ -33,6 +33,16 @@ export interface Image {
  * what that version's build/dependencies.yaml names, and the newest patch of etcd.
  */
 export const kubernetesVersions = {
+  "1.37.2": {
+    etcd: "3.7.3",
+    containerd: "2.3.4",
+    runc: "1.4.3",
+    cniPlugins: "1.9.1",
+    crictl: "1.36.0",
+    coredns: "1.14.6",
+    pause: "3.10.2",
+    agnhost: "2.66.1",
+  },
   "1.36.4": {
     etcd: "3.6.14",
     containerd: "2.3.4",
@@ -75,9 +85,9 @@ export function minorOf(version: string): string {
 }
 
 /**
- * Upstream's checksums, by name and version. The sums of kube-apiserver, kube-controller-manager, kube-scheduler and kube-proxy are
- * in no list that could be read when this table was made, so those four are verified against the `.sha256` file that lies beside each of
- * them.
+ * Upstream's checksums, by name and version. The sums of kube-apiserver, kube-controller-manager, kube-scheduler and kube-proxy, and
+ * those of Kubernetes 1.37 and etcd 3.7, are in no list that could be read when this table was made, so these files are verified
+ * against the checksum file that lies beside each of them.
  */
 const checksums: Readonly<Record<string, Readonly<Record<Architecture, string>>>> = {
   "kubeadm 1.36.4": {

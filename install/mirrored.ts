@@ -7,6 +7,7 @@ import {
   images,
   isSupported,
   type KubernetesVersion,
+  kubernetesVersions,
   testImages,
 } from "../components/versions.ts";
 
@@ -29,7 +30,9 @@ export function mirrored(kubernetesVersion: KubernetesVersion, architecture: Arc
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [, , wanted = ""] = process.argv;
   const architecture = process.arch === "arm64" ? "arm64" : "amd64";
+  const [newest] = Object.keys(kubernetesVersions);
+  const named = wanted === "newest" ? newest! : wanted;
   // The program itself tells what is wrong with a version.
-  const version = isSupported(wanted) ? wanted : defaultKubernetesVersion;
+  const version = isSupported(named) ? named : defaultKubernetesVersion;
   console.log(JSON.stringify(mirrored(version, architecture)));
 }

@@ -15,8 +15,8 @@ export interface Known {
   readonly fields: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
-/** A program of the control plane whose flags are known. */
-export type Program = "kube-apiserver" | "kube-controller-manager" | "kube-scheduler";
+/** A program whose flags are known. */
+export type Program = "kube-apiserver" | "kube-controller-manager" | "kube-scheduler" | "kubelet";
 
 const seen = new Map<string, Known>();
 
@@ -47,6 +47,7 @@ function read(version: string): Known {
       "kube-apiserver": flags("kube-apiserver"),
       "kube-controller-manager": flags("kube-controller-manager"),
       "kube-scheduler": flags("kube-scheduler"),
+      kubelet: flags("kubelet"),
     },
     admissionPlugins: about("admission-plugin").map(([plugin]) => plugin),
     controllers: new Map(about("controller").map(([name, own]) => [name, own ?? name])),

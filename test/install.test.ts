@@ -102,7 +102,7 @@ describe("what is made where nothing can be downloaded", () => {
       const args = ["--import", "tsx", "install/mirrored.ts", version];
       return JSON.parse(spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" }).stdout);
     };
-    assert.equal(table("1.36.3").kubernetesVersion, "1.36.3");
+    assert.equal(table("1.37.2").kubernetesVersion, "1.37.2");
     assert.equal(table("1.18.0").kubernetesVersion, "1.36.4");
   });
 

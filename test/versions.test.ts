@@ -21,8 +21,9 @@ describe("table of versions", () => {
     assert.deepEqual(versions, versions.toSorted(oldestFirst).reverse());
   });
 
-  it("has two patches of the default's minor version", () => {
+  it("has two minor versions, and two patches of the default's", () => {
     const minors = Object.keys(kubernetesVersions).map(minorOf);
+    assert.ok(new Set(minors).size >= 2, `${minors}`);
     const ofDefault = minors.filter((minor) => minor === minorOf(defaultKubernetesVersion));
     assert.ok(ofDefault.length >= 2, `${ofDefault}`);
   });

@@ -114,11 +114,11 @@ describe("settings as they are written:", () => {
       ],
       [
         { kubernetesVersion: "1.36" },
-        "kubernetesVersion: not a supported version, got 1.36; use one of 1.36.4, 1.36.3",
+        "kubernetesVersion: not a supported version, got 1.36; use one of 1.37.2, 1.36.4, 1.36.3",
       ],
       [
         { kubernetesVersion: "v1.18.0" },
-        "kubernetesVersion: not a supported version, got v1.18.0; use one of 1.36.4, 1.36.3",
+        "kubernetesVersion: not a supported version, got v1.18.0; use one of 1.37.2, 1.36.4, 1.36.3",
       ],
       [
         { architecture: "x86_64" },

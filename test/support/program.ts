@@ -52,7 +52,9 @@ export const secretMark = "TOP SECRET";
 const mirror = mkdtempSync(path.join(tmpdir(), "kthw-mirror-"));
 process.on("exit", () => rmSync(mirror, { recursive: true, force: true }));
 const files = [
-  ...new Set((["1.36.4", "1.36.3"] as const).flatMap((version) => mirrorFiles(version, "amd64"))),
+  ...new Set(
+    (["1.36.4", "1.36.3", "1.37.2"] as const).flatMap((version) => mirrorFiles(version, "amd64")),
+  ),
 ];
 for (const file of files) {
   mkdirSync(path.join(mirror, path.dirname(file)), { recursive: true });

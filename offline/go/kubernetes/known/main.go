@@ -1,7 +1,9 @@
-// Known writes what the version of Kubernetes in go.mod knows as lines of words: flags of the control plane's programs, the
-// values that some of them take, feature gates, and fields of KubeletConfiguration and of what API servers read. From the project's folder:
+// Known writes what the version of Kubernetes in go.mod knows as lines of words: flags of the control plane's programs and of the
+// kubelet, the values that some of them take, feature gates, and fields of KubeletConfiguration and of what API servers read. From the
+// project's folder:
 //
 //	GOWORK=off go -C offline/go/kubernetes run ./known >settings/kubernetes/1.36.txt
+//	GOWORK=off go -C offline/go/kubernetes run -modfile=1.37.2.mod ./known >settings/kubernetes/1.37.txt
 package main
 
 import (
@@ -10,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,14 +25,16 @@ import (
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubeletoptions "k8s.io/kubernetes/cmd/kubelet/app/options"
 	"k8s.io/kubernetes/pkg/kubeapiserver/options"
 )
 
 func main() {
 	fmt.Println("# What this version of Kubernetes knows, written from its source by offline/go/kubernetes/known.")
-	flags("kube-apiserver", apiserver.NewAPIServerCommand())
-	flags("kube-controller-manager", controllermanager.NewControllerManagerCommand())
-	flags("kube-scheduler", scheduler.NewSchedulerCommand())
+	flags("kube-apiserver", apiserver.NewAPIServerCommand().Flags())
+	flags("kube-controller-manager", controllermanager.NewControllerManagerCommand().Flags())
+	flags("kube-scheduler", scheduler.NewSchedulerCommand().Flags())
+	flags("kubelet", kubeletFlags())
 	for _, plugin := range slices.Sorted(slices.Values(options.AllOrderedPlugins)) {
 		fmt.Println("admission-plugin", plugin)
 	}
@@ -61,8 +64,8 @@ func main() {
 }
 
 // Flags writes each flag with the kind of its value, and whether it is left out of --help.
-func flags(program string, command *cobra.Command) {
-	command.Flags().VisitAll(func(flag *pflag.Flag) {
+func flags(program string, all *pflag.FlagSet) {
+	all.VisitAll(func(flag *pflag.Flag) {
 		hidden := ""
 		if flag.Hidden || flag.Deprecated != "" {
 			hidden = " hidden"
@@ -70,6 +73,20 @@ func flags(program string, command *cobra.Command) {
 		name := strings.ReplaceAll(flag.Name, "_", "-")
 		fmt.Printf("flag %s %s %s%s\n", program, name, flag.Value.Type(), hidden)
 	})
+}
+
+// KubeletFlags makes the flags as the kubelet's command does, which parses them by itself.
+func kubeletFlags() *pflag.FlagSet {
+	all := pflag.NewFlagSet("kubelet", pflag.ContinueOnError)
+	kubeletoptions.NewKubeletFlags().AddFlags(all)
+	configuration, err := kubeletoptions.NewKubeletConfiguration()
+	if err != nil {
+		panic(err)
+	}
+	kubeletoptions.AddKubeletConfigFlags(all, configuration)
+	kubeletoptions.AddGlobalFlags(all)
+	all.BoolP("help", "h", false, "")
+	return all
 }
 
 var written = map[string]bool{}
