@@ -9,7 +9,7 @@ import { JoinTokens } from "./components/join-tokens.ts";
 import { NodeBootstrap } from "./components/node-bootstrap.ts";
 import { NodeMembership } from "./components/node-membership.ts";
 import { isDropped } from "./components/rotation.ts";
-import { changesEtcd } from "./components/upgrade.ts";
+import { changesEtcd, Upgrade } from "./components/upgrade.ts";
 import { minorOf } from "./components/versions.ts";
 import { WorkerPool } from "./components/worker-pool.ts";
 import { networks } from "./networks/networks.ts";
@@ -28,7 +28,8 @@ import { loadArtifactSource, loadSettings } from "./settings/load.ts";
 import { beginTurns, RotationEnd } from "./settings/rotation.ts";
 import { stateBefore } from "./settings/state.ts";
 import { refuseChanges } from "./settings/unchanged.ts";
-import { inspections } from "./settings/version-change.ts";
+import { foresee, inspectionsBefore } from "./settings/upgrade-inspections.ts";
+import { versionChange } from "./settings/version-change.ts";
 import { platforms } from "./stacks/platforms.ts";
 
 const settings = await loadSettings();
@@ -45,11 +46,12 @@ const services = servicesByMachine(
   [...facts.loadBalancers, ...nodes.flatMap((group) => group.nodes)],
   (node) => [podNetwork.service(facts, node, settings), ...(networkOfGuests?.services ?? [])],
 );
-const { records, upgrade } = await refuseChanges(settings, platform.claims(settings), {
-  platform: settings.platform,
-  ...platform.unchanging(settings),
-});
 const state = await stateBefore();
+const unchanging = { platform: settings.platform, ...platform.unchanging(settings) };
+const records = await refuseChanges(settings, platform.claims(settings), unchanging, state);
+const change = versionChange(state, settings.kubernetesVersion);
+const inspections = inspectionsBefore(change, nodes);
+await foresee(change, inspections, state);
 const { authority: external, turns, ...validity } = settings.certificates;
 const encryption = await nextEncryptionStep(state, settings.encryptionKeys);
 await beginTurns(turns, state);
@@ -66,7 +68,6 @@ const place = ({ name }: { readonly name: string }) =>
     reassert: settings.reassert,
     timeoutFactor: settings.timeoutFactor,
   });
-const change = await upgrade.change;
 const loadBalancers = facts.loadBalancers.map(place);
 const groups = nodes.map((group) => ({
   ...group,
@@ -74,9 +75,11 @@ const groups = nodes.map((group) => ({
 }));
 const [controllers = [], ...pools] = groups.map(({ workers }) => workers.map(({ host }) => host));
 
-const mayChange = upgrade.begin(change, {
+const upgrade = new Upgrade("upgrade", {
+  version: settings.kubernetesVersion,
+  change,
   hosts: [loadBalancers, controllers, ...pools].flat(),
-  inspections: inspections(change, facts, controllers),
+  inspections,
 });
 
 const [first] = controllers;
@@ -104,7 +107,7 @@ const etcd = new EtcdCluster("etcd", {
   facts,
   hosts: controllers,
   ca: etcdCa,
-  dependsOn: mayChange,
+  dependsOn: upgrade.ready,
   isOneWay: change !== undefined && changesEtcd(change),
 });
 const controlPlane = new ControlPlane("control-plane", {
@@ -156,7 +159,7 @@ const workerPools = groups.map(
       ca,
       controlPlane,
       network,
-      dependsOn: mayChange,
+      dependsOn: upgrade.ready,
       mayDrop,
       turns: nodeTurns,
       // By then no API server names a former member, and the Node of its machine has been drained.

@@ -1,14 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Host } from "../node/host.ts";
-import { knownValue } from "../node/known-value.ts";
-import { type KubernetesVersion, kubernetesVersions, minorOf, oldestFirst } from "./versions.ts";
-
-export interface UpgradeArgs {
-  /** The version of the settings. */
-  readonly version: KubernetesVersion;
-  /** The version that the cluster was made with; undefined in the preview of the first update. */
-  readonly first: Promise<string | undefined>;
-}
+import { type KubernetesVersion, kubernetesVersions, minorOf } from "./versions.ts";
 
 /** A change from one version of Kubernetes to another. */
 export interface VersionChange {
@@ -16,74 +8,54 @@ export interface VersionChange {
   readonly to: string;
   /** Whether it is one from a minor version to the next, for which Nodes are drained. */
   readonly isMinor: boolean;
+  /** Whether an earlier update has begun it. */
+  readonly isBegun: boolean;
 }
 
 /** What a machine is asked before anything changes. */
 export interface Inspection {
-  readonly host: Host;
+  /** The machine's name. */
+  readonly machine: string;
   /** Shell commands, which fail and say why on a machine that must not change. */
   readonly command: string;
 }
 
-const reached = "reached";
+export interface UpgradeArgs {
+  /** The version of the settings. */
+  readonly version: KubernetesVersion;
+  /** The change to that version; undefined if the cluster has had no other. */
+  readonly change: VersionChange | undefined;
+  /** All machines. */
+  readonly hosts: readonly Host[];
+  readonly inspections: readonly Inspection[];
+}
 
-/**
- * The versions that a cluster has had, which Pulumi's state remembers, and the gates of a change from one to another: nothing of the
- * cluster changes before every machine has the binaries of the new version.
- */
+/** What Pulumi's state remembers: the newest version that the cluster has had, and the one before. */
+export interface RememberedVersions {
+  readonly version: string;
+  readonly from?: string;
+}
+
+/** The name in Pulumi's state of the versions that a cluster has had. */
+export const versionsStash = "kubernetes-versions";
+
+/** The begin of a change of version: nothing of the cluster changes before every machine has the binaries of the new version. */
 export class Upgrade extends pulumi.ComponentResource {
-  /** The change that this update makes or that an earlier one made; undefined if the cluster has had one version only. */
-  readonly change: Promise<VersionChange | undefined>;
-  /** The newest version that the cluster has had besides that of the settings. */
-  readonly former: Promise<string | undefined>;
-  readonly #version: string;
+  /** The gates after which services may change: those of the change of version, if there is one. */
+  readonly ready: readonly pulumi.Resource[];
 
   constructor(name: string, args: UpgradeArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kthw:index:Upgrade", name, {}, opts);
-    const { version, first } = args;
-    this.#version = version;
-    const others = Object.keys(kubernetesVersions).filter((other) => other !== version);
-    const had = others.map(async (other) =>
-      (await knownValue(this.#remember(other, "not reached").input)) === reached ? [other] : [],
-    );
-    this.former = Promise.all([first.then((one = version) => [one]), ...had]).then((versions) =>
-      versions
-        .flat()
-        .filter((one) => one !== version)
-        .sort(oldestFirst)
-        .at(-1),
-    );
-    this.change = this.former.then((from) =>
-      from === undefined
-        ? undefined
-        : { from, to: version, isMinor: minorOf(from) !== minorOf(version) },
-    );
+    const { version, change, hosts } = args;
+    const checks = args.inspections.map(({ machine, command }) => {
+      const host = hosts.find((one) => one.machine.name === machine)!;
+      return host.inspects("upgrade-check", command, { parent: this, dependsOn: [host.ready] });
+    });
+    const input: RememberedVersions = { version, ...(change && { from: change.from }) };
+    const staged = change ? [...checks, ...hosts.map(({ ready }) => ready)] : [];
+    const begun = new pulumi.Stash(versionsStash, { input }, { parent: this, dependsOn: staged });
+    this.ready = change ? [begun] : [];
     this.registerOutputs({});
-  }
-
-  /** The gates after which services may change: those of the change of version, if there is one. */
-  begin(
-    change: VersionChange | undefined,
-    { hosts, inspections }: { hosts: readonly Host[]; inspections: readonly Inspection[] },
-  ): readonly pulumi.Resource[] {
-    const checks = inspections.map(({ host, command }) =>
-      host.inspects("upgrade-check", command, { parent: this, dependsOn: [host.ready] }),
-    );
-    const staged = [...checks, ...hosts.map(({ ready }) => ready)];
-    const gate = this.#remember(this.#version, reached, change && staged);
-    return change ? [gate] : [];
-  }
-
-  #remember(version: string, input: string, dependsOn: readonly pulumi.Resource[] = []) {
-    return new pulumi.Stash(
-      `kubernetes-${version}`,
-      { input },
-      {
-        parent: this,
-        dependsOn: [...dependsOn],
-        ...(input !== reached && { ignoreChanges: ["input"] }),
-      },
-    );
   }
 }
 

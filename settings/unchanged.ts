@@ -1,7 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { type ExternalAuthority, publicKeyHash } from "../components/certificate-authority.ts";
-import { Upgrade } from "../components/upgrade.ts";
 import { formerNetwork, networks } from "../networks/networks.ts";
 import { knownValue } from "../node/known-value.ts";
 import type { Role } from "../services/cluster-facts.ts";
@@ -9,7 +8,8 @@ import { serviceAccountIssuer } from "../services/kube-apiserver.ts";
 import { type ClusterSettings, machinesOf } from "./cluster.ts";
 import { mistakeAt } from "./mistake.ts";
 import { refuse } from "./refuse.ts";
-import { upgradeFault } from "./version-change.ts";
+import type { Left } from "./state.ts";
+import { upgradeFault, versionChange } from "./version-change.ts";
 
 /**
  * The settings that may not change on a living cluster, by their place. A new line does not apply to clusters that exist, which remember
@@ -33,10 +33,7 @@ const ofCluster: Readonly<
   },
 };
 /** The values of clusters that were made before the program had the settings. */
-const before: Readonly<Record<string, string>> = {
-  network: formerNetwork,
-  kubernetesVersion: "1.36.4",
-};
+const before: Readonly<Record<string, string>> = { network: formerNetwork };
 /** The settings of each machine that may not change. */
 const ofMachine = ["address", "podCidr"] as const;
 /** Settings whose value lies within the value of another setting: if both change, only the other one is reported. */
@@ -64,16 +61,16 @@ export async function refuseChanges(
   settings: ClusterSettings,
   claims: readonly Claim[],
   unchanging: Unchanging,
-): Promise<{ readonly records: MachineRecords; readonly upgrade: Upgrade }> {
+  state: readonly Left[],
+): Promise<MachineRecords> {
   const record = new ClusterRecord("record", settings, claims, unchanging);
   const { kubernetesVersion: version } = settings;
-  const upgrade = new Upgrade("upgrade", { version, first: record.firstVersion });
-  const fault = upgradeFault(await upgrade.former, version);
+  const fault = upgradeFault(versionChange(state, version)?.from, version);
   const mistakes = [
     ...(await record.mistakes),
     ...(fault ? [mistakeAt("kubernetesVersion", fault.wrong, version, fault.todo)] : []),
   ];
-  return mistakes.length > 0 ? await refuse(mistakes) : { records: record.machines, upgrade };
+  return mistakes.length > 0 ? await refuse(mistakes) : record.machines;
 }
 
 /** Remembers in Pulumi's state the values that a cluster was made with. */
@@ -82,8 +79,6 @@ export class ClusterRecord extends pulumi.ComponentResource {
   readonly mistakes: Promise<string[]>;
   /** The resources that remember each machine. */
   readonly machines: MachineRecords;
-  /** The version of Kubernetes that the cluster was made with; undefined in the preview of the first update. */
-  readonly firstVersion: Promise<string | undefined>;
 
   constructor(
     name: string,
@@ -104,7 +99,6 @@ export class ClusterRecord extends pulumi.ComponentResource {
       another,
       { remembered: { kubernetesVersion: settings.kubernetesVersion } },
     );
-    this.firstVersion = cluster.former.then((former) => former?.kubernetesVersion);
     const checks = [
       cluster.check,
       this.#values(
@@ -182,7 +176,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
           return mistakeAt(where, "cannot be changed on a living cluster", got, todo);
         });
     });
-    return { stash, check, former };
+    return { stash, check };
   }
 
   /** Remembers the machine that a value belongs to. A value passes to another machine in two updates, since an update deletes last. */

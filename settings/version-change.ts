@@ -1,13 +1,37 @@
-import type { Inspection, VersionChange } from "../components/upgrade.ts";
+import {
+  type RememberedVersions,
+  type VersionChange,
+  versionsStash,
+} from "../components/upgrade.ts";
 import { kubernetesVersions, minorOf, oldestFirst } from "../components/versions.ts";
-import type { Host } from "../node/host.ts";
-import type { ClusterFacts } from "../services/cluster-facts.ts";
-import { controllerManagerKubeconfigPath } from "../services/kube-controller-manager.ts";
+import { type Left, stashed } from "./state.ts";
 
-/** The APIs that a minor version no longer serves, so that their objects must go before. */
-const removedApis: Readonly<Record<string, readonly string[]>> = {
-  "1.37": ["scheduling.k8s.io/v1alpha2"],
-};
+/** The version of clusters that were made before the state remembered versions. */
+const formerVersion = "1.36.4";
+
+/** The versions in a state; undefined for a cluster that is to be made. */
+function versionsIn(state: readonly Left[]): RememberedVersions | undefined {
+  const record = stashed(state, "record:cluster") as { kubernetesVersion?: string } | undefined;
+  if (!record) return undefined;
+  const remembered = stashed(state, versionsStash) as RememberedVersions | undefined;
+  if (remembered) return remembered;
+  // An earlier version of the program remembered the first version, and each that was reached since.
+  const { kubernetesVersion: first = formerVersion } = record;
+  const reached = Object.keys(kubernetesVersions).filter(
+    (version) => stashed(state, `kubernetes-${version}`) === "reached",
+  );
+  const [version = first, from] = [...new Set([first, ...reached])].sort(oldestFirst).reverse();
+  return { version, ...(from !== undefined && { from }) };
+}
+
+/** The change to a version that this update makes, or that an earlier one began; undefined if the cluster has had one version only. */
+export function versionChange(state: readonly Left[], to: string): VersionChange | undefined {
+  const had = versionsIn(state);
+  const isBegun = had?.version === to;
+  const from = isBegun ? had.from : had?.version;
+  if (from === undefined) return undefined;
+  return { from, to, isMinor: minorOf(from) !== minorOf(to), isBegun };
+}
 
 /** What is wrong with a change of version, and what to do about it. */
 export function upgradeFault(
@@ -27,37 +51,4 @@ export function upgradeFault(
     ? `set ${way} for one update, then ${to} for the next`
     : `let an earlier release of this program, which has ${next}, upgrade the cluster to it first`;
   return { wrong: `skips ${next}, which follows the cluster's ${from}`, todo };
-}
-
-/** What machines are asked before a change of the minor version: the first controller, of the cluster. */
-export function inspections(
-  change: VersionChange | undefined,
-  { folders }: ClusterFacts,
-  controllers: readonly Host[],
-): Inspection[] {
-  if (!change?.isMinor) return [];
-  return [{ host: controllers[0]!, command: clusterCheck(change, folders.kubernetes) }];
-}
-
-/** Shell commands for a controller that fail where objects or Nodes of the living cluster stand in the way of a minor version. */
-export function clusterCheck({ to }: VersionChange, binaries: string): string {
-  const minor = minorOf(to);
-  return `refused=
-kube() { ${binaries}/kubectl --cache-dir=/dev/null --kubeconfig=${controllerManagerKubeconfigPath} "$@"; }
-refuse() { echo "$1" >&2; refused=yes; }
-for api in ${(removedApis[minor] ?? []).join(" ")}; do
-  for kind in $(kube get --raw "/apis/$api" 2>/dev/null | grep -o '"name":"[a-z]*"' | cut -d'"' -f4); do
-    objects=$(kube get "$kind.\${api#*/}.\${api%/*}" --all-namespaces --output='jsonpath={range .items[*]} {.metadata.namespace}/{.metadata.name}{end}')
-    test -z "$objects" || refuse "kubernetesVersion: ${minor} no longer serves $api, got $kind$objects; delete them, and make them anew with another version of the API once the cluster has ${minor}"
-  done
-done
-nodes=$(kube get nodes --output='jsonpath={range .items[*]}{.metadata.name} {.status.nodeInfo.kubeletVersion}{"\\n"}{end}') || exit
-while read -r node version; do
-  test -n "$version" || continue
-  old=\${version#v*.}
-  test $((${minor.split(".")[1]} - \${old%%.*})) -le 3 || refuse "kubernetesVersion: ${minor} works with kubelets of three earlier minor versions at most, got $version on $node; upgrade that first"
-done <<EOF
-$nodes
-EOF
-test -z "$refused"`;
 }

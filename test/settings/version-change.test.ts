@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { Upgrade } from "../../components/upgrade.ts";
-import type { KubernetesVersion } from "../../components/versions.ts";
-import { clusterCheck, upgradeFault } from "../../settings/version-change.ts";
-import { record } from "../support/record.ts";
+import { upgradeFault, versionChange } from "../../settings/version-change.ts";
+import { leftStash } from "../support/left.ts";
+import { changed, mistakes } from "../support/settings.ts";
 
 describe("a version of Kubernetes", () => {
   const faults: readonly (readonly [from: string, to: string, fault?: string])[] = [
@@ -45,86 +40,81 @@ describe("a version of Kubernetes", () => {
     assert.equal(upgradeFault(undefined, "1.37.2"), undefined));
 });
 
-describe("what the state remembers of versions", () => {
-  /** The change that is made of a cluster's first version and of versions that the state has as reached. */
-  const changeOf = async (
-    version: KubernetesVersion,
-    first: string | undefined,
-    ...reached: string[]
-  ) => {
-    const { exports } = await record(
-      async () => await new Upgrade("upgrade", { version, first: Promise.resolve(first) }).change,
-      {
-        outputs: ({ name }) =>
-          reached.includes(name.replace("kubernetes-", "")) ? { input: "reached" } : {},
-      },
-    );
-    return exports;
+describe("settings that a new minor version no longer takes", () => {
+  const former = {
+    "apiServer.extraFlags.enable-admission-plugins": "JobValidation",
+    "apiServer.extraFlags.feature-gates": "SidecarContainers=true",
+    "controllerManager.extraFlags.concurrent-service-syncs": 3,
+    "controllerManager.extraFlags.controllers": "-service-lb-controller",
+    "workerPools[0].kubelet": { featureGates: { GangScheduling: true } },
   };
 
-  it("is no change in a preview of the first update, and while the version stays", async () => {
-    assert.equal(await changeOf("1.36.4", undefined), undefined);
-    assert.equal(await changeOf("1.36.4", "1.36.4"), undefined);
-  });
+  it("are taken by the version before", () => assert.deepEqual(mistakes(changed(former)), []));
 
-  it("is a change from the newest version that the cluster has had", async () => {
-    const change = { from: "1.36.3", to: "1.36.4", isMinor: false };
-    assert.deepEqual(await changeOf("1.36.4", "1.36.3"), change);
-    assert.deepEqual(await changeOf("1.36.4", "1.35.9", "1.36.3"), change);
-    assert.deepEqual(await changeOf("1.36.4", "1.35.9"), {
-      from: "1.35.9",
-      to: "1.36.4",
-      isMinor: true,
-    });
-  });
-
-  it("is a way back after a newer version", async () => {
-    const back = { from: "1.36.4", to: "1.36.3", isMinor: false };
-    assert.deepEqual(await changeOf("1.36.3", "1.36.3", "1.36.4"), back);
+  it("are all named", () => {
+    const found = mistakes(changed({ ...former, kubernetesVersion: "1.37.2" }));
+    assert.equal(found.length, Object.keys(former).length, found.join("\n"));
+    for (const name of [
+      "JobValidation",
+      "SidecarContainers",
+      "concurrent-service-syncs",
+      "service-lb-controller",
+      "GangScheduling",
+    ])
+      assert.ok(
+        found.some((mistake) => mistake.includes(name)),
+        `${name} in ${found.join("\n")}`,
+      );
   });
 });
 
-describe("before a minor version, a machine", () => {
-  const change = { from: "1.36.4", to: "1.37.2", isMinor: true } as const;
-  let folder: string;
-  beforeEach(() => {
-    folder = mkdtempSync(path.join(tmpdir(), "kthw-version-"));
-  });
-  afterEach(() => rmSync(folder, { recursive: true }));
+describe("what the state remembers of versions", () => {
+  const cluster = leftStash("record:cluster", { kubernetesVersion: "1.36.3" });
+  const remembering = (version: string, from?: string) => [
+    cluster,
+    leftStash("kubernetes-versions", { version, ...(from && { from }) }),
+  ];
+  const patch = { from: "1.36.3", to: "1.36.4", isMinor: false };
+  const minor = { from: "1.36.4", to: "1.37.2", isMinor: true };
 
-  const run = (commands: string) => {
-    const { status, stderr } = spawnSync("sh", ["-c", commands], { encoding: "utf8" });
-    return { status, said: stderr.trim() };
-  };
-  /** Asks a cluster whose kubectl is a shell script. */
-  const ask = (kubectl: string) => {
-    const program = path.join(folder, "kubectl");
-    writeFileSync(program, `#!/bin/sh\nshift 2\ncase "$*" in\n${kubectl}\n*) exit 1 ;;\nesac\n`);
-    chmodSync(program, 0o755);
-    return run(clusterCheck(change, folder));
-  };
-  const nodes = (...lines: string[]) => `'get nodes '*) printf '${lines.join("\\n")}\\n' ;;`;
-  const served = `'get --raw /apis/scheduling.k8s.io/v1alpha2')
-    echo '{"kind":"APIResourceList","groupVersion":"scheduling.k8s.io/v1alpha2","resources":[{"name":"workloads","singularName":"workload"},{"name":"workloads/status"}]}' ;;`;
-
-  it("passes where nothing is in the way", () => {
-    const fine = nodes("cp1 v1.36.4", "guest1 v1.34.1", "new ");
-    assert.deepEqual(ask(fine), { status: 0, said: "" });
-    const none = "'get workloads.v1alpha2.scheduling.k8s.io '*) ;;";
-    assert.deepEqual(ask(`${served}\n${none}\n${fine}`), { status: 0, said: "" });
+  it("is no change in the first update, and while the version stays", () => {
+    assert.equal(versionChange([], "1.36.4"), undefined);
+    assert.equal(versionChange(remembering("1.36.3"), "1.36.3"), undefined);
   });
 
-  it("names all objects of an API that goes, and Nodes that are too old", () => {
-    const { status, said } = ask(`${served}
-      'get workloads.v1alpha2.scheduling.k8s.io '*) printf ' default/a apps/b' ;;
-      ${nodes("cp1 v1.36.4", "guest1 v1.33.9")}`);
-    assert.equal(status, 1);
-    assert.equal(
-      said,
-      `kubernetesVersion: 1.37 no longer serves scheduling.k8s.io/v1alpha2, got workloads default/a apps/b; delete them, and make them anew with another version of the API once the cluster has 1.37
-kubernetesVersion: 1.37 works with kubelets of three earlier minor versions at most, got v1.33.9 on guest1; upgrade that first`,
-    );
+  it("is a change from the newest version that the cluster has had", () => {
+    const change = versionChange(remembering("1.36.4", "1.36.3"), "1.37.2");
+    assert.deepEqual(change, { ...minor, isBegun: false });
   });
 
-  it("refuses where the API does not answer", () => assert.notEqual(ask("none) ;;").status, 0));
+  it("is the same change after the update that began it", () => {
+    const change = versionChange(remembering("1.37.2", "1.36.4"), "1.37.2");
+    assert.deepEqual(change, { ...minor, isBegun: true });
+  });
+
+  it("is a way back after a newer version", () => {
+    const change = versionChange(remembering("1.37.2", "1.36.4"), "1.36.4");
+    assert.deepEqual([change?.from, change?.to], ["1.37.2", "1.36.4"]);
+  });
+
+  describe("of a cluster that an earlier version of the program has made", () => {
+    const reached = (version: string, input = "reached") =>
+      leftStash(`kubernetes-${version}`, input);
+
+    it("is its first version", () => {
+      assert.deepEqual(versionChange([cluster, reached("1.36.3")], "1.36.4"), {
+        ...patch,
+        isBegun: false,
+      });
+      const earliest = leftStash("record:cluster", "10.32.0.0/24");
+      assert.equal(versionChange([earliest], "1.36.4"), undefined);
+      assert.equal(versionChange([earliest], "1.37.2")?.from, "1.36.4");
+    });
+
+    it("is each version that it has reached since", () => {
+      const state = [cluster, reached("1.36.4"), reached("1.37.2", "not reached")];
+      assert.deepEqual(versionChange(state, "1.36.4"), { ...patch, isBegun: true });
+      assert.deepEqual(versionChange(state, "1.37.2"), { ...minor, isBegun: false });
+    });
+  });
 });

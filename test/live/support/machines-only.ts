@@ -13,9 +13,10 @@ const nodes = nodeGroups(settings, platform.traits(settings)).flatMap((group) =>
 const services = servicesByMachine(facts, [...facts.loadBalancers, ...nodes], (node) => [
   networks[settings.network].service(facts, node, settings),
 ]);
-const { records } = await refuseChanges(
+const records = await refuseChanges(
   settings,
   platform.claims(settings),
   platform.unchanging(settings),
+  [],
 );
 await platform.machines(settings, records, services);
