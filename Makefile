@@ -137,6 +137,8 @@ $(things):
 test: install ## lint and all tests, the live ones on this computer included
 	@install/debian-packages $(test-packages) iptables python3-venv
 	STACK=aws install/plugins
+	# A test upgrades a cluster to it.
+	STACK=local install/artifacts newest
 	install/node-packages . offline
 	node --import tsx test/run.ts all
 
