@@ -38,7 +38,7 @@ export interface ControlPlaneArgs {
   readonly facts: ClusterFacts;
   /** The controllers. */
   readonly hosts: readonly Host[];
-  /** The host of the API's load balancer; undefined where the platform has a load balancer of its own. */
+  /** The host of the API's load balancer; undefined where others balance the API, or where it has one controller. */
   readonly loadBalancer: Host | undefined;
   readonly ca: CertificateAuthority;
   readonly frontProxyCa: Issuer;

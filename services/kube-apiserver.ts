@@ -8,6 +8,7 @@ import {
   type CertificateRequest,
   frontProxyClient,
 } from "../components/pki.ts";
+import { apiClients } from "./api-load-balancer.ts";
 import type { ApiServerFacts, ClusterFacts, MachineFacts } from "./cluster-facts.ts";
 import { encryptionPath, encryptionScript } from "./encryption-keys.ts";
 import { etcdClientUrl } from "./etcd.ts";
@@ -159,7 +160,9 @@ export function kubeApiserver(facts: ClusterFacts, controller: MachineFacts): Se
     credentials: credentials(facts, controller),
     ports: [6443],
     // Pods reach the API servers through the API's own service, past the load balancer.
-    clients: { 6443: ["loadBalancer", "controller", "worker"] },
+    clients: {
+      6443: isEndpoint(facts) ? apiClients : ["loadBalancer", "controller", "worker"],
+    },
     health: [
       `curl --fail --silent --max-time 5 --cacert ${pki}/ca.crt https://127.0.0.1:6443/readyz`,
       ...(hasIssuers(facts) ? [authenticationLoaded(authenticationPath)] : []),
@@ -278,6 +281,11 @@ function credentials(facts: ClusterFacts, controller: MachineFacts): Credential[
 /** The name of the text of a webhook's kubeconfig. */
 export function webhookText(name: string): string {
   return `webhook-${name}`;
+}
+
+/** Whether all clients reach the API at a controller, since nothing balances it. */
+function isEndpoint({ controllers, endpoint }: ClusterFacts): boolean {
+  return controllers.some(({ address }) => address === endpoint.fromMachines.host);
 }
 
 /** All names and addresses at which clients reach an API server. */

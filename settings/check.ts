@@ -3,16 +3,11 @@ import { architecture } from "./checks/architecture.ts";
 import { certificateTimes, externalAuthority, rotatedAuthority } from "./checks/certificates.ts";
 import { dnsForwarders } from "./checks/dns-forwarders.ts";
 import { encryptionKeys } from "./checks/encryption-keys.ts";
+import { endpointHost, loadBalancerCount } from "./checks/endpoint.ts";
 import { extraFlags } from "./checks/extra-flags.ts";
 import { jwtAuthenticators } from "./checks/jwt.ts";
 import { kubeletFields } from "./checks/kubelet-fields.ts";
-import {
-  loadBalancerCount,
-  machineNames,
-  machinesOnce,
-  maxPods,
-  memberCount,
-} from "./checks/machines.ts";
+import { machineNames, machinesOnce, maxPods, memberCount } from "./checks/machines.ts";
 import { machineRanges, networkSecrets, proxyMode } from "./checks/pod-network.ts";
 import {
   poolDiscovery,
@@ -54,6 +49,7 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   machinesOnce,
   machineNames,
   machineAddresses,
+  endpointHost,
   machineRanges,
   machinePodRanges,
   networkSecrets,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { enclosingCidr, formatCidr, parseAddress, parseCidr } from "./ipv4.ts";
-import { isDnsLabel } from "./label.ts";
+import { isDnsLabel, isDnsName } from "./label.ts";
 import { mistake, quoteIt } from "./mistake.ts";
 
 /** The message of a wrong value. */
@@ -94,6 +94,14 @@ export const address = text(
   "not an IPv4 address",
   "write four numbers like 10.240.0.10",
 );
+
+/** An IPv4 address or a DNS name. */
+export const host = (example: string) =>
+  text(
+    (text) => (/^[\d.]+$/.test(text) ? parseAddress(text) !== undefined : isDnsName(text)),
+    "neither an IPv4 address nor a DNS name",
+    `write it like ${example}`,
+  );
 
 /** A network, written by its first address. */
 export function cidr(example: string) {

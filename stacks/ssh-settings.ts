@@ -1,6 +1,4 @@
-import { parseAddress } from "../settings/ipv4.ts";
-import { isDnsName } from "../settings/label.ts";
-import { group, port, text } from "../settings/values.ts";
+import { group, host, port, text } from "../settings/values.ts";
 
 /** A user name that useradd accepts: https://github.com/shadow-maint/shadow/blob/master/lib/chkname.c */
 export const user = text(
@@ -8,14 +6,6 @@ export const user = text(
   "not the name of a user",
   "use up to 32 letters, digits, dots, dashes and underscores, no dash first, like jane.doe",
 );
-
-/** An IPv4 address or a DNS name. */
-export const host = (example: string) =>
-  text(
-    (text) => (/^[\d.]+$/.test(text) ? parseAddress(text) !== undefined : isDnsName(text)),
-    "neither an IPv4 address nor a DNS name",
-    `write it like ${example}`,
-  );
 
 /** The path of a private key on this computer. */
 export const privateKeyFile = text(

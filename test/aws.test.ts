@@ -433,6 +433,20 @@ describe("the program on EC2", () => {
     });
   });
 
+  it("reach the API at the only controller where no machine is in front of it", async () => {
+    const { graph: alone } = await onAws(
+      { apiFrom: ["198.51.100.0/24"] },
+      { others: { loadBalancers: [], controllers: [{ name: "cp1", address: "10.240.0.11" }] } },
+    );
+    const rules = alone.ofType("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule");
+    const toApi = rules.filter(({ inputs }) => inputs.fromPort === 6443).map(({ name }) => name);
+    assert.deepEqual(toApi.sort(), [
+      "controllers:tcp-6443:198.51.100.0/24",
+      "controllers:tcp-6443:controllers",
+      "controllers:tcp-6443:workers",
+    ]);
+  });
+
   describe("behind a network load balancer", () => {
     let balanced: Graph;
     let outputs: typeof exports;

@@ -4,9 +4,9 @@ import type { StackMachine } from "../access/stack.ts";
 import { type Check, Fault, failWith } from "./check.ts";
 import { type Cluster, isReady, type NodeObject } from "./cluster.ts";
 
-/** The API servers are ready, asked through the load balancer. */
+/** The API servers are ready, asked at the endpoint. */
 export const apiAnswers: Check<Cluster> = {
-  name: "the API answers through the load balancer",
+  name: "the API answers at its endpoint",
   async run(cluster) {
     await cluster.kubectl(["get", "--raw", "/readyz?verbose"]);
   },

@@ -2,23 +2,6 @@ import { formatCidr, parseCidr, sizeOf } from "../ipv4.ts";
 import { mistakeAt } from "../mistake.ts";
 import { conflicts, type Machine, type Subject } from "./subject.ts";
 
-/** There is exactly one load balancer, or none where the platform has one of its own. */
-export function loadBalancerCount({ draft: { loadBalancers }, balancesApi }: Subject): string[] {
-  if (!loadBalancers) return [];
-  if (balancesApi) {
-    if (loadBalancers.length === 0) return [];
-    const wrong = "a machine in front of the API beside the platform's own load balancer";
-    return [
-      mistakeAt("loadBalancers", wrong, loadBalancers.length, "list none, or leave that one out"),
-    ];
-  }
-  if (loadBalancers.length === 1) return [];
-  const todo = "list exactly one";
-  return loadBalancers.length === 0
-    ? [mistakeAt("loadBalancers", "no machine", undefined, todo)]
-    : [mistakeAt("loadBalancers", "more than one machine", loadBalancers.length, todo)];
-}
-
 /** The number of controllers is odd, since each controller is a member of etcd. */
 export function memberCount({ draft: { controllers } }: Subject): string[] {
   if (!controllers || controllers.length % 2 === 1) return [];

@@ -1,5 +1,6 @@
 import { virtualMachine } from "../../node/machine.ts";
 import { machinesOf } from "../../settings/cluster.ts";
+import { apiEndpoint } from "../../settings/endpoint.ts";
 import type { Platform } from "../platform.ts";
 import { check } from "./checks.ts";
 import { awsGroup } from "./settings.ts";
@@ -27,10 +28,10 @@ export const aws: Platform<"aws", typeof awsGroup> = {
       ...Object.fromEntries(ofMachines),
     };
   },
-  endpoint: ({ aws: { networkLoadBalancer, endpoint }, loadBalancers }) => {
-    const [first, ...otherAddresses] =
-      networkLoadBalancer?.addresses ?? loadBalancers.map(({ address }) => address);
-    const fromMachines = { host: first!, port: 6443 };
+  endpoint: (settings) => {
+    const { networkLoadBalancer, endpoint } = settings.aws;
+    const [host, ...otherAddresses] = networkLoadBalancer?.addresses ?? [];
+    const fromMachines = host === undefined ? apiEndpoint(settings) : { host, port: 6443 };
     return { fromMachines, fromOperator: endpoint ?? fromMachines, otherAddresses };
   },
   traits: () => virtualMachine,

@@ -1,3 +1,4 @@
+import { apiEndpoint } from "../../settings/endpoint.ts";
 import type { Platform } from "../platform.ts";
 import { check } from "./checks.ts";
 import { hostsGroup } from "./settings.ts";
@@ -12,9 +13,9 @@ export const hosts: Platform<"hosts", typeof hostsGroup> = {
   check,
   claims: targetClaims,
   unchanging: () => ({}),
-  endpoint: ({ hosts, loadBalancers: [loadBalancer] }) => {
-    const fromMachines = { host: loadBalancer!.address, port: 6443 };
-    return { fromMachines, fromOperator: hosts.endpoint ?? fromMachines };
+  endpoint: (settings) => {
+    const fromMachines = apiEndpoint(settings);
+    return { fromMachines, fromOperator: settings.hosts.endpoint ?? fromMachines };
   },
   traits: ({ hosts }) => hosts.traits,
   machines: async (...args) => (await import("./machines.ts")).existingHosts(...args),

@@ -1,5 +1,5 @@
-import { count, flag, group, list, name, port, whole } from "../../settings/values.ts";
-import { host, hostKey, jumpBox, operatorEndpoint, privateKeyFile, user } from "../ssh-settings.ts";
+import { count, flag, group, host, list, name, port, whole } from "../../settings/values.ts";
+import { hostKey, jumpBox, operatorEndpoint, privateKeyFile, user } from "../ssh-settings.ts";
 
 /** How existing hosts are reached, and their traits. */
 export const hostsGroup = group({

@@ -1,4 +1,5 @@
 import { virtualMachine } from "../../node/machine.ts";
+import { apiEndpoint } from "../../settings/endpoint.ts";
 import type { Platform } from "../platform.ts";
 import { check } from "./checks.ts";
 import { libvirtGroup } from "./settings.ts";
@@ -17,9 +18,9 @@ export const libvirt: Platform<"libvirt", typeof libvirtGroup> = {
     "libvirt.networkMode": networkMode,
     "libvirt.poolFolder": poolFolder,
   }),
-  endpoint: ({ libvirt, loadBalancers: [loadBalancer] }) => {
-    const fromMachines = { host: loadBalancer!.address, port: 6443 };
-    return { fromMachines, fromOperator: libvirt.endpoint ?? fromMachines };
+  endpoint: (settings) => {
+    const fromMachines = apiEndpoint(settings);
+    return { fromMachines, fromOperator: settings.libvirt.endpoint ?? fromMachines };
   },
   traits: () => virtualMachine,
   machines: async (settings, records) =>

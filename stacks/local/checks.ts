@@ -16,7 +16,15 @@ type LocalSubject = Subject<Draft & Sound<{ local: z.output<typeof localGroup> }
 
 /** The mistakes of settings for machines on this computer. */
 export function check(subject: LocalSubject): string[] {
-  const checks = [stackName, architecture, mirrorFolder, gateway, kubeProxyMode, sshPorts];
+  const checks = [
+    stackName,
+    architecture,
+    mirrorFolder,
+    endpointHost,
+    gateway,
+    kubeProxyMode,
+    sshPorts,
+  ];
   return checks.flatMap((check) => check(subject));
 }
 
@@ -45,6 +53,14 @@ function mirrorFolder({ draft, context: { cacheDir } }: LocalSubject): string[] 
   if (!isServer(mirror)) return [];
   const wrong = "out of reach for machines on this computer";
   return [mistakeAt("artifacts.mirror", wrong, mirror, "copy it into a folder and write that")];
+}
+
+/** Machines on this computer have no way out to a load balancer of others. */
+function endpointHost({ draft: { endpoint } }: LocalSubject): string[] {
+  if (endpoint?.host === undefined) return [];
+  const wrong = "out of reach for machines on this computer";
+  const todo = "list load balancers instead, or one controller and no load balancer";
+  return [mistakeAt("endpoint.host", wrong, endpoint.host, todo)];
 }
 
 /** The kernel of this computer, which its machines share, supports the mode of kube-proxy. */

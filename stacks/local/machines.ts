@@ -35,7 +35,8 @@ class LocalMachines extends pulumi.ComponentResource {
     const state = `/var/lib/kthw/${stack}`;
     const cidr = parseCidr(settings.machineCidr)!;
     const gateway = `${nthAddress(cidr, 1)}/${cidr.prefix}`;
-    const apiTarget = `${settings.loadBalancers[0]!.address}:6443`;
+    const { address } = (settings.loadBalancers[0] ?? settings.controllers[0])!;
+    const apiTarget = `${address}:6443`;
     const mirror = settings.artifacts.mirror?.startsWith("/") ? settings.artifacts.mirror : "";
     const traits = traitsOfThisComputer();
     const operatorKey = new tls.PrivateKey(

@@ -1,3 +1,4 @@
+import { apiEndpoint } from "../../settings/endpoint.ts";
 import type { Platform } from "../platform.ts";
 import { check } from "./checks.ts";
 import { localGroup } from "./settings.ts";
@@ -13,9 +14,9 @@ export const local: Platform<"local", typeof localGroup> = {
   // A machine's ports follow from its address.
   claims: () => [],
   unchanging: () => ({}),
-  endpoint: ({ local, loadBalancers: [loadBalancer] }) => ({
-    fromMachines: { host: loadBalancer!.address, port: 6443 },
-    fromOperator: { host: "127.0.0.1", port: local.apiPort },
+  endpoint: (settings) => ({
+    fromMachines: apiEndpoint(settings),
+    fromOperator: { host: "127.0.0.1", port: settings.local.apiPort },
   }),
   traits: traitsOfThisComputer,
   machines: async (settings, records) =>

@@ -244,7 +244,10 @@ describe("settings of machines on EC2", () => {
       "loadBalancers: a machine in front of the API beside the platform's own load balancer, got 1; list none, or leave that one out",
       "aws.networkLoadBalancer.addresses[0]: the same as loadBalancers[0].address, got 10.240.0.10; choose a free address",
     ],
-    [{ loadBalancers: [] }, "loadBalancers: no machine, got nothing; list exactly one"],
+    [
+      { loadBalancers: [] },
+      "loadBalancers: no machine in front of 3 controllers, got nothing; list one, or write endpoint.host",
+    ],
     [
       { loadBalancers: [], "aws.networkLoadBalancer": {} },
       "aws.networkLoadBalancer.addresses: no address, got nothing; list one for each subnet in which it should be",

@@ -8,11 +8,6 @@ describe("settings of machines:", () => {
         { "controllers[2]": undefined },
         "controllers: an even number of etcd members, got 2; list 1 or 3, since an even number survives no more failures than one less",
       ],
-      [{ loadBalancers: undefined }, "loadBalancers: no machine, got nothing; list exactly one"],
-      [
-        { "loadBalancers[1]": { name: "lb2", address: "10.240.0.9" } },
-        "loadBalancers: more than one machine, got 2; list exactly one",
-      ],
     ]));
 
   describe("roles of machines", () =>
