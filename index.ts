@@ -26,6 +26,7 @@ import { tellOfEndings } from "./settings/endings.ts";
 import { clusterFacts, nodeGroups } from "./settings/facts.ts";
 import { loadArtifactSource, loadSettings } from "./settings/load.ts";
 import { beginTurns, RotationEnd } from "./settings/rotation.ts";
+import { refuseAnotherAddress } from "./settings/shared-address.ts";
 import { stateBefore } from "./settings/state.ts";
 import { refuseChanges } from "./settings/unchanged.ts";
 import { foresee, inspectionsBefore } from "./settings/upgrade-inspections.ts";
@@ -49,6 +50,7 @@ const services = servicesByMachine(
 const state = await stateBefore();
 const unchanging = { platform: settings.platform, ...platform.unchanging(settings) };
 const records = await refuseChanges(settings, platform.claims(settings), unchanging, state);
+await refuseAnotherAddress(state, facts.sharedAddress);
 const change = versionChange(state, settings.kubernetesVersion);
 const inspections = inspectionsBefore(change, nodes);
 await foresee(change, inspections, state);
@@ -58,6 +60,8 @@ await beginTurns(turns, state);
 await tellOfEndings(state);
 const machinesByName = await platform.machines(settings, records, services);
 const { proxy, texts: containerdTexts } = egress(facts, settings);
+const leadTo =
+  facts.sharedAddress === undefined ? undefined : await platform.leadTo?.(facts.sharedAddress);
 
 const place = ({ name }: { readonly name: string }) =>
   new Host(name, {
@@ -113,7 +117,8 @@ const etcd = new EtcdCluster("etcd", {
 const controlPlane = new ControlPlane("control-plane", {
   facts,
   hosts: controllers,
-  loadBalancer: loadBalancers[0],
+  loadBalancers,
+  leadTo,
   ca,
   frontProxyCa,
   etcdCa,

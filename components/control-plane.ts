@@ -38,8 +38,10 @@ export interface ControlPlaneArgs {
   readonly facts: ClusterFacts;
   /** The controllers. */
   readonly hosts: readonly Host[];
-  /** The host of the API's load balancer; undefined where others balance the API, or where it has one controller. */
-  readonly loadBalancer: Host | undefined;
+  /** The hosts of the API's load balancers; none where others balance the API, or where it has one controller. */
+  readonly loadBalancers: readonly Host[];
+  /** Leads the operator to the API once the load balancers work; undefined where nothing has to. */
+  readonly leadTo: ((opts: pulumi.CustomResourceOptions) => pulumi.Resource) | undefined;
   readonly ca: CertificateAuthority;
   readonly frontProxyCa: Issuer;
   readonly etcdCa: Issuer;
@@ -157,10 +159,10 @@ export class ControlPlane extends pulumi.ComponentResource {
       return { placed, answer };
     };
     const balance = (dependsOn: readonly pulumi.Resource[]) =>
-      args.loadBalancer
+      args.loadBalancers.length > 0
         ? new ApiLoadBalancer(
             "api",
-            { facts, host: args.loadBalancer, dependsOn },
+            { facts, hosts: args.loadBalancers, dependsOn },
             { parent: this, aliases: [{ parent: pulumi.rootStackResource }] },
           ).ready
         : [];
@@ -196,6 +198,8 @@ export class ControlPlane extends pulumi.ComponentResource {
         },
       ),
     );
+    if (args.leadTo)
+      this.ready = [...this.ready, args.leadTo({ parent: this, dependsOn: [...balanced] })];
     // With a single key there is none by which other Secrets could be encrypted.
     const rewritten =
       encryption.keys.length === 1

@@ -121,6 +121,8 @@ export interface ClusterFacts {
   /** The URL at which machines reach the API, for example https://10.240.0.10:6443. */
   readonly server: string;
   readonly loadBalancers: readonly MachineFacts[];
+  /** The address that the load balancers share, which one of them has at a time. */
+  readonly sharedAddress?: string | undefined;
   /** Each is a member of etcd. */
   readonly controllers: readonly MachineFacts[];
   /** Whether each node has a range of its own for its pods. */

@@ -9,6 +9,7 @@ import { kubeProxy } from "./kube-proxy.ts";
 import { kubeScheduler } from "./kube-scheduler.ts";
 import { kubelet } from "./kubelet.ts";
 import type { Service } from "./service.ts";
+import { sharedAddress } from "./shared-address.ts";
 
 /** The services of the control plane on one controller. */
 export function controlPlaneServices(facts: ClusterFacts, controller: MachineFacts) {
@@ -17,6 +18,14 @@ export function controlPlaneServices(facts: ClusterFacts, controller: MachineFac
     manager: kubeControllerManager(facts),
     scheduler: kubeScheduler(facts),
     ...(facts.healthProxy && { healthProxy: healthProxy(facts) }),
+  };
+}
+
+/** The services of one load balancer. */
+export function loadBalancerServices(facts: ClusterFacts, loadBalancer: MachineFacts) {
+  return {
+    apiLoadBalancer: apiLoadBalancer(facts),
+    ...(facts.sharedAddress !== undefined && { sharedAddress: sharedAddress(facts, loadBalancer) }),
   };
 }
 
@@ -35,7 +44,7 @@ function servicesOf(
   machine: MachineFacts | NodeFacts,
   network: ServicesOfNetwork,
 ): Service[] {
-  if (!("role" in machine)) return [apiLoadBalancer(facts)];
+  if (!("role" in machine)) return Object.values(loadBalancerServices(facts, machine));
   return [
     ...(machine.role === "controller"
       ? [etcd(facts, machine), ...Object.values(controlPlaneServices(facts, machine))]

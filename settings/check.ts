@@ -3,7 +3,7 @@ import { architecture } from "./checks/architecture.ts";
 import { certificateTimes, externalAuthority, rotatedAuthority } from "./checks/certificates.ts";
 import { dnsForwarders } from "./checks/dns-forwarders.ts";
 import { encryptionKeys } from "./checks/encryption-keys.ts";
-import { endpointHost, loadBalancerCount } from "./checks/endpoint.ts";
+import { endpointAddress, endpointKind, loadBalancerCount } from "./checks/endpoint.ts";
 import { extraFlags } from "./checks/extra-flags.ts";
 import { jwtAuthenticators } from "./checks/jwt.ts";
 import { kubeletFields } from "./checks/kubelet-fields.ts";
@@ -41,6 +41,7 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   dnsAddress,
   dnsForwarders,
   loadBalancerCount,
+  endpointKind,
   memberCount,
   poolMachines,
   poolNames,
@@ -49,7 +50,7 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   machinesOnce,
   machineNames,
   machineAddresses,
-  endpointHost,
+  endpointAddress,
   machineRanges,
   machinePodRanges,
   networkSecrets,

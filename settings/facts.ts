@@ -37,6 +37,7 @@ export function clusterFacts(settings: Settings, endpoint: Endpoint): ClusterFac
     endpoint,
     server: serverUrl(endpoint.fromMachines),
     loadBalancers: settings.loadBalancers,
+    sharedAddress: settings.endpoint?.address,
     controllers: settings.controllers,
     nodes: [settings.controllers, ...settings.workerPools.map(({ machines }) => machines)].flat(),
     trustFile: settings.certificates.authority?.issuerChainPem.length ? "ca-bundle.crt" : "ca.crt",

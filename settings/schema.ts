@@ -192,8 +192,9 @@ export const common = {
   dnsForwarders: list(address).default([]),
   loadBalancers: list(group({ name: name("lb"), address })).default([]),
   endpoint: group({
-    host: host("api.example.com or 192.0.2.10"),
-    port: port.default(6_443),
+    address: address.optional(),
+    host: host("api.example.com or 192.0.2.10").optional(),
+    port: port.optional(),
   }).optional(),
   controllers: list(machine).default([]),
   controllerTaints: taints.default(["node-role.kubernetes.io/control-plane:NoSchedule"]),

@@ -1,13 +1,17 @@
 import type { Subject } from "../settings/checks/subject.ts";
-import { formatAddress, formatCidr } from "../settings/ipv4.ts";
+import { formatAddress, formatCidr, parseAddress } from "../settings/ipv4.ts";
 import { isServer } from "../settings/mirror.ts";
 import { mistakeAt } from "../settings/mistake.ts";
 
-/** No machine has the first address of the machines' network, which is the gateway's. */
-export function gateway({ machineCidr, addresses }: Subject): string[] {
+/** Neither a machine nor the endpoint has the first address of the machines' network, which is the gateway's. */
+export function gateway({ draft, machineCidr, addresses }: Subject): string[] {
   if (!machineCidr) return [];
   const todo = `choose a free one in machineCidr ${formatCidr(machineCidr)}`;
-  return addresses
+  const shared = parseAddress(draft.endpoint?.address ?? "");
+  return [
+    ...addresses,
+    ...(shared === undefined ? [] : [{ where: "endpoint.address", value: shared }]),
+  ]
     .filter(({ value }) => value === machineCidr.first + 1)
     .map(({ where, value }) =>
       mistakeAt(where, "the address of the machines' gateway", formatAddress(value), todo),

@@ -1,3 +1,4 @@
+import type * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
 import type { Machine, MachineTraits } from "../node/machine.ts";
 import type { Endpoint } from "../services/cluster-facts.ts";
@@ -36,6 +37,11 @@ export interface Platform<Name extends string, Group extends z.ZodType> {
   unchanging(settings: PlatformSettings<Name, Group>): Unchanging;
   /** The addresses at which the API is reached. */
   endpoint(settings: PlatformSettings<Name, Group>): Endpoint;
+  /**
+   * Leads the operator to the address that load balancers share, once one of them has it; left out where the operator reaches the address
+   * like the machines.
+   */
+  leadTo?(address: string): Promise<(opts: pulumi.CustomResourceOptions) => pulumi.Resource>;
   /** The traits of the machines' kernels and containers. */
   traits(settings: PlatformSettings<Name, Group>): MachineTraits;
   /** Makes or finds the machines; only this method loads the libraries for it. */

@@ -31,6 +31,7 @@ import { kubelet, kubeletConfigurationForAll } from "../services/kubelet.ts";
 import { proxyVariables } from "../services/proxy.ts";
 import { type Registry, registryFiles } from "../services/registries.ts";
 import { placed, type Service } from "../services/service.ts";
+import { sharedAddress } from "../services/shared-address.ts";
 import { commandLine } from "../services/systemd.ts";
 import { metaData, networkConfig, userData } from "../stacks/cloud-init.ts";
 import { domainXslt } from "../stacks/libvirt/domain-xslt.ts";
@@ -45,12 +46,17 @@ import {
 } from "./support/facts.ts";
 import { describedBy, firstUpdate } from "./support/program.ts";
 
+const twoLoadBalancers = cluster({
+  loadBalancers: [...facts.loadBalancers, { name: "lb2", address: "10.240.0.9" }],
+  sharedAddress: "10.240.0.5",
+});
 const weave = { fastDatapath: true, imageDigests: {} };
 const token = "0a1b2c.0123456789abcdef";
 
 /** Every rendered text by its place in test/golden. A container shares its kernel, and here cgroup v1, with the computer around it. */
 const texts: Readonly<Record<string, string>> = {
   ...files(apiLoadBalancer(facts)),
+  ...files(sharedAddress(twoLoadBalancers, twoLoadBalancers.loadBalancers[0]!)),
   ...files(bridgeNetwork(facts, worker())),
   ...files(weaveService(facts, weave), "pod-network-weave"),
   "pod-network-weave/pod-spec.yaml": stringify(weavePodSpec(facts, weave)),

@@ -94,7 +94,7 @@ export function dnsAddress({ draft, serviceCidr }: Subject): string[] {
 }
 
 /** Why a network's first, second or last address is not free; undefined for other addresses. */
-function reserved(cidr: Cidr, address: number, second?: string): string | undefined {
+export function reserved(cidr: Cidr, address: number, second?: string): string | undefined {
   if (address === cidr.first) return "the address of the network itself";
   if (address === cidr.first + 1) return second;
   return address === lastOf(cidr) ? "the network's broadcast address" : undefined;

@@ -45,6 +45,7 @@ export function check(subject: AwsSubject): string[] {
     subnetCount,
     addresses,
     balancerAddresses,
+    sharedAddress,
     tagNames,
     rangesOnce,
     access,
@@ -230,6 +231,13 @@ function balancerAddresses(subject: AwsSubject): string[] {
       : [];
   });
   return [...misplaced(own, subject), ...together, ...inOneZone, ...taken];
+}
+
+/** EC2 hands packets to the one interface to which an address belongs, whoever announces it. */
+function sharedAddress({ draft: { endpoint } }: AwsSubject): string[] {
+  if (endpoint?.address === undefined) return [];
+  const todo = "list one load balancer, or none and use aws.networkLoadBalancer";
+  return [mistakeAt("endpoint.address", "not to be shared on EC2", endpoint.address, todo)];
 }
 
 const privateRanges = [

@@ -12,7 +12,7 @@ packages=(
   systemd-resolved systemd-timesyncd libnss-resolve openssh-server ca-certificates curl sudo procps openssl
   iproute2 libseccomp2
   # What services ask for, so that no machine needs the internet.
-  conntrack ebtables ipset iptables ipvsadm libnginx-mod-stream nftables nginx socat
+  conntrack ebtables ipset iptables ipvsadm keepalived libnginx-mod-stream nftables nginx socat
 )
 
 # They would take the machine's time, or what a machine's own service needs.
@@ -41,7 +41,7 @@ sources() {
 customize() {
   local root=$1
   systemctl --quiet --root="$root" mask "${masked[@]}"
-  systemctl --quiet --root="$root" disable nginx.service
+  systemctl --quiet --root="$root" disable keepalived.service nginx.service
   systemctl --quiet --root="$root" enable systemd-networkd.service
   # Each machine has its own keys, identity and name.
   rm -f "$root"/etc/ssh/ssh_host_*_key* "$root/etc/hostname" "$root/var/lib/dbus/machine-id" "$root/var/lib/systemd/random-seed"

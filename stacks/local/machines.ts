@@ -1,5 +1,3 @@
-import { randomBytes } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
@@ -8,6 +6,7 @@ import { machinesOf } from "../../settings/cluster.ts";
 import { nthAddress, parseAddress, parseCidr } from "../../settings/ipv4.ts";
 import type { MachineRecords } from "../../settings/unchanged.ts";
 import type { Machines, PlatformSettings } from "../platform.ts";
+import { idIn, inodeOf, newId, read, runs } from "./ids.ts";
 import type { localGroup } from "./settings.ts";
 import { traitsOfThisComputer } from "./traits.ts";
 
@@ -135,32 +134,4 @@ class LocalMachines extends pulumi.ComponentResource {
     this.machines = new Map(machinesOf(settings).map((machine) => [machine.name, make(machine)]));
     this.registerOutputs({});
   }
-}
-
-// Neither an update nor a refresh sees that a machine was killed or the computer rebooted, so the program looks. The scripts record an
-// id with each machine, disk and network: while the thing is there, the id stays; otherwise a new id makes a difference in the preview.
-function idIn(file: string): string | undefined {
-  return read(file)?.trim() || undefined;
-}
-
-function newId(): string {
-  return randomBytes(16).toString("hex");
-}
-
-function read(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether the process whose id is in the file runs, with the word among its arguments. */
-function runs(file: string, word: string): boolean {
-  const id = idIn(file);
-  return id !== undefined && (read(`/proc/${id}/cmdline`)?.split("\0").includes(word) ?? false);
-}
-
-function inodeOf(file: string): number | undefined {
-  return statSync(file, { throwIfNoEntry: false })?.ino;
 }

@@ -18,6 +18,7 @@ export const local: Platform<"local", typeof localGroup> = {
     fromMachines: apiEndpoint(settings),
     fromOperator: { host: "127.0.0.1", port: settings.local.apiPort },
   }),
+  leadTo: async (address) => (await import("./endpoint.ts")).sharedEndpoint(address),
   traits: traitsOfThisComputer,
   machines: async (settings, records) =>
     (await import("./machines.ts")).localMachines(settings, records),

@@ -7,7 +7,7 @@ set -euo pipefail
 packages=(
   systemd-sysv dbus openssh-server ca-certificates curl sudo procps kmod openssl
   iproute2 iptables nftables conntrack socat ipset ebtables ethtool libseccomp2
-  nginx libnginx-mod-stream
+  keepalived nginx libnginx-mod-stream
 )
 
 # Neither the container's surroundings nor its network are the machine's own business.
@@ -40,7 +40,7 @@ sources() {
 customize() {
   local root=$1
   systemctl --quiet --root="$root" mask "${masked[@]}"
-  systemctl --quiet --root="$root" disable nginx.service
+  systemctl --quiet --root="$root" disable keepalived.service nginx.service
   # Each machine has its own keys, identity and name.
   rm -f "$root"/etc/ssh/ssh_host_*_key* "$root/etc/hostname"
   : >"$root/etc/machine-id"

@@ -246,7 +246,14 @@ describe("settings of machines on EC2", () => {
     ],
     [
       { loadBalancers: [] },
-      "loadBalancers: no machine in front of 3 controllers, got nothing; list one, or write endpoint.host",
+      "loadBalancers: no machine in front of 3 controllers, got nothing; list one, or two with endpoint.address, or write endpoint.host",
+    ],
+    [
+      {
+        "loadBalancers[1]": { name: "lb2", address: "10.240.0.9" },
+        "endpoint.address": "10.240.0.5",
+      },
+      "endpoint.address: not to be shared on EC2, got 10.240.0.5; list one load balancer, or none and use aws.networkLoadBalancer",
     ],
     [
       { loadBalancers: [], "aws.networkLoadBalancer": {} },

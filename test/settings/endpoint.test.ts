@@ -9,6 +9,8 @@ const key = generateKeyPairSync("ed25519", {
   privateKeyEncoding: { type: "pkcs8", format: "pem" },
   publicKeyEncoding: { type: "spki", format: "pem" },
 }).privateKey;
+const kinds = "write address for one that load balancers share, or host for one behind another";
+const second = { "loadBalancers[1]": { name: "lb2", address: "10.240.0.9" } };
 const alone: Change = {
   loadBalancers: [],
   "controllers[2]": undefined,
@@ -23,6 +25,11 @@ describe("settings of the endpoint", () => {
     assert.deepEqual(machinesReach({}), { host: "10.240.0.10", port: 6443 });
     assert.deepEqual(machinesReach(alone), { host: "10.240.0.11", port: 6443 });
   });
+  it("name an address that two load balancers share", () =>
+    assert.deepEqual(machinesReach({ ...second, "endpoint.address": "10.240.0.5" }), {
+      host: "10.240.0.5",
+      port: 6443,
+    }));
   it("name a load balancer of others, with its port", () => {
     const change = { ...onHosts, loadBalancers: [] };
     const reached = (endpoint: object) => {
@@ -41,7 +48,20 @@ describe("settings of the endpoint", () => {
     itRefuses([
       [
         { loadBalancers: undefined },
-        "loadBalancers: no machine in front of 3 controllers, got nothing; list one, or write endpoint.host",
+        "loadBalancers: no machine in front of 3 controllers, got nothing; list one, or two with endpoint.address, or write endpoint.host",
+      ],
+      [
+        second,
+        "endpoint.address: none for 2 load balancers, got nothing; choose a free address in machineCidr that they share",
+      ],
+      [{ endpoint: {} }, `endpoint: neither an address nor a host, got nothing; ${kinds}`],
+      [
+        { loadBalancers: [], "endpoint.address": "10.240.0.5" },
+        "endpoint.address: no load balancer has it, got 10.240.0.5; list two, or write endpoint.host for one behind another load balancer",
+      ],
+      [
+        { "endpoint.address": "10.240.0.5" },
+        "endpoint.address: one load balancer has nobody to share it with, got 10.240.0.5; list another, or leave it out",
       ],
       [
         { loadBalancers: [], "endpoint.host": "192.0.2.9" },
@@ -52,8 +72,8 @@ describe("settings of the endpoint", () => {
   describe("that lead to several places", () => {
     itRefuses([
       [
-        { "loadBalancers[1]": { name: "lb2", address: "10.240.0.9" } },
-        "loadBalancers: more than one machine, got 2; list one",
+        { ...second, "endpoint.address": "10.240.0.5", "endpoint.port": 443 },
+        "endpoint.port: only for endpoint.host, got 443; leave it out for 6443",
       ],
     ]);
     const refuses = (change: Change, ...expected: string[]) =>
@@ -65,11 +85,35 @@ describe("settings of the endpoint", () => {
       );
     refuses(
       { "endpoint.host": "api.example.com" },
-      "loadBalancers: machines in front of the API beside endpoint.host, got 1; list none, or leave endpoint out",
+      "loadBalancers: machines in front of the API beside endpoint.host, got 1; list none, or leave endpoint.host out",
+    );
+    refuses(
+      { loadBalancers: [], endpoint: { address: "10.240.0.5", host: "192.0.2.9" } },
+      `endpoint.host: another beside endpoint.address, got 192.0.2.9; ${kinds}`,
     );
     refuses(
       { loadBalancers: [], "endpoint.host": "10.240.0.11" },
-      "endpoint.host: the same as controllers[0].address, got 10.240.0.11; write the address of a load balancer of others, or leave endpoint out",
+      "endpoint.host: the same as controllers[0].address, got 10.240.0.11; choose an address that no machine has",
     );
+  });
+
+  describe("with an address that cannot be shared", () => {
+    const free = "choose a free one in machineCidr 10.240.0.0/24";
+    const at = (address: string, wrong: string, todo = free) =>
+      [
+        { ...second, endpoint: { address } },
+        `endpoint.address: ${wrong}, got ${address}; ${todo}`,
+      ] as const;
+    itRefuses([
+      at(
+        "10.240.0.9",
+        "the same as loadBalancers[1].address",
+        "choose an address that no machine has",
+      ),
+      at("10.241.0.5", "not in machineCidr 10.240.0.0/24"),
+      at("10.240.0.255", "the network's broadcast address"),
+      at("10.240.0.1", "the address of the machines' gateway"),
+      at("10.240.0.500", "not an IPv4 address", "write four numbers like 10.240.0.10"),
+    ]);
   });
 });

@@ -5,12 +5,14 @@ import { type Probing, Requests } from "./requests.ts";
 export class Prober {
   readonly #client: ApiClient;
   readonly #path: string;
+  readonly #silenceMs: number;
   readonly #requests: Requests;
 
-  /** Starts the requests; `path` is that of an object that can be patched. */
-  constructor(kubeconfig: string, path: string) {
+  /** Starts the requests; `path` is that of an object that can be patched. A request fails if nothing is heard for so long. */
+  constructor(kubeconfig: string, path: string, silenceMs = 10_000) {
     this.#client = new ApiClient(kubeconfig);
     this.#path = path;
+    this.#silenceMs = silenceMs;
     this.#requests = new Requests((number) =>
       this.#send(number % 2 === 0 ? "GET" : "PATCH", number),
     );
@@ -26,7 +28,7 @@ export class Prober {
       const patch = method === "PATCH" && {
         patch: JSON.stringify({ data: { probe: `${number}`.padStart(8, "0") } }),
       };
-      const asked = { method, path: this.#path, silenceMs: 10_000, ...patch };
+      const asked = { method, path: this.#path, silenceMs: this.#silenceMs, ...patch };
       // The answer is read to its end.
       for await (const _ of await this.#client.ask(asked));
     } catch (error) {
