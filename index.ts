@@ -26,7 +26,7 @@ import { tellOfEndings } from "./settings/endings.ts";
 import { clusterFacts, nodeGroups } from "./settings/facts.ts";
 import { loadArtifactSource, loadSettings } from "./settings/load.ts";
 import { beginTurns, RotationEnd } from "./settings/rotation.ts";
-import { refuseAnotherAddress } from "./settings/shared-address.ts";
+import { refuseEndpoint } from "./settings/shared-address.ts";
 import { stateBefore } from "./settings/state.ts";
 import { refuseChanges } from "./settings/unchanged.ts";
 import { foresee, inspectionsBefore } from "./settings/upgrade-inspections.ts";
@@ -50,7 +50,7 @@ const services = servicesByMachine(
 const state = await stateBefore();
 const unchanging = { platform: settings.platform, ...platform.unchanging(settings) };
 const records = await refuseChanges(settings, platform.claims(settings), unchanging, state);
-await refuseAnotherAddress(state, facts.sharedAddress);
+await refuseEndpoint(state, settings);
 const change = versionChange(state, settings.kubernetesVersion);
 const inspections = inspectionsBefore(change, nodes);
 await foresee(change, inspections, state);
@@ -60,8 +60,7 @@ await beginTurns(turns, state);
 await tellOfEndings(state);
 const machinesByName = await platform.machines(settings, records, services);
 const { proxy, texts: containerdTexts } = egress(facts, settings);
-const leadTo =
-  facts.sharedAddress === undefined ? undefined : await platform.leadTo?.(facts.sharedAddress);
+const leadTo = await platform.leadTo?.(settings);
 
 const place = ({ name }: { readonly name: string }) =>
   new Host(name, {

@@ -91,7 +91,7 @@ export class Placement {
     host: Host,
     service: Service,
     opts: {
-      readonly dependsOn?: readonly pulumi.Resource[];
+      readonly dependsOn?: readonly pulumi.Input<pulumi.Resource>[];
       readonly texts?: Texts;
       readonly waits?: boolean;
     },

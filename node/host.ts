@@ -37,8 +37,8 @@ export type BundleFile = Omit<File, "text" | "live"> & { readonly text: pulumi.I
 /** Options of a resource that changes a host. */
 export interface PlaceOptions {
   readonly parent: pulumi.Resource;
-  /** Resources that must be done first. */
-  readonly dependsOn?: readonly pulumi.Resource[];
+  /** Resources that must be done first; which these are may turn out during the update. */
+  readonly dependsOn?: readonly pulumi.Input<pulumi.Resource>[];
 }
 
 /** A machine with the agent and the binaries for its services. Machines are changed through this class alone. */
@@ -179,6 +179,20 @@ export class Host extends pulumi.ComponentResource {
     );
   }
 
+  /** Asks the machine, which a shell command does that changes nothing; asked again where what the question is about has changed. */
+  asks(
+    name: string,
+    command: string,
+    opts: PlaceOptions & { readonly about: string },
+  ): remote.Command {
+    const create = `sh -c ${quoted(command)} # about ${fingerprint([opts.about])}`;
+    return this.#command(
+      name,
+      { create, update: this.#rerun(create) },
+      { parent: opts.parent, dependsOn: [this.#placed, ...(opts.dependsOn ?? [])] },
+    );
+  }
+
   #stretched(service: Service): Service {
     if (this.#timeoutFactor === 1) return service;
     const { timeoutSeconds = defaultTimeoutSeconds } = service;
@@ -217,8 +231,8 @@ export class Host extends pulumi.ComponentResource {
       readonly stdin?: pulumi.Input<string>;
       readonly logging?: remote.Logging;
     },
-    opts: { readonly parent: pulumi.Resource; readonly dependsOn: readonly pulumi.Resource[] },
-  ): pulumi.Resource {
+    opts: Required<PlaceOptions>,
+  ): remote.Command {
     const { machine } = this;
     const asRoot = machine.sudo ? "sudo -n " : "";
     return new remote.Command(

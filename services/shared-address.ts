@@ -51,6 +51,23 @@ export function sharedAddress(facts: ClusterFacts, loadBalancer: MachineFacts): 
   };
 }
 
+/** What a load balancer is to the address when it is asked: `holder`; `member`, which knows the holder; or `new`. */
+const standings = ["member", "holder", "new"];
+
+/** A shell command that prints what a load balancer is to the address. */
+export function asksStanding(address: string): string {
+  return `if ip -4 -oneline address show to ${address} | grep -q .; then echo holder; elif [ -e ${path} ]; then echo member; else echo new; fi`;
+}
+
+/**
+ * The order in which load balancers change, by what each of them said: the one that has the address after those that could take it, and new
+ * ones once all others know them. Those that were not asked stay in the order of the settings.
+ */
+export function turnsOf(said: readonly (string | undefined)[]): number[] {
+  const rank = (index: number) => standings.indexOf(said[index]?.trim() ?? "");
+  return [...said.keys()].sort((one, other) => rank(one) - rank(other));
+}
+
 /**
  * Any answer of an API server will do: what an API server says of itself is the same through every load balancer. Equal priorities, so
  * that nothing but the health decides who has the address, and whoever has it keeps it.

@@ -19,6 +19,9 @@ export type ServicesByMachine = ReadonlyMap<string, readonly Service[]>;
 export type PlatformSettings<Name extends string, Group extends z.ZodType> = ClusterSettings &
   Frozen<Record<Name, z.output<Group>>>;
 
+/** Makes the resource that leads the operator to the API's endpoint. */
+export type Lead = (opts: pulumi.CustomResourceOptions) => pulumi.Resource;
+
 /** A source of machines, with everything that differs between sources. */
 export interface Platform<Name extends string, Group extends z.ZodType> {
   /** The platform's own group of settings, which is named like the platform. */
@@ -37,11 +40,8 @@ export interface Platform<Name extends string, Group extends z.ZodType> {
   unchanging(settings: PlatformSettings<Name, Group>): Unchanging;
   /** The addresses at which the API is reached. */
   endpoint(settings: PlatformSettings<Name, Group>): Endpoint;
-  /**
-   * Leads the operator to the address that load balancers share, once one of them has it; left out where the operator reaches the address
-   * like the machines.
-   */
-  leadTo?(address: string): Promise<(opts: pulumi.CustomResourceOptions) => pulumi.Resource>;
+  /** What leads the operator to the endpoint, made once the endpoint answers; left out where the operator needs no leading. */
+  leadTo?(settings: PlatformSettings<Name, Group>): Promise<Lead | undefined>;
   /** The traits of the machines' kernels and containers. */
   traits(settings: PlatformSettings<Name, Group>): MachineTraits;
   /** Makes or finds the machines; only this method loads the libraries for it. */

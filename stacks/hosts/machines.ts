@@ -14,6 +14,7 @@ import type { MachineRecords } from "../../settings/unchanged.ts";
 import type { Machines, ServicesByMachine } from "../platform.ts";
 import { keyOf, sshCommandLine, sshConnection } from "../ssh.ts";
 import { claimedBy } from "./claimed.ts";
+import { sharedAddressFindings } from "./shared-address.ts";
 import { type HostsSettings, sshTargets } from "./targets.ts";
 
 /** The machines of existing hosts, which the stack neither makes nor removes. All hosts are checked before any of them is changed. */
@@ -53,7 +54,12 @@ class ExistingHosts extends pulumi.ComponentResource {
       const generation = generations.get(name) ?? 1;
       const connection = sshConnection(target, jumpBox);
       const expected = expectations(role, address, services.get(name)!, settings);
-      const script = check + kernelFindings(services.get(name)!);
+      const shared = role === "loadBalancer" ? settings.endpoint?.address : undefined;
+      const script = [
+        check,
+        kernelFindings(services.get(name)!),
+        shared === undefined ? "" : sharedAddressFindings(shared),
+      ].join("");
       // Another host, or another way to the host, is checked again with the current time.
       const ways = [target, jumpBox].map(
         (way) => way && [way.host, way.port, way.user, way.hostKey, keyOf(way)],

@@ -6,6 +6,7 @@ import { machinesOf } from "../../settings/cluster.ts";
 import { nthAddress, parseAddress, parseCidr } from "../../settings/ipv4.ts";
 import type { MachineRecords } from "../../settings/unchanged.ts";
 import type { Machines, PlatformSettings } from "../platform.ts";
+import { apiTarget } from "./endpoint.ts";
 import { idIn, inodeOf, newId, read, runs } from "./ids.ts";
 import type { localGroup } from "./settings.ts";
 import { traitsOfThisComputer } from "./traits.ts";
@@ -34,8 +35,7 @@ class LocalMachines extends pulumi.ComponentResource {
     const state = `/var/lib/kthw/${stack}`;
     const cidr = parseCidr(settings.machineCidr)!;
     const gateway = `${nthAddress(cidr, 1)}/${cidr.prefix}`;
-    const { address } = (settings.loadBalancers[0] ?? settings.controllers[0])!;
-    const apiTarget = `${address}:6443`;
+    const target = apiTarget(settings);
     const mirror = settings.artifacts.mirror?.startsWith("/") ? settings.artifacts.mirror : "";
     const traits = traitsOfThisComputer();
     const operatorKey = new tls.PrivateKey(
@@ -45,7 +45,7 @@ class LocalMachines extends pulumi.ComponentResource {
     );
 
     const inode = inodeOf(`/run/netns/kthw-${stack}`);
-    const networkRuns = inode !== undefined && runs(`${state}/api-port.pid`, apiTarget);
+    const networkRuns = inode !== undefined && runs(`${state}/api-port.pid`, target);
     const network = new local.Command(
       // No machine's name holds a colon.
       `${name}:network`,
@@ -57,7 +57,7 @@ class LocalMachines extends pulumi.ComponentResource {
           KTHW_STACK: stack,
           KTHW_GATEWAY: gateway,
           KTHW_API_PORT: `${settings.local.apiPort}`,
-          KTHW_API_TARGET: apiTarget,
+          KTHW_API_TARGET: target,
           KTHW_BOOT: (networkRuns && idIn(`${state}/boot`)) || newId(),
         },
         stdin: operatorKey.privateKeyOpenssh,

@@ -18,7 +18,7 @@ export const local: Platform<"local", typeof localGroup> = {
     fromMachines: apiEndpoint(settings),
     fromOperator: { host: "127.0.0.1", port: settings.local.apiPort },
   }),
-  leadTo: async (address) => (await import("./endpoint.ts")).sharedEndpoint(address),
+  leadTo: async (settings) => (await import("./endpoint.ts")).leadToSharedAddress(settings),
   traits: traitsOfThisComputer,
   machines: async (settings, records) =>
     (await import("./machines.ts")).localMachines(settings, records),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { importTestImage, namespace, readyNodes, startPod } from "./support/cluster.ts";
 import type { LiveStack, WrittenSettings } from "./support/live-stack.ts";
 import { describeLive } from "./support/live-tests.ts";
+import { changed } from "./support/machines.ts";
 import { changedLines } from "./support/preview.ts";
 import { Prober } from "./support/prober.ts";
 import type { Probing } from "./support/requests.ts";
@@ -9,6 +10,7 @@ import { eventually, sleep, step } from "./support/run.ts";
 
 const lb = { name: "lb", address: "10.240.0.10" };
 const lb2 = { name: "lb2", address: "10.240.0.9" };
+const both = [lb.name, lb2.name];
 const shared = "10.240.0.5";
 
 describeLive("the endpoint", (live) => {
@@ -103,6 +105,45 @@ describeLive("the endpoint", (live) => {
     await stack.succeeding("preview", "--expect-no-changes");
   });
 
+  itOnceUp("is changed one load balancer after another, the holder last", async () => {
+    const [holder] = await holders();
+    const files = ["api-load-balancer", "shared-address"].map((name) => `/etc/kthw/${name}.conf`);
+    for (const name of both)
+      for (const file of files) await stack.machines.inside(name, `echo "# changed" >>${file}`);
+    const before = await stack.machines.lookAll();
+    await change((settings) => {
+      settings.reassert = 2;
+    });
+    const { failures } = await ask(() => step("pulumi up", () => stack.up()));
+    assert.deepEqual(failures, []);
+    assert.deepEqual(
+      changed(before, await stack.machines.lookAll()),
+      both.flatMap((name) => files.map((file) => `${name} ${file}`)).sort(),
+    );
+    const times = await Promise.all(
+      both.map(async (name) => ({
+        name,
+        written: Number(await stack.machines.inside(name, `stat --format=%.Y ${files[0]}`)),
+      })),
+    );
+    times.sort((one, other) => one.written - other.written);
+    assert.equal(times.at(-1)!.name, holder);
+    assert.deepEqual(await holders(), [holder]);
+  });
+
+  itOnceUp("is not given up for another while machines use it", async () => {
+    await change((settings) => {
+      settings.endpoint = { address: "10.240.0.6" };
+    });
+    const { code, stdout } = await stack.pulumi("preview");
+    assert.notEqual(code, 0);
+    assert.match(
+      stdout,
+      /endpoint\.address: not to be changed while machines use another, got 10\.240\.0\.6/,
+    );
+    await live.restoreSettings();
+  });
+
   itOnceUp("survives the machine that has it", async () => {
     const [holder] = await holders();
     const { failures } = await ask(async () => {
@@ -118,7 +159,7 @@ describeLive("the endpoint", (live) => {
     await eventually(async () =>
       assert.deepEqual(
         await holders(),
-        [lb, lb2].map(({ name }) => name).filter((name) => name !== holder),
+        both.filter((name) => name !== holder),
       ),
     );
   });
