@@ -47,7 +47,7 @@ describe("inputs that are refused", () => {
       "connection.agentSocketPath",
       /not implemented/,
     ],
-    [remote, { connection, environment: {} }, "environment", /not implemented/],
+    [remote, { connection, environment: { A: 1 } }, "environment.A", /expected a string/],
   ];
   for (const [of, inputs, field, message] of cases)
     it(field, () => assert.match(wrong(of, inputs)[field] ?? "", message));
@@ -175,8 +175,19 @@ describe("remote commands", { skip: !existsSync(sshd) || process.getuid?.() !== 
   let connection: Properties;
 
   before(async () => {
-    for (const name of ["id", "host", "other"])
-      execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", path(name)]);
+    const make = (name: string, type: string, ...more: string[]) =>
+      execFileSync("ssh-keygen", ["-q", "-t", type, "-f", path(name), ...more]);
+    for (const name of ["id", "host", "other"]) make(name, "ed25519", "-N", "");
+    make("host-rsa", "rsa", "-N", "");
+    make("host-ecdsa", "ecdsa", "-N", "");
+    for (const [name, cipher] of [
+      ["locked", "aes256-ctr"],
+      ["locked-gcm", "aes256-gcm@openssh.com"],
+    ] as const) {
+      writeFileSync(path(name), readFileSync(path("id")), { mode: 0o600 });
+      const anew = ["-q", "-p", "-P", "", "-N", "sesame", "-Z", cipher];
+      execFileSync("ssh-keygen", [...anew, "-f", path(name)]);
+    }
     mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
     const port = await freePort();
     writeFileSync(
@@ -184,7 +195,8 @@ describe("remote commands", { skip: !existsSync(sshd) || process.getuid?.() !== 
       [
         `Port ${port}`,
         "ListenAddress 127.0.0.1",
-        `HostKey ${path("host")}`,
+        ...["host", "host-rsa", "host-ecdsa"].map((name) => `HostKey ${path(name)}`),
+        "AcceptEnv LC_*",
         `AuthorizedKeysFile ${path("id.pub")}`,
         `PidFile ${path("pid")}`,
         "StrictModes no",
@@ -279,6 +291,65 @@ describe("remote commands", { skip: !existsSync(sshd) || process.getuid?.() !== 
       ),
       /after 0 failed attempts: ssh: handshake failed: ssh: unable to authenticate/,
     ));
+  it("take the one key that a host may show, but for an RSA key, for which the plugin offers SHA-1 alone", async () => {
+    const hostKey = (name: string) => ({ hostKey: readFileSync(path(`${name}.pub`), "utf8") });
+    assert.equal((await run({ create: "echo x" }, hostKey("host-ecdsa"))).stdout, "x");
+    await assert.rejects(
+      run({ create: "true" }, { ...hostKey("host-rsa"), dialErrorLimit: 0 }),
+      /after 0 failed attempts: ssh: handshake failed: /,
+    );
+  });
+  it("come in with a key that a password opens", async () => {
+    const locked = (name: string, privateKeyPassword?: string) =>
+      run(
+        { create: "echo x" },
+        {
+          privateKey: readFileSync(path(name), "utf8"),
+          ...(privateKeyPassword !== undefined && { privateKeyPassword }),
+        },
+      );
+    assert.equal((await locked("locked", "sesame")).stdout, "x");
+    await assert.rejects(locked("locked", "wrong"), /^Error: private key: /);
+    await assert.rejects(locked("locked"), /^Error: private key: /);
+    await assert.rejects(locked("locked-gcm", "sesame"), /unknown cipher "aes256-gcm@openssh.com"/);
+    await assert.rejects(locked("id", "sesame"), /key is not password protected/);
+  });
+  it("come in with the keys of the agent, whom they need only without a key", async () => {
+    const { privateKey: _, ...keyless } = connection;
+    const { SSH_AUTH_SOCK } = process.env;
+    const socket = path("agent");
+    const agent = spawn("ssh-agent", ["-D", "-a", socket], { stdio: "ignore" });
+    const asAgent = async (name: string) => {
+      const filled = bare(
+        checked(remote, { create: "echo x", connection: keyless, triggers: [name] }),
+      );
+      return (await remote.create(filled as Properties, context())).outputs;
+    };
+    try {
+      while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 20));
+      process.env.SSH_AUTH_SOCK = socket;
+      execFileSync("ssh-add", ["-q", path("id")], { stdio: "ignore" });
+      assert.equal((await asAgent("with")).stdout, "x");
+      process.env.SSH_AUTH_SOCK = path("nowhere");
+      await assert.rejects(
+        run({ create: "true" }, { user: userInfo().username, dialErrorLimit: 7 }),
+        /dial unix .*nowhere: connect: no such file or directory/,
+      );
+    } finally {
+      if (SSH_AUTH_SOCK === undefined) delete process.env.SSH_AUTH_SOCK;
+      else process.env.SSH_AUTH_SOCK = SSH_AUTH_SOCK;
+      agent.kill();
+    }
+  });
+  it("have the variables that the server accepts, and are not run without the others", async () => {
+    const create = 'echo "$LC_A $LC_B"';
+    const environment = { LC_A: "it's 1", LC_B: "2" };
+    assert.equal((await run({ create, environment })).stdout, "it's 1 2");
+    await assert.rejects(
+      run({ create, environment: { OTHER: "3" } }),
+      /^Error: could not set environment variable "OTHER": ssh: setenv failed$/,
+    );
+  });
   it("fail at once with a key that cannot be read, without showing it", async () => {
     const to = { privateKey: "hunter2" };
     await assert.rejects(run({ create: "true" }, to), (error: Error) => {

@@ -57,6 +57,7 @@ async function execute(
   const outcome = await run(inputs, {
     command,
     stdin: typeof inputs.stdin === "string" ? inputs.stdin : undefined,
+    demanded: Object.keys(inputs.environment ?? {}),
     environment: {
       ...(inputs.environment as Record<string, string> | undefined),
       ...(inputs.addPreviousOutputInEnv !== false && {
@@ -135,6 +136,7 @@ export const provider: Plugin = {
     "command:remote:Command": {
       ...command((inputs, call) => ssh.run(inputs.connection as unknown as ssh.Connection, call), {
         connection: required(connection),
+        environment: mapOf(text),
       }),
       check: ({ inputs }) => ({
         ...inputs,

@@ -5,6 +5,8 @@ export interface Call {
   readonly command: string;
   readonly stdin: string | undefined;
   readonly environment: Record<string, string>;
+  /** The variables among those without which the command is not run. */
+  readonly demanded: readonly string[];
   /** Which of its streams are shown while it runs. */
   readonly shown: readonly Stream[];
   log(line: string): void;

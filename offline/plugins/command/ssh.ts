@@ -1,4 +1,5 @@
 /** Commands on machines over SSH: one connection to a machine, shared by everything that runs there. */
+import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import ssh2, { type ClientChannel } from "ssh2";
 import { type Call, type Outcome, Output, quote } from "./output.ts";
@@ -69,10 +70,41 @@ function explain(to: Entrance, error: DialError): string {
   }
 }
 
+/** What the plugin's SSH library does not decrypt, although this one's does. */
+function checkCipher(privateKey: string, isPasswordGiven: boolean): void {
+  const [, body] = /^-----BEGIN OPENSSH PRIVATE KEY-----\s([^-]*)/.exec(privateKey) ?? [];
+  if (body === undefined || !isPasswordGiven) return;
+  const data = Buffer.from(body, "base64");
+  // https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.key
+  const start = "openssh-key-v1\0".length + 4;
+  const cipher = data.toString("latin1", start, start + data.readUInt32BE(start - 4));
+  if (cipher === "none") throw new Error("ssh: key is not password protected");
+  if (cipher !== "aes256-ctr" && cipher !== "aes256-cbc")
+    throw new Error(`ssh: unknown cipher "${cipher}", only supports "aes256-ctr" or "aes256-cbc"`);
+}
+
+/** The socket of the agent of the environment, which the plugin connects to whether or not it has a key. */
+async function agent(): Promise<string | undefined> {
+  const path = process.env.SSH_AUTH_SOCK;
+  if (!path) return undefined;
+  await new Promise<void>((resolve, reject) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once("error", ({ code }: NodeJS.ErrnoException) => {
+      const why = code === "ENOENT" ? "no such file or directory" : "connection refused";
+      reject(new Error(`dial unix ${path}: connect: ${why}`));
+    });
+  });
+  return path;
+}
+
 /** The settings of the SSH client; a key that cannot be read is an error here, before anything is dialled. */
-function settings(to: Entrance): ssh2.ConnectConfig {
+function settings(to: Entrance, agent: string | undefined): ssh2.ConnectConfig {
   const { privateKey, privateKeyPassword, password, hostKey } = to;
   if (privateKey !== undefined) {
+    checkCipher(privateKey, privateKeyPassword !== undefined);
     const parsed = ssh2.utils.parseKey(privateKey, privateKeyPassword);
     if (parsed instanceof Error) throw new Error(`private key: ${parsed.message}`);
   }
@@ -86,13 +118,13 @@ function settings(to: Entrance): ssh2.ConnectConfig {
     readyTimeout: to.perDialTimeout * 1000,
     keepaliveInterval: 15_000,
     keepaliveCountMax: 4,
-    ...(privateKey !== undefined && { privateKey }),
+    // Go tries the method of public keys once: with a key of its own, the agent's are never offered.
+    ...(privateKey !== undefined ? { privateKey } : agent !== undefined && { agent }),
     ...(privateKeyPassword !== undefined && { passphrase: privateKeyPassword }),
     ...(password !== undefined && { password, tryKeyboard: true }),
     ...(key !== undefined && {
-      algorithms: {
-        serverHostKey: (type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type]) as never,
-      },
+      // The plugin offers the type of the key and no other: for ssh-rsa that means signatures by SHA-1.
+      algorithms: { serverHostKey: [type] as never },
       hostVerifier: (offered: Buffer) => offered.toString("base64") === key,
     }),
   };
@@ -139,12 +171,13 @@ async function insisting<T>(
 }
 
 async function dial(to: Connection, call: Call): Promise<ssh2.Client> {
-  const config = settings(to);
+  const socket = await agent();
+  const config = settings(to, socket);
   const { proxy } = to;
   if (proxy === undefined)
     return insisting("Dial", to.dialErrorLimit, call, () => dialOnce(to, config));
   try {
-    return await dialThrough(proxy, to, config, call);
+    return await dialThrough([proxy, settings(proxy, socket)], [to, config], call);
   } catch (error) {
     throw new Error(`proxy: ${(error as Error).message}`);
   }
@@ -152,12 +185,10 @@ async function dial(to: Connection, call: Call): Promise<ssh2.Client> {
 
 /** A connection of its own to the proxy, which ends with the one that goes through it. */
 async function dialThrough(
-  proxy: Entrance,
-  to: Entrance,
-  config: ssh2.ConnectConfig,
+  [proxy, proxyConfig]: readonly [Entrance, ssh2.ConnectConfig],
+  [to, config]: readonly [Entrance, ssh2.ConnectConfig],
   call: Call,
 ): Promise<ssh2.Client> {
-  const proxyConfig = settings(proxy);
   const between = await insisting("Dial proxy", proxy.dialErrorLimit, call, () =>
     dialOnce(proxy, proxyConfig),
   );
@@ -256,6 +287,25 @@ function finish(channel: ClientChannel, call: Call): Promise<Outcome> {
   });
 }
 
+const accepted = new WeakMap<ssh2.Client, Map<string, Promise<unknown>>>();
+
+/** Fails if the server does not accept a variable: this library does not tell, so that a command of its own looks. */
+function demand(name: string, client: ssh2.Client, call: Call): Promise<unknown> {
+  const known = accepted.get(client) ?? new Map<string, Promise<unknown>>();
+  accepted.set(client, known);
+  const command = `printenv ${name} >/dev/null`;
+  const asked =
+    known.get(name) ??
+    executeOnceThereIsRoom(client, { ...call, command, stdin: undefined, shown: [] }).catch(
+      (error: Error) => {
+        if (error instanceof NotStarted) throw error;
+        throw new Error(`could not set environment variable "${name}": ssh: setenv failed`);
+      },
+    );
+  known.set(name, asked);
+  return asked;
+}
+
 /** For half a minute it is tried again where there is no room: ending the connection would end what runs on it. */
 async function executeOnceThereIsRoom(client: ssh2.Client, call: Call): Promise<Outcome> {
   for (let left = 300; ; left--) {
@@ -289,7 +339,9 @@ export async function run(to: Connection, call: Call): Promise<Outcome> {
       });
       const dialled = machine.client;
       try {
-        return await executeOnceThereIsRoom(await dialled, call);
+        const client = await dialled;
+        for (const name of call.demanded) await demand(name, client, call);
+        return await executeOnceThereIsRoom(client, call);
       } catch (error) {
         const lost = error instanceof NotStarted;
         dialled.then(
