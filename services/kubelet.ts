@@ -90,6 +90,7 @@ export function kubelet(facts: ClusterFacts, node: NodeFacts): Service {
       `! systemctl is-active --quiet containerd.service || ${facts.folders.crictl}/crictl rmp --all --force`,
       "kthw-node drop-chains KUBE-",
       "systemctl stop kubepods.slice; find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {} + || true",
+      ...(delaysShutdown(node) ? [undelay] : []),
     ],
     data: [...joinLeavings, "/usr/libexec/kubernetes", "/var/log/containers", "/var/log/pods"],
     files: [
@@ -128,6 +129,21 @@ export function kubelet(facts: ClusterFacts, node: NodeFacts): Service {
     ],
   };
 }
+
+/** Whether the kubelet delays a shutdown of the machine, for which it gives systemd-logind a file. */
+function delaysShutdown({ kubelet }: NodeFacts): boolean {
+  return ["shutdownGracePeriod", "shutdownGracePeriodByPodPriority"].some(
+    (field) => field in kubelet,
+  );
+}
+
+/** https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/nodeshutdown/systemd/inhibit_linux.go */
+const undelay = [
+  "cd /etc/systemd/logind.conf.d || exit 0",
+  "rm -f 99-kubelet.conf",
+  "rmdir --ignore-fail-on-non-empty /etc/systemd/logind.conf.d",
+  "systemctl kill --signal=HUP systemd-logind.service || true",
+].join("; ");
 
 /** The certificates of a kubelet, and the credentials with which it joins the cluster. */
 function credentials(facts: ClusterFacts, node: NodeFacts): Credential[] {

@@ -175,6 +175,9 @@ const texts: Readonly<Record<string, string>> = {
   }),
   ...files(kubelet(facts, worker())),
   ...files(kubelet(facts, worker({ traits: container })), "kubelet-in-container"),
+  "kubelet-with-delayed-shutdown/description": files(
+    kubelet(facts, worker({ kubelet: { shutdownGracePeriod: "30s" } })),
+  )["kubelet/description"]!,
   ...files(kubelet(facts, worker({ join: "bootstrapToken" })), "kubelet-with-bootstrap-token"),
   "kubelet-with-bootstrap-token/bootstrap-kubelet.conf": kubeconfigWithToken(
     { cluster: "kubernetes", server, user: "kubelet-bootstrap" },
