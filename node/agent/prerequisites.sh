@@ -35,7 +35,7 @@ make_prerequisites() {
 
 # A machine that has just booted may be busy with updates of its own, and an earlier run may have been cut off in the middle.
 install_packages() { # NAME...
-  local log one give_up=$((SECONDS + 300))
+  local log one give_up=$((SECONDS + 900))
   for one in "${masks[@]}"; do
     [[ -z $(systemctl show --property=FragmentPath --value "$one") ]] || continue
     add_to_list masked "$one"
