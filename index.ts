@@ -225,5 +225,12 @@ export const machines = [
   { role: "controller", hosts: controllers },
   { role: "worker", hosts: pools.flat() },
 ].flatMap(({ role, hosts }) =>
-  hosts.map(({ machine: { name, address, ssh } }) => ({ name, address, role, ssh })),
+  hosts.map(({ machine: { name, address, ssh, secrets } }) => ({
+    name,
+    address,
+    role,
+    ssh,
+    // Reaching it takes secrets, which are outputs of the host.
+    ...(secrets && { secret: true }),
+  })),
 );

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { agentScript } from "./agent.ts";
+import { asRoot, sudoVariable } from "./become-root.ts";
 import { derive } from "./derive.ts";
 import {
   type Bundle,
@@ -56,9 +57,10 @@ export class Host extends pulumi.ComponentResource {
     this.machine = args.machine;
     this.reassert = args.reassert;
     this.#timeoutFactor = args.timeoutFactor;
-    const asRoot = args.machine.sudo ? "sudo -n " : "";
     const install = [
-      ...(args.requires === "" ? [] : [`sh -c ${quoted(args.requires)} </dev/null && ${asRoot}`]),
+      ...(args.requires === ""
+        ? []
+        : [`sh -c ${quoted(args.requires)} </dev/null && ${asRoot(args.machine)}`]),
       "install -D -m 0755 /dev/stdin /usr/local/bin/kthw-node",
     ].join("");
     this.#placed = this.#command(
@@ -93,7 +95,8 @@ export class Host extends pulumi.ComponentResource {
             { parent: this, dependsOn: [proxied] },
           );
     // Registered at once, so that the state has the outputs even after a failed update: the operator needs a shell to find the cause.
-    this.registerOutputs({ name: args.machine.name, ssh: args.machine.ssh });
+    const { name: title, ssh, secrets } = args.machine;
+    this.registerOutputs({ name: title, ssh, ...(secrets && { secrets: pulumi.secret(secrets) }) });
   }
 
   /** Puts keys and certificates on the machine at the same instant. A comment of the command holds the description without texts. */
@@ -234,17 +237,21 @@ export class Host extends pulumi.ComponentResource {
     opts: Required<PlaceOptions>,
   ): remote.Command {
     const { machine } = this;
-    const asRoot = machine.sudo ? "sudo -n " : "";
+    const root = asRoot(machine);
+    const password = machine.secrets?.sudoPassword;
     return new remote.Command(
       `${machine.name}:${name}`,
       {
         connection: machine.connection,
         addPreviousOutputInEnv: false,
         logging: "none",
+        ...(password !== undefined && {
+          environment: { [sudoVariable]: pulumi.secret(password) },
+        }),
         ...args,
-        create: asRoot + args.create,
-        ...(args.update && { update: pulumi.interpolate`${asRoot}${args.update}` }),
-        ...(args.delete !== undefined && { delete: this.#unlessGone(asRoot + args.delete) }),
+        create: root + args.create,
+        ...(args.update && { update: pulumi.interpolate`${root}${args.update}` }),
+        ...(args.delete !== undefined && { delete: this.#unlessGone(root + args.delete) }),
       },
       {
         parent: opts.parent,

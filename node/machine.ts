@@ -1,5 +1,6 @@
 import type { types } from "@pulumi/command";
 import type * as pulumi from "@pulumi/pulumi";
+import type { Passphrases } from "./askpass.ts";
 
 /** Properties of a machine's kernel and container that a few lines of its configuration depend on. */
 export interface MachineTraits {
@@ -18,6 +19,14 @@ export const virtualMachine: MachineTraits = {
   restrictOomScoreAdj: false,
 };
 
+/** The secrets of the operator without which a machine is not reached, or nobody becomes root there. */
+export interface MachineSecrets {
+  /** What opens the keys on the way to the machine. */
+  readonly passphrases?: Passphrases;
+  /** The password for which sudo asks. */
+  readonly sudoPassword?: string;
+}
+
 /** A machine that is reached over SSH, as root or by sudo: the interface between platforms and the services on machines. */
 export interface Machine {
   /** Host name, a DNS label; all resources of the machine are named after it. */
@@ -26,8 +35,10 @@ export interface Machine {
   readonly address: string;
   /** How Pulumi connects to the machine. */
   readonly connection: pulumi.Input<types.input.remote.ConnectionArgs>;
-  /** Whether the connection's user is not root, and becomes root by sudo without a password. */
+  /** Whether the connection's user is not root, and becomes root by sudo. */
   readonly sudo: boolean;
+  /** Secrets that the machine is not reached without; undefined for most. */
+  readonly secrets?: MachineSecrets | undefined;
   /** An id that changes when the machine is rebuilt, with nothing left on its disk. */
   readonly id: pulumi.Input<string>;
   /** The resource that creates and deletes the machine; undefined for a machine that outlives the stack. */

@@ -16,6 +16,10 @@ export interface Context {
   readonly home: string;
   /** Reads a file that a setting names, by an absolute path or relative to the project's folder. */
   readonly read: ReadFile;
+  /** Whether a passphrase opens the private key in a file. */
+  readonly opensKey: (file: string, passphrase: string) => boolean;
+  /** How many keys the SSH agent of the environment has; undefined where none answers. */
+  readonly keysOfAgent: () => number | undefined;
   /** Whether a top-level setting, or a part of it, is encrypted in the settings file. */
   readonly isSecret: (setting: string) => boolean;
 }

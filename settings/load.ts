@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
 import type { ArtifactSource } from "../components/downloads.ts";
 import { platforms } from "../stacks/platforms.ts";
+import { keysOfAgent, opensKey } from "../stacks/ssh-programs.ts";
 import { thisKernel } from "./kernel.ts";
 import { isServer, readMirror } from "./mirror.ts";
 import { refuse } from "./refuse.ts";
@@ -44,6 +45,8 @@ export async function loadSettings(): Promise<Settings> {
     env,
     home: os.homedir(),
     read: (file: string) => readFileSync(file, "utf8"),
+    opensKey,
+    keysOfAgent,
     isSecret: (setting: string) => secretSettings.includes(`kthw:${setting}`),
   };
   const result = parseSettings(raw, context);

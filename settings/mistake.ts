@@ -40,15 +40,18 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best !== undefined && changes(best) <= Math.max(1, name.length / 3) ? best : undefined;
 }
 
+/** A name of a setting whose value is a secret. */
+export const namesSecret = /password|passphrase/i;
+
 /** The value on one line, without private keys, bootstrap tokens and passwords. */
 function shown(value: unknown): string {
   if (value === undefined || value === null) return "nothing";
   if (JSON.stringify(value).includes("PRIVATE KEY-----")) return "[secret]";
   const plain = typeof value === "string" && /^\S(.*\S)?$/.test(value);
-  const text = (plain ? value : JSON.stringify(value))
+  const hidden = (name: string, one: unknown) => (namesSecret.test(name) ? "[secret]" : one);
+  const text = (plain ? value : JSON.stringify(value, hidden))
     .replaceAll(/\b[a-z0-9]{6}\.[a-z0-9]{16}\b/g, "[secret]")
-    .replaceAll(/:\/\/[^/\s"]*@/g, "://[secret]@")
-    .replaceAll(/("password":)"(?:[^"\\]|\\.)*"/g, '$1"[secret]"');
+    .replaceAll(/:\/\/[^/\s"]*@/g, "://[secret]@");
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 

@@ -8,7 +8,7 @@ import type { Context } from "./context.ts";
 import { draftOf, type Sound } from "./draft.ts";
 import { frozen } from "./frozen.ts";
 import { isServer, type MirrorSettings } from "./mirror.ts";
-import { nearest, place, unknownSetting } from "./mistake.ts";
+import { namesSecret, nearest, place, unknownSetting } from "./mistake.ts";
 import { common } from "./schema.ts";
 import { group, oneOf } from "./values.ts";
 
@@ -67,7 +67,8 @@ function mistakesIn(written: unknown, context: Context): string[] {
         issue.path[0] === "joinTokens" ||
         issue.path[0] === "registries" ||
         issue.path[1] === "authority" ||
-        /password|passphrase|webhook/i.test(key);
+        key === "webhooks" ||
+        namesSecret.test(key);
       const shown = isSecret ? "[secret]" : value;
       return unknownSetting([...issue.path, key], shown, known);
     });

@@ -1,5 +1,6 @@
 import { local, remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { answersOf, type Passphrases } from "../node/askpass.ts";
 import type { Machine } from "../node/machine.ts";
 import type { MachineFacts } from "../services/cluster-facts.ts";
 import { hostsFile } from "./cloud-init.ts";
@@ -14,8 +15,10 @@ export interface BootedMachine {
   readonly resource: pulumi.Resource;
   /** All machines, whose names and addresses the machine knows. */
   readonly machines: readonly MachineFacts[];
-  /** The command line that opens a shell on the machine through a jump box; undefined without a jump box. */
-  readonly jump: pulumi.Input<string> | undefined;
+  /** The command line that opens a shell on the machine through a jump box, and the passphrases that it asks for; undefined without a jump box. */
+  readonly jump:
+    | { readonly ssh: pulumi.Input<string>; readonly passphrases: Passphrases }
+    | undefined;
   /** What timeouts are multiplied by. */
   readonly timeoutFactor: number;
 }
@@ -44,7 +47,13 @@ export function afterFirstBoot(
             `${name}:answers`,
             {
               create: `stacks/answers.sh ${name} ${2 * firstBootSeconds * timeoutFactor}`,
-              environment: { KTHW_SSH: jump, KTHW_BOOT: boot },
+              environment: {
+                KTHW_SSH: jump.ssh,
+                KTHW_BOOT: boot,
+                ...(Object.keys(jump.passphrases).length > 0 && {
+                  KTHW_PASSPHRASES: pulumi.secret(answersOf(jump.passphrases)),
+                }),
+              },
               addPreviousOutputInEnv: false,
               logging: "none",
             },

@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import type { Passphrases } from "../node/askpass.ts";
+import type { MachineSecrets } from "../node/machine.ts";
 import { word } from "../node/shell.ts";
 
 /** The host, port, user and keys of an SSH connection; host and key may be outputs of resources. */
@@ -9,25 +11,33 @@ export interface SshTarget<Text = string> {
   readonly host: Text;
   readonly port: number;
   readonly user: string;
-  /** Absolute path on this computer. */
-  readonly privateKeyFile: string;
+  /** Absolute path on this computer; undefined where the agent has the key. */
+  readonly privateKeyFile: string | undefined;
+  /** What opens the private key; undefined for a key that is not protected. */
+  readonly privateKeyPassphrase: string | undefined;
   /** The host's public key in the form of known_hosts; undefined for a host that is not verified. */
   readonly hostKey: Text | undefined;
 }
 
+/** The operator's key, or that an agent has the key. */
+export interface Login {
+  readonly privateKeyFile?: string | undefined;
+  readonly privateKeyPassphrase?: string | undefined;
+  readonly useAgent?: boolean | undefined;
+}
+
 /** What the settings of hosts have in common. */
-interface CommonSettings {
+interface CommonSettings extends Login {
   readonly port: number;
   readonly user: string;
-  readonly privateKeyFile: string;
 }
 
 /** What the settings of one host have of their own. */
-type OwnSettings = {
-  readonly [Name in keyof CommonSettings]?: CommonSettings[Name] | undefined;
-} & {
+interface OwnSettings extends Omit<Login, "useAgent"> {
+  readonly port?: number | undefined;
+  readonly user?: string | undefined;
   readonly hostKey?: string | undefined;
-};
+}
 
 /** The SSH target of a host, whose own settings override the common ones. */
 export function sshTarget(
@@ -40,9 +50,44 @@ export function sshTarget(
     host,
     port: own.port ?? common.port,
     user: own.user ?? common.user,
-    privateKeyFile: expanded(own.privateKeyFile ?? common.privateKeyFile, home),
+    ...keyFor(own.privateKeyFile === undefined ? common : own, home),
     hostKey: own.hostKey,
   };
+}
+
+/** The file and the passphrase of the operator's key, as a target has them. */
+export function keyFor(
+  { privateKeyFile, privateKeyPassphrase, useAgent }: Login,
+  home: string,
+): Pick<SshTarget, "privateKeyFile" | "privateKeyPassphrase"> {
+  if (useAgent || privateKeyFile === undefined)
+    return { privateKeyFile: undefined, privateKeyPassphrase: undefined };
+  return { privateKeyFile: expanded(privateKeyFile, home), privateKeyPassphrase };
+}
+
+/** The secrets with which the operator reaches a machine and becomes root there; undefined where there are none. */
+export function secretsFor(
+  passphrases: Passphrases,
+  sudoPassword?: string,
+): MachineSecrets | undefined {
+  const secrets = {
+    ...(Object.keys(passphrases).length > 0 && { passphrases }),
+    ...(sudoPassword !== undefined && { sudoPassword }),
+  };
+  return Object.keys(secrets).length > 0 ? secrets : undefined;
+}
+
+/** The passphrases that ssh asks for on its way to a target. */
+export function passphrasesOf(
+  ...targets: readonly (SshTarget<unknown> | undefined)[]
+): Passphrases {
+  return Object.fromEntries(
+    targets.flatMap((target) =>
+      target?.privateKeyFile === undefined || target.privateKeyPassphrase === undefined
+        ? []
+        : [[target.privateKeyFile, target.privateKeyPassphrase] as const],
+    ),
+  );
 }
 
 /** A path with ~ replaced by the user's home folder. */
@@ -50,9 +95,9 @@ export function expanded(file: string, home: string): string {
   return file.startsWith("~/") ? path.join(home, file.slice(2)) : file;
 }
 
-/** The text of the target's private key, a secret. */
-export function keyOf({ privateKeyFile }: { readonly privateKeyFile: string }): string {
-  return readFileSync(privateKeyFile, "utf8");
+/** The text of the target's private key, a secret; undefined where the agent has the key. */
+export function keyOf({ privateKeyFile }: SshTarget<unknown>): string | undefined {
+  return privateKeyFile === undefined ? undefined : readFileSync(privateKeyFile, "utf8");
 }
 
 /** How Pulumi connects to a target, through a jump box if there is one. */
@@ -64,9 +109,19 @@ export function sshConnection(
 }
 
 function direct(to: SshTarget<pulumi.Input<string>>): types.input.remote.ProxyConnectionArgs {
-  const { host, port, user, hostKey } = to;
-  const privateKey = pulumi.secret(keyOf(to));
-  return { host, port, user, privateKey, ...(hostKey !== undefined && { hostKey }) };
+  const { host, port, user, hostKey, privateKeyPassphrase } = to;
+  const privateKey = keyOf(to);
+  return {
+    host,
+    port,
+    user,
+    // Without a key the plugin asks the agent of SSH_AUTH_SOCK, whose path changes from login to login and must not be in the state.
+    ...(privateKey !== undefined && { privateKey: pulumi.secret(privateKey) }),
+    ...(privateKeyPassphrase !== undefined && {
+      privateKeyPassword: pulumi.secret(privateKeyPassphrase),
+    }),
+    ...(hostKey !== undefined && { hostKey }),
+  };
 }
 
 /** The command line with which the operator opens a shell on a target, through a jump box if there is one. */
@@ -87,5 +142,6 @@ function ssh({ port, privateKeyFile, hostKey }: SshTarget): string {
     key === undefined
       ? " -o StrictHostKeyChecking=accept-new"
       : ` -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null -o 'KnownHostsCommand=/bin/echo %H ${type} ${key}'`;
-  return `ssh -p ${port} -i ${word(privateKeyFile)}${known}`;
+  const identity = privateKeyFile === undefined ? "" : ` -i ${word(privateKeyFile)}`;
+  return `ssh -p ${port}${identity}${known}`;
 }

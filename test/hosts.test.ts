@@ -143,6 +143,9 @@ describe("the program on existing hosts", () => {
     assert.match(words("lb"), /^sh -s -- lb now=\d+ address=10.240.0.10 node=no /);
     assert.match(words("lb"), / ports='443 6443' /);
     assert.match(words("worker1"), / ports='10248 10249 10250 10256' /);
+    assert.match(words("cp1"), / peers='10.240.0.12 10.240.0.13 10.240.0.21 10.240.0.22' /);
+    assert.match(words("cp1"), / resolv=\/etc\/resolv.conf\b/);
+    assert.doesNotMatch(words("lb"), / (peers|resolv)=/);
     assert.match(words("cp1"), / units='etcd kube-apiserver .* kubelet kube-proxy pod-network' /);
     assert.doesNotMatch(words("worker1"), / proxy=/);
   });
@@ -157,8 +160,20 @@ describe("the program on existing hosts", () => {
     assert.match(words("cp1"), / ports='80 [^']*' units='[^']* health-proxy /);
     assert.doesNotMatch(words("worker1"), /health-proxy| 80\b/);
   });
+  it("asks after the file of DNS servers that its kubelet reads", async () => {
+    const machine = { name: "worker1", address: "10.240.0.21", podCidr: "10.200.21.0/24" };
+    const resolvConf = "/run/systemd/resolve/resolv.conf";
+    const { graph } = await onHosts(
+      {},
+      { workerPools: [{ name: "workers", kubelet: { resolvConf }, machines: [machine] }] },
+    );
+    const words = (machine: string) => String(graph.command(`${machine}:host-check`).inputs.create);
+    assert.match(words("worker1"), new RegExp(` resolv=${resolvConf}`));
+    assert.match(words("cp1"), / resolv=\/etc\/resolv.conf/);
+  });
   it("asks each node for what the network needs of the kernel", async () => {
     const { graph: weave } = await onHosts({}, withoutRanges());
+    assert.doesNotMatch(String(weave.command("cp1:host-check").inputs.create), / peers=/);
     const script = (machine: string) => stdinOf(weave.command(`${machine}:host-check`));
     assert.equal(script("lb"), stdinOf(graph.command("lb:host-check")));
     const kernel = path.join(folder, "kernel");
@@ -192,6 +207,81 @@ describe("the program on existing hosts", () => {
       }).stdout;
     assert.match(found("99.0"), /too old for kubeProxy.mode nftables, got .*Linux 99.0 or newer/);
     assert.doesNotMatch(found("3.0"), /too old/);
+  });
+});
+
+describe("the program on hosts with secrets", () => {
+  let folder: string;
+  let graph: Graph;
+  let exports: Record<string, unknown>;
+
+  before(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), "kthw-hosts-"));
+    const key = ["-q", "-t", "ed25519", "-N", "open sesame", "-f", path.join(folder, "key")];
+    execFileSync("ssh-keygen", key);
+    process.env.PULUMI_CONFIG_SECRET_KEYS = '["kthw:hosts"]';
+    try {
+      ({ graph, exports } = await runProgram({
+        settings: (settings) => {
+          settings.platform = "hosts";
+          settings.hosts = {
+            privateKeyFile: path.join(folder, "key"),
+            privateKeyPassphrase: "open sesame",
+            user: "admin",
+            sudoPassword: "it's mine",
+            jumpBox: { host: "bastion.example.com" },
+            machines: [{ name: "cp2", user: "root" }],
+          };
+        },
+      }));
+    } finally {
+      delete process.env.PULUMI_CONFIG_SECRET_KEYS;
+    }
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  it("opens the key on both ways", () => {
+    const { connection } = graph.command("cp1:node").inputs as {
+      connection: { secret: Record<string, { privateKeyPassword?: unknown }> };
+    };
+    const { proxy, ...to } = connection.secret;
+    for (const one of [to, proxy!])
+      assert.match(JSON.stringify(one.privateKeyPassword), /open sesame/);
+  });
+  it("hands the password to each command but root's, as a secret in a variable, and writes it nowhere else", () => {
+    for (const { name, inputs } of graph.commands()) {
+      if (name.endsWith(":host-check")) continue;
+      const isRoot = machineOf(name) === "cp2";
+      assert.deepEqual(
+        inputs.environment,
+        isRoot ? undefined : { LC_KTHW_SUDO: { secret: "it's mine" } },
+        name,
+      );
+      const { environment, connection, ...rest } = inputs;
+      assert.doesNotMatch(JSON.stringify(rest), /it's mine/, name);
+      const start = isRoot
+        ? /^(if .* then )?(kthw-node|install) /
+        : /^(if .* then )?SUDO_ASKPASS=\S+ sudo -A -p LC_KTHW_SUDO env -u LC_KTHW_SUDO (kthw-node|install) /;
+      for (const verb of ["create", "update", "delete"])
+        if (inputs[verb] !== undefined) assert.match(String(inputs[verb]), start, name);
+    }
+  });
+  it("hands the password to the check of a host within a secret text", () => {
+    const { stdin, create } = graph.command("cp1:host-check").inputs as {
+      stdin: { secret: string };
+      create: string;
+    };
+    assert.ok(stdin.secret.startsWith("export LC_KTHW_SUDO='it'\\''s mine'\n#!/bin/sh\n"));
+    assert.doesNotMatch(create, /mine/);
+    assert.equal(typeof graph.command("cp2:host-check").inputs.stdin, "string");
+  });
+  it("remembers the secrets of a host for those who operate the cluster", () => {
+    const [host] = graph.ofType("kthw:index:Host").filter(({ name }) => name === "cp1");
+    assert.ok(host);
+    const shown = (exports.machines as { name: string; secret?: boolean }[]).map(
+      ({ name, secret }) => [name, secret],
+    );
+    assert.ok(shown.every(([, secret]) => secret === true));
   });
 });
 

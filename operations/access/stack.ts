@@ -1,3 +1,4 @@
+import type { MachineSecrets } from "../../node/machine.ts";
 import { defaultEncryptionKeys, encryptedPrefix } from "../../services/encryption-keys.ts";
 import type { ResourceState } from "../plan/steps.ts";
 import { run } from "./command.ts";
@@ -8,6 +9,8 @@ export interface ShellMachine {
   readonly name: string;
   /** The command line that opens a shell on the machine. */
   readonly ssh: string;
+  /** Secrets that the machine is not reached without. */
+  readonly secrets?: MachineSecrets;
 }
 
 /** A machine in the outputs of a stack. */
@@ -30,16 +33,17 @@ export interface StackOutputs {
 /** Reads the outputs of a stack; fails as long as no update of the stack has succeeded. */
 export async function outputsOf(stack: string): Promise<StackOutputs> {
   const outputs = await ask<Outputs>(stack, "output", "--json");
-  const { machines, mirror, timeoutFactor = 1 } = outputs;
-  if (machines === undefined)
+  const { machines: shown, mirror, timeoutFactor = 1 } = outputs;
+  if (shown === undefined)
     throw new Error(`stack ${stack} has no cluster yet: no update of it has succeeded`);
+  const machines = shown.some(({ secret }) => secret) ? await withSecrets(stack, shown) : shown;
   const prefix = outputs.encryptedPrefix ?? formerPrefix;
   return { machines, timeoutFactor, encryptedPrefix: prefix, ...(mirror && { mirror }) };
 }
 
 /** The outputs as Pulumi shows them: none without a cluster, a null without a mirror. */
 interface Outputs {
-  readonly machines?: readonly StackMachine[];
+  readonly machines?: readonly (StackMachine & { readonly secret?: boolean })[];
   readonly mirror?: string | null;
   readonly timeoutFactor?: number;
   readonly encryptedPrefix?: string;
@@ -51,6 +55,18 @@ const formerPrefix = encryptedPrefix(defaultEncryptionKeys[0]!);
 /** The type of a host in a stack's state, and its former name, which stays in the state until the next update. */
 const hostTypes = ["kthw:index:Host", "kthw:index:Node"];
 
+/** The same machines with the secrets of their hosts. */
+async function withSecrets(
+  stack: string,
+  machines: readonly StackMachine[],
+): Promise<readonly StackMachine[]> {
+  const hosts = shellMachines(await resourcesOf(stack));
+  return machines.map((machine) => {
+    const { secrets } = hosts.find(({ name }) => name === machine.name) ?? {};
+    return { ...machine, ...(secrets && { secrets }) };
+  });
+}
+
 /** Reads the machines of a stack, also after a failed update; fails if there are none. */
 export async function machinesOf(stack: string): Promise<readonly ShellMachine[]> {
   const machines = shellMachines(await resourcesOf(stack));
@@ -58,11 +74,19 @@ export async function machinesOf(stack: string): Promise<readonly ShellMachine[]
   return machines;
 }
 
-/** The machines among the resources of a stack. */
+/** The machines among the resources of a stack, with their secrets where the resources show those. */
 export function shellMachines(resources: readonly ResourceState[]): ShellMachine[] {
-  return resources
-    .filter(({ type }) => hostTypes.includes(type))
-    .flatMap(({ outputs }) => (outputs === undefined ? [] : [outputs as unknown as ShellMachine]));
+  return hostsAmong(resources).flatMap(({ outputs }) => {
+    if (outputs === undefined) return [];
+    const { secrets, ...machine } = outputs as { secrets?: { readonly plaintext?: string } };
+    const { plaintext } = secrets ?? {};
+    const shown = plaintext === undefined ? {} : { secrets: JSON.parse(plaintext) };
+    return [{ ...(machine as unknown as ShellMachine), ...shown }];
+  });
+}
+
+function hostsAmong(resources: readonly ResourceState[]): ResourceState[] {
+  return resources.filter(({ type }) => hostTypes.includes(type));
 }
 
 /** The factor by which a stack's machines are slower than others; 1 for a stack without a successful update. */
@@ -71,13 +95,15 @@ export function timeoutFactorIn(resources: readonly ResourceState[]): number {
   return Number(stack?.outputs?.["timeoutFactor"] ?? 1);
 }
 
-/** Reads the resources in a stack's state; with `--show-secrets` secrets are shown. */
+/** Reads the resources in a stack's state. Secrets are shown with `--show-secrets`, or where a machine is not reached without secrets. */
 export async function resourcesOf(
   stack: string,
   ...options: readonly "--show-secrets"[]
 ): Promise<readonly ResourceState[]> {
   const { deployment } = await ask<Exported>(stack, "export", ...options);
-  return deployment.resources ?? [];
+  const { resources = [] } = deployment;
+  const isSecret = hostsAmong(resources).some(({ outputs }) => outputs?.["secrets"] !== undefined);
+  return isSecret && options.length === 0 ? resourcesOf(stack, "--show-secrets") : resources;
 }
 
 /** The part of a stack's exported state that is read. */

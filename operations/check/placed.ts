@@ -1,4 +1,5 @@
 import { agentScript } from "../../node/agent.ts";
+import { withoutSudo } from "../../node/become-root.ts";
 import { readDescription } from "../../node/description.ts";
 import { nameOf, type ResourceState } from "../plan/steps.ts";
 
@@ -20,7 +21,7 @@ export function placedByMachine(
   for (const { type, urn, inputs = {} } of resources) {
     if (type !== "command:remote:Command") continue;
     const create = shown(inputs["create"]);
-    const [verb, what] = create.replace(/^sudo -n /, "").split(/\s/);
+    const [verb, what] = withoutSudo(create).split(/\s/);
     const isAgent = create.endsWith(" /dev/stdin /usr/local/bin/kthw-node");
     if (!isAgent && (verb !== "kthw-node" || (what !== "apply" && what !== "fetch"))) continue;
     // No machine's name holds a colon.

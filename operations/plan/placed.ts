@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { folder as binariesFolder } from "../../components/versions.ts";
+import { withoutSudo } from "../../node/become-root.ts";
 import { describePrerequisites, readDescription } from "../../node/description.ts";
 import { type Download, readDownloads } from "../../node/downloads.ts";
 import { input, type ResourceState } from "./steps.ts";
@@ -38,9 +39,8 @@ const secretText = "(secret: shown only on the machine)\n";
 export function placed(state: ResourceState | undefined): Placed | undefined {
   if (state?.type !== "command:remote:Command") return undefined;
   // The first command on a machine may look at its kernel before.
-  const create = input(state, "create")
-    .replace(/^(sudo -n )?sh -c '.*' <\/dev\/null && /s, "")
-    .replace(/^sudo -n /, "");
+  const looked = withoutSudo(input(state, "create")).replace(/^sh -c '.*' <\/dev\/null && /s, "");
+  const create = withoutSudo(looked);
   const script = /^install -D -m (\d+) \/dev\/stdin (\S+)$/.exec(create);
   if (script) {
     const file = text(input(state, "stdin"), script[1]);

@@ -26,7 +26,7 @@ import { mistakeAt } from "../../settings/mistake.ts";
 import type { Draft } from "../../settings/schema.ts";
 import { namedMachines } from "../named-machines.ts";
 import { servedMirror } from "../network-checks.ts";
-import { keyFile, publicKeyFile } from "../ssh-key.ts";
+import { loginWithPublicKey } from "../ssh-key.ts";
 import { nameOnAws } from "./named.ts";
 import type { awsGroup } from "./settings.ts";
 import { architectureOf, memoryOf } from "./sizes.ts";
@@ -346,11 +346,5 @@ function machineNames({ draft: { aws }, machines }: AwsSubject): string[] {
 
 /** The operator's key is there, with its public half, which the machines are given. */
 function keys({ draft: { aws }, context }: AwsSubject): string[] {
-  return [
-    ...publicKeyFile("aws.privateKeyFile", aws?.privateKeyFile, context, [
-      "ssh-ed25519",
-      "ssh-rsa",
-    ]),
-    ...keyFile("aws.jumpBox.privateKeyFile", aws?.jumpBox?.privateKeyFile, context),
-  ];
+  return loginWithPublicKey("aws", aws, context, ["ssh-ed25519", "ssh-rsa"]);
 }

@@ -16,7 +16,16 @@ import type { MachineRecords } from "../../settings/unchanged.ts";
 import { userData } from "../cloud-init.ts";
 import { afterFirstBoot } from "../first-boot.ts";
 import type { Machines, ServicesByMachine } from "../platform.ts";
-import { expanded, type SshTarget, sshCommandLine, sshConnection, sshTarget } from "../ssh.ts";
+import {
+  expanded,
+  keyFor,
+  passphrasesOf,
+  type SshTarget,
+  secretsFor,
+  sshCommandLine,
+  sshConnection,
+  sshTarget,
+} from "../ssh.ts";
 import { ec2Builds, makeInstance } from "./instances.ts";
 import { makeLoadBalancer } from "./load-balancer.ts";
 import { lookUp } from "./lookups.ts";
@@ -192,18 +201,19 @@ class Ec2Machines extends pulumi.ComponentResource {
     instance: Instance,
     hostKey: tls.PrivateKey,
     machines: readonly MachineFacts[],
-  ): Pick<Machine, "connection" | "ready" | "ssh"> {
+  ): Pick<Machine, "connection" | "ready" | "ssh" | "secrets"> {
     const jumpBox = this.#jumpBox;
     const target = <Text>(host: Text, hostKey: Text): SshTarget<Text> => ({
       host,
       port: 22,
       user: "root",
-      privateKeyFile: expanded(this.#settings.aws.privateKeyFile, os.homedir()),
+      ...keyFor(this.#settings.aws, os.homedir()),
       hostKey,
     });
     const ssh = derive([instance.publicIp, hostKey.publicKeyOpenssh], (host, key) =>
       sshCommandLine(target(host, key.trim()), jumpBox),
     );
+    const passphrases = passphrasesOf(target("", ""), jumpBox);
     const connection = {
       ...sshConnection(target(instance.publicIp, hostKey.publicKeyOpenssh), jumpBox),
       dialErrorLimit: 60 * this.#settings.timeoutFactor,
@@ -216,17 +226,17 @@ class Ec2Machines extends pulumi.ComponentResource {
         boot: pulumi.interpolate`machine ${instance.id}`,
         resource: instance,
         machines,
-        jump: jumpBox && ssh,
+        jump: jumpBox && { ssh, passphrases },
         timeoutFactor: this.#settings.timeoutFactor,
       },
       { parent: this },
     );
-    return { connection, ready: [booted], ssh };
+    return { connection, ready: [booted], ssh, secrets: secretsFor(passphrases) };
   }
 }
 
 /** The host through which all machines are reached; it takes the operator's key unless it has one of its own. */
-function jumpBoxOf({ aws: { jumpBox, privateKeyFile } }: AwsSettings): SshTarget | undefined {
-  const common = { user: "root", port: 22, privateKeyFile };
-  return jumpBox && sshTarget(jumpBox.host, jumpBox, common, os.homedir());
+function jumpBoxOf({ aws }: AwsSettings): SshTarget | undefined {
+  const common = { ...aws, user: "root", port: 22 };
+  return aws.jumpBox && sshTarget(aws.jumpBox.host, aws.jumpBox, common, os.homedir());
 }

@@ -12,7 +12,7 @@ import {
   texts,
   whole,
 } from "../../settings/values.ts";
-import { jumpBox, operatorEndpoint, privateKeyFile } from "../ssh-settings.ts";
+import { jumpBox, login, operatorEndpoint } from "../ssh-settings.ts";
 
 const instanceType = text(
   (text) => /^[a-z][a-z0-9-]*\.[a-z0-9-]+$/.test(text),
@@ -55,7 +55,7 @@ export const awsGroup = group({
   sshFrom: ranges.default([]),
   apiFrom: ranges.default([]),
   nodePortsFrom: ranges.default([]),
-  privateKeyFile: privateKeyFile.default("~/.ssh/id_ed25519"),
+  ...login,
   jumpBox: jumpBox.optional(),
   endpoint: operatorEndpoint.optional(),
   networkLoadBalancer: group({

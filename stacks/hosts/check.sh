@@ -1,14 +1,17 @@
 #!/bin/sh
 # Looks whether a host can be given its part of a cluster, and prints a line for each thing that is in the way. It changes nothing.
 #   sh -s -- NAME now=SECONDS address=ADDRESS node=yes|no architecture=amd64 memory=MIB disk=MIB cgroup=1|2 container=yes|no
-#     ports='PORT…' units='UNIT…' folders='FOLDER…' files='FILE…' [mirror=FOLDER] [proxy=nftables|ipvs] [linux=OLDEST]
+#     ports='PORT…' units='UNIT…' folders='FOLDER…' files='FILE…' [peers='ADDRESS…'] [resolv=FILE] [mirror=FOLDER]
+#     [proxy=nftables|ipvs] [linux=OLDEST]
+# Environment: LC_KTHW_SUDO, the password of sudo where it asks for one.
 # A host that already has services of ours may go on with them: their ports, units and folders are in nobody's way.
 set -u
+usual=$PATH
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 state=/var/lib/kthw
 name=$1
 shift
-now='' address='' node='' architecture='' memory='' disk='' cgroup='' container='' ports='' units='' folders='' files='' mirror='' proxy='' linux=''
+now='' address='' node='' architecture='' memory='' disk='' cgroup='' container='' ports='' units='' folders='' files='' peers='' resolv='' mirror='' proxy='' linux=''
 for word in "$@"; do
   value=${word#*=}
   case $word in
@@ -24,6 +27,8 @@ for word in "$@"; do
     units=*) units=$value ;;
     folders=*) folders=$value ;;
     files=*) files=$value ;;
+    peers=*) peers=$value ;;
+    resolv=*) resolv=$value ;;
     mirror=*) mirror=$value ;;
     proxy=*) proxy=$value ;;
     linux=*) linux=$value ;;
@@ -40,6 +45,7 @@ has() {
 
 sudo=
 may=yes
+export SUDO_ASKPASS=/usr/bin/printenv
 root() {
   # shellcheck disable=SC2086 # sudo and its option, or nothing
   $sudo "$@" 2>/dev/null
@@ -51,12 +57,32 @@ check_sudo() {
   if ! has sudo; then
     may=no
     wrong "no sudo, with which $user could become root" "nothing" "apt-get install sudo, or set hosts.user to root"
-  elif ! sudo -n true >/dev/null 2>&1; then
-    may=no
-    wrong "no right to sudo without a password" "$user" "add the line $user ALL=(ALL) NOPASSWD: ALL by visudo"
-  else
+  elif sudo -n true >/dev/null 2>&1; then
     sudo='sudo -n'
+  elif [ -z "${LC_KTHW_SUDO-}" ]; then
+    may=no
+    wrong "no right to sudo without a password" "$user" \
+      "add the line $user ALL=(ALL) NOPASSWD: ALL by visudo, or set hosts.sudoPassword"
+  elif ! sudo -A -p LC_KTHW_SUDO true >/dev/null 2>&1; then
+    may=no
+    wrong "no right to sudo with the password of the settings" "$user" \
+      "set hosts.sudoPassword to the password of $user, who must be one of sudoers"
+  else
+    sudo='sudo -A -p LC_KTHW_SUDO'
   fi
+  [ "$may" = yes ] || return 0
+  path=$(PATH=$usual root printenv PATH)
+  case :$path: in
+    *:/usr/local/bin:*) ;;
+    *) wrong "sudo's secure_path lacks /usr/local/bin, where kthw-node is to lie" "$path" "add /usr/local/bin to secure_path by visudo" ;;
+  esac
+  [ -n "${LC_KTHW_SUDO-}" ] || return 0
+  # Each command is handed the password in a variable.
+  accepted=$(root sshd -T | sed -n 's/^acceptenv //p' | xargs)
+  case " $accepted " in
+    *' LC_* '* | *' * '* | *' LC_KTHW_SUDO '*) ;;
+    *) wrong "its SSH server takes no variable LC_KTHW_SUDO, by which commands get sudo's password" "AcceptEnv $accepted" "add the line AcceptEnv LC_* to /etc/ssh/sshd_config, and reload ssh" ;;
+  esac
 }
 
 check_system() {
@@ -100,8 +126,12 @@ check_kernel() {
 
 check_identity() {
   host=$(uname -n)
-  [ "$node" = no ] || [ "$host" = "$name" ] ||
-    wrong "another host name, by which its Node would be called" "$host" "hostnamectl set-hostname $name, or name the machine so"
+  # The kubelet and kube-proxy take the host's name in small letters.
+  if [ "$node" = yes ] && [ "$(echo "$host" | tr '[:upper:]' '[:lower:]')" != "$name" ]; then
+    todo=", or name the machine so"
+    case $host in *[!a-z0-9-]*) todo= ;; esac
+    wrong "another host name, by which its Node would be called" "$host" "hostnamectl set-hostname $name$todo"
+  fi
   ! has ip || ip -4 -o address | grep -q " inet $address/" ||
     wrong "without the address $address" "$(ip -4 -o address show scope global | awk '{ print $4 }' | xargs)" \
       "write in the settings where the other machines reach it"
@@ -110,6 +140,74 @@ check_identity() {
   if [ "$ahead" -lt -10 ] || [ "$ahead" -gt 300 ]; then
     wrong "its clock is far from this computer's" "${ahead} s" "let both follow a time server, such as by systemd-timesyncd"
   fi
+}
+
+# Routes to pods lead straight to the address of their node.
+check_peers() {
+  has ip || return 0
+  far=
+  for peer in $peers; do
+    route=$(ip -4 route get "$peer" 2>/dev/null | head -n 1)
+    case $route in
+      '') far="$far, no route to $peer" ;;
+      *' via '*) far="$far, ${route%% src *}" ;;
+    esac
+  done
+  [ -z "$far" ] ||
+    wrong "nodes behind a router, through which routes to their pods do not lead" "${far#, }" "put all nodes into one network, or use network weave"
+}
+
+# The last of the files that says whether packets are forwarded, if it says no.
+forwarding_in() { # FILE
+  key='net[./]ipv4[./]\(ip_forward\|conf[./]all[./]forwarding\)'
+  case $(sed -n "s/^[[:space:]]*-\{0,1\}${key}[[:space:]]*=[[:space:]]*\([01]\)[[:space:]]*$/\2/p" "$1" 2>/dev/null | tail -n 1) in
+    0) off=$1 ;;
+    1) off= ;;
+  esac
+}
+
+# Files are read by their names, wherever they lie, and the first folder that has one hides those of the others.
+check_forwarding() {
+  off=
+  for file in $(find /etc/sysctl.d /run/sysctl.d /usr/local/lib/sysctl.d /usr/lib/sysctl.d -name '*.conf' -printf '%f\n' 2>/dev/null | sort -u); do
+    expr "$file" '>' 90-kubernetes.conf >/dev/null || continue
+    for folder in /etc /run /usr/local/lib /usr/lib; do
+      [ -e "$folder/sysctl.d/$file" ] || continue
+      forwarding_in "$folder/sysctl.d/$file"
+      break
+    done
+  done
+  forwarding_in /etc/sysctl.conf
+  [ -z "$off" ] ||
+    wrong "a file that switches forwarding off again, since it is read after /etc/sysctl.d/90-kubernetes.conf" "$off" "take net.ipv4.ip_forward out of it"
+}
+
+check_resolver() {
+  servers=$(sed -n 's/^[[:space:]]*nameserver[[:space:]]\{1,\}\([^[:space:]#;]*\).*/\1/p' "$resolv" 2>/dev/null | xargs)
+  reached=
+  for server in $servers; do
+    case $server in 127.* | ::1) ;; *) reached=yes ;; esac
+  done
+  [ -z "$servers" ] || [ -n "$reached" ] ||
+    wrong "its $resolv has only DNS servers that no pod with dnsPolicy Default reaches" "$servers" \
+      "set resolvConf of its kubelet to a file with others, like /run/systemd/resolve/resolv.conf"
+}
+
+# containerd, the kubelet, each log that is followed and many a pod of root's take some.
+check_inotify() {
+  most=$(cat /proc/sys/fs/inotify/max_user_instances)
+  taken=$(root find /proc -maxdepth 3 -path '/proc/[0-9]*/fd/*' -user root -lname 'anon_inode:inotify' | wc -l)
+  [ "$((most - taken))" -ge 64 ] ||
+    wrong "too few inotify instances for root" "$most, of which $taken are taken" "set fs.inotify.max_user_instances = 8192 in a file of /etc/sysctl.d, and run sysctl --system"
+}
+
+# Of a node, but for what has long served.
+check_node() {
+  check_peers
+  [ "$ours" = no ] || return 0
+  check_forwarding
+  [ -z "$resolv" ] || check_resolver
+  [ "$container" = yes ] || check_inotify
 }
 
 check_room() {
@@ -176,6 +274,7 @@ look() {
   check_system
   check_kernel
   check_identity
+  [ "$node" = no ] || check_node
   check_room
   check_ports
   [ "$may" = yes ] || return 0

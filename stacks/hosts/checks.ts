@@ -1,10 +1,11 @@
 import type { z } from "zod";
 import type { Machine, Subject } from "../../settings/checks/subject.ts";
+import type { Context } from "../../settings/context.ts";
 import type { Sound } from "../../settings/draft.ts";
 import { mistakeAt } from "../../settings/mistake.ts";
 import type { Draft } from "../../settings/schema.ts";
 import { namedMachines } from "../named-machines.ts";
-import { keyFile } from "../ssh-key.ts";
+import { inPlain, login } from "../ssh-key.ts";
 import type { hostsGroup } from "./settings.ts";
 
 type HostsDraft = Draft & Sound<{ hosts: z.output<typeof hostsGroup> }>;
@@ -14,9 +15,20 @@ export function check({ draft, machines, context }: Subject<HostsDraft>): string
   return [
     ...namedMachines("hosts.machines", draft.hosts?.machines ?? [], machines),
     ...targets(draft, machines),
-    ...keyFile("hosts.privateKeyFile", draft.hosts?.privateKeyFile, context),
-    ...keyFile("hosts.jumpBox.privateKeyFile", draft.hosts?.jumpBox?.privateKeyFile, context),
+    ...login("hosts", draft.hosts, context),
+    ...passwordsInPlain(draft, context),
   ];
+}
+
+/** No password of sudo is in plain text in the settings. */
+function passwordsInPlain({ hosts }: HostsDraft, { isSecret }: Context): string[] {
+  const machines = hosts?.machines ?? [];
+  return [
+    ...(hosts?.sudoPassword === undefined ? [] : ["hosts.sudoPassword"]),
+    ...machines.flatMap((machine, index) =>
+      machine?.sudoPassword === undefined ? [] : [`hosts.machines[${index}].sudoPassword`],
+    ),
+  ].flatMap((where) => inPlain(where, isSecret));
 }
 
 /** No two machines are the same host. */

@@ -1,7 +1,9 @@
-import { createHash } from "node:crypto";
+import { createHash, scryptSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { local, remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { networks } from "../../networks/networks.ts";
+import { setSudoPassword } from "../../node/become-root.ts";
 import { derive } from "../../node/derive.ts";
 import { quoted, word } from "../../node/shell.ts";
 import type { Role } from "../../services/cluster-facts.ts";
@@ -12,7 +14,7 @@ import type { Service } from "../../services/service.ts";
 import { machinesOf } from "../../settings/cluster.ts";
 import type { MachineRecords } from "../../settings/unchanged.ts";
 import type { Machines, ServicesByMachine } from "../platform.ts";
-import { keyOf, sshCommandLine, sshConnection } from "../ssh.ts";
+import { keyOf, passphrasesOf, secretsFor, sshCommandLine, sshConnection } from "../ssh.ts";
 import { claimedBy } from "./claimed.ts";
 import { sharedAddressFindings } from "./shared-address.ts";
 import { type HostsSettings, sshTargets } from "./targets.ts";
@@ -53,11 +55,12 @@ class ExistingHosts extends pulumi.ComponentResource {
       const target = targets.get(name)!;
       const generation = generations.get(name) ?? 1;
       const connection = sshConnection(target, jumpBox);
-      const expected = expectations(role, address, services.get(name)!, settings);
+      const expected = expectations({ role, name, address }, services.get(name)!, settings);
+      const { sudoPassword } = target;
       const shared = role === "loadBalancer" ? settings.endpoint?.address : undefined;
       const script = [
         check,
-        kernelFindings(services.get(name)!),
+        kernelFindings(services.get(name)!, traits.container),
         shared === undefined ? "" : sharedAddressFindings(shared),
       ].join("");
       // Another host, or another way to the host, is checked again with the current time.
@@ -65,7 +68,15 @@ class ExistingHosts extends pulumi.ComponentResource {
         (way) => way && [way.host, way.port, way.user, way.hostKey, keyOf(way)],
       );
       const digest = createHash("sha256")
-        .update(JSON.stringify([generation, ways, expected, script]))
+        .update(
+          JSON.stringify([
+            generation,
+            ways,
+            expected,
+            script,
+            ...(sudoPassword === undefined ? [] : [slowly(sudoPassword)]),
+          ]),
+        )
         .digest("hex")
         .slice(0, 12);
       const time = passed.get(`${name} ${digest}`) ?? `${Math.round(Date.now() / 1000)}`;
@@ -76,7 +87,10 @@ class ExistingHosts extends pulumi.ComponentResource {
           {
             connection,
             create: `sh -s -- ${name} now=${time} ${expected}`,
-            stdin: script,
+            stdin:
+              sudoPassword === undefined
+                ? script
+                : pulumi.secret(setSudoPassword(quoted(sudoPassword)) + script),
             addPreviousOutputInEnv: false,
             logging: "none",
           },
@@ -87,7 +101,8 @@ class ExistingHosts extends pulumi.ComponentResource {
           },
         ),
       );
-      return { name, address, target, generation, connection, member: checks.at(-1)!.id };
+      const secrets = secretsFor(passphrasesOf(target, jumpBox), sudoPassword);
+      return { name, address, target, generation, connection, secrets, member: checks.at(-1)!.id };
     });
     const gate = new local.Command(
       // No machine's name holds a colon.
@@ -107,13 +122,14 @@ class ExistingHosts extends pulumi.ComponentResource {
       { parent: this },
     );
     this.machines = new Map(
-      all.map(({ name, address, target, generation, connection, member }) => [
+      all.map(({ name, address, target, generation, connection, secrets, member }) => [
         name,
         {
           name,
           address,
           connection,
           sudo: target.user !== "root",
+          secrets,
           // A host that was removed and comes back is another machine: etcd no longer knows it as a member.
           id: pulumi.interpolate`${member} generation ${generation}`,
           resource: undefined,
@@ -127,17 +143,34 @@ class ExistingHosts extends pulumi.ComponentResource {
   }
 }
 
+/** The modules that containerd loads when it starts. */
+const containerdNeeds = {
+  by: "containerd",
+  modules: { overlay: "OVERLAY_FS", br_netfilter: "BRIDGE_NETFILTER" },
+  todo: "use Debian's own kernel, or one with these modules",
+};
+
+/** A digest of a password from which the password is not found by trying: the record of checks is in plain text. */
+function slowly(password: string): string {
+  const known = digests.get(password) ?? scryptSync(password, "hosts-checked", 16).toString("hex");
+  digests.set(password, known);
+  return known;
+}
+
+const digests = new Map<string, string>();
+
 /** More lines for check.sh, which print what services need of the kernel and the host's lacks. */
-function kernelFindings(services: readonly Service[]): string {
-  const lines = kernelCheck(services);
+function kernelFindings(services: readonly Service[], container: boolean): string {
+  const isNode = services.some(({ name }) => name === "containerd");
+  const needs = isNode && !container ? [{ kernel: [containerdNeeds] }] : [];
+  const lines = kernelCheck([...needs, ...services]);
   if (lines === "") return "";
   return `[ "$may" = no ] || root sh -c ${quoted(`exec 2>&1\n${lines}`)} </dev/null || true\n`;
 }
 
 /** The arguments of check.sh, as words of a shell. */
 function expectations(
-  role: Role,
-  address: string,
+  { role, name, address }: { readonly role: Role; readonly name: string; readonly address: string },
   services: readonly Service[],
   settings: HostsSettings,
 ): string {
@@ -158,6 +191,10 @@ function expectations(
     units: units.join(" "),
     folders: folders.join(" "),
     files: files.join(" "),
+    ...(role !== "loadBalancer" && {
+      ...(networks[settings.network].routed && { peers: peersOf(name, settings).join(" ") }),
+      resolv: resolvConfOf(name, settings),
+    }),
     ...(mirror?.startsWith("/") && { mirror }),
     ...(role !== "loadBalancer" && mode !== "iptables" && { proxy: mode }),
     ...(role !== "loadBalancer" && mode === "nftables" && { linux: oldestLinuxForNftables }),
@@ -165,6 +202,20 @@ function expectations(
   return Object.entries(words)
     .map(([name, value]) => `${name}=${word(`${value}`)}`)
     .join(" ");
+}
+
+/** The addresses of all other nodes. */
+function peersOf(name: string, settings: HostsSettings): string[] {
+  return machinesOf(settings)
+    .filter((machine) => machine.role !== "loadBalancer" && machine.name !== name)
+    .map(({ address }) => address);
+}
+
+/** The file of DNS servers that the kubelet hands on to pods. */
+function resolvConfOf(name: string, { controllers, workerPools }: HostsSettings): string {
+  const nodes = [...controllers, ...workerPools.flatMap(({ machines }) => machines)];
+  const { kubelet } = nodes.find((node) => node.name === name)!;
+  return `${kubelet["resolvConf"] ?? "/etc/resolv.conf"}`;
 }
 
 /**

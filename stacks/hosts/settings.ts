@@ -1,11 +1,14 @@
 import { count, flag, group, host, list, name, port, whole } from "../../settings/values.ts";
-import { hostKey, jumpBox, operatorEndpoint, privateKeyFile, user } from "../ssh-settings.ts";
+import { hostKey, jumpBox, login, operatorEndpoint, secret, user } from "../ssh-settings.ts";
+
+const sudoPassword = secret("a password").optional();
 
 /** How existing hosts are reached, and their traits. */
 export const hostsGroup = group({
   user: user.default("root"),
   port: port.default(22),
-  privateKeyFile: privateKeyFile.default("~/.ssh/id_ed25519"),
+  ...login,
+  sudoPassword,
   jumpBox: jumpBox.optional(),
   endpoint: operatorEndpoint.optional(),
   machines: list(
@@ -14,6 +17,7 @@ export const hostsGroup = group({
       host: host("192.0.2.21 or worker1.example.com").optional(),
       port: port.optional(),
       user: user.optional(),
+      sudoPassword,
       hostKey: hostKey.optional(),
       /** Raised after the host was reinstalled. */
       generation: count.default(1),

@@ -14,7 +14,9 @@ export function sshTargets(settings: HostsSettings, home = os.homedir()) {
   const own = new Map(hosts.machines.map((machine) => [machine.name, machine]));
   const machines = machinesOf(settings).map(({ name, address }) => {
     const machine = own.get(name);
-    return [name, sshTarget(machine?.host ?? address, machine ?? {}, hosts, home)] as const;
+    const target = sshTarget(machine?.host ?? address, machine ?? {}, hosts, home);
+    const sudoPassword = machine?.sudoPassword ?? hosts.sudoPassword;
+    return [name, { ...target, ...(target.user !== "root" && { sudoPassword }) }] as const;
   });
   return {
     machines: new Map(machines),

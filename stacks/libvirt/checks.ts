@@ -7,7 +7,7 @@ import { mistakeAt } from "../../settings/mistake.ts";
 import type { Draft } from "../../settings/schema.ts";
 import { namedMachines } from "../named-machines.ts";
 import { gateway, servedMirror } from "../network-checks.ts";
-import { keyFile, publicKeyFile } from "../ssh-key.ts";
+import { loginWithPublicKey } from "../ssh-key.ts";
 import { isRemote } from "./image.ts";
 import type { libvirtGroup } from "./settings.ts";
 
@@ -72,9 +72,5 @@ function machines({ draft: { libvirt }, machines }: LibvirtSubject): string[] {
 
 /** The operator's key is there, with its public part, which the machines are given. */
 function keys({ draft: { libvirt }, context }: LibvirtSubject): string[] {
-  const { privateKeyFile, jumpBox } = libvirt ?? {};
-  return [
-    ...publicKeyFile("libvirt.privateKeyFile", privateKeyFile, context),
-    ...keyFile("libvirt.jumpBox.privateKeyFile", jumpBox?.privateKeyFile, context),
-  ];
+  return loginWithPublicKey("libvirt", libvirt, context);
 }

@@ -15,7 +15,14 @@ import type { Remembered } from "../builds.ts";
 import { metaData, networkConfig, userData } from "../cloud-init.ts";
 import { afterFirstBoot } from "../first-boot.ts";
 import type { Machines } from "../platform.ts";
-import { expanded, sshCommandLine, sshConnection, sshTarget } from "../ssh.ts";
+import {
+  expanded,
+  passphrasesOf,
+  secretsFor,
+  sshCommandLine,
+  sshConnection,
+  sshTarget,
+} from "../ssh.ts";
 import { type Build, type LibvirtSettings, libvirtBuilds } from "./builds.ts";
 import { domainXslt } from "./domain-xslt.ts";
 import { type Image, imageFrom } from "./image.ts";
@@ -70,14 +77,10 @@ class LibvirtMachines extends pulumi.ComponentResource {
     const home = os.homedir();
     const privateKeyFile = expanded(settings.libvirt.privateKeyFile, home);
     const operatorKey = readFileSync(`${privateKeyFile}.pub`, "utf8");
+    const common = { ...settings.libvirt, user: "root", port: 22 };
     const jumpBox =
       settings.libvirt.jumpBox &&
-      sshTarget(
-        settings.libvirt.jumpBox.host,
-        settings.libvirt.jumpBox,
-        { user: "root", port: 22, privateKeyFile },
-        home,
-      );
+      sshTarget(settings.libvirt.jumpBox.host, settings.libvirt.jumpBox, common, home);
 
     const provider = new libvirt.Provider("libvirt", { uri }, { parent: this });
     const ours = { parent: this, provider };
@@ -229,7 +232,8 @@ class LibvirtMachines extends pulumi.ComponentResource {
           ...(running === undefined && { ignoreChanges: ["environment"] }),
         },
       );
-      const target = sshTarget(address, {}, { user: "root", port: 22, privateKeyFile }, home);
+      const target = sshTarget(address, {}, common, home);
+      const passphrases = passphrasesOf(target, jumpBox);
       const connection = {
         ...sshConnection({ ...target, hostKey: hostKey.publicKeyOpenssh }, jumpBox),
         dialErrorLimit: 60 * settings.timeoutFactor,
@@ -245,7 +249,7 @@ class LibvirtMachines extends pulumi.ComponentResource {
           boot: pulumi.interpolate`machine ${resource.id}, boot ${boot.stdout}`,
           resource,
           machines: known,
-          jump: jumpBox && ssh,
+          jump: jumpBox && { ssh, passphrases },
           timeoutFactor: settings.timeoutFactor,
         },
         { parent: this, dependsOn: [boot] },
@@ -259,6 +263,7 @@ class LibvirtMachines extends pulumi.ComponentResource {
         resource,
         ready: [ready],
         ssh,
+        secrets: secretsFor(passphrases),
         traits: virtualMachine,
       } as const;
     };

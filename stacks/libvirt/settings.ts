@@ -1,6 +1,6 @@
 import path from "node:path";
 import { count, flag, group, list, name, oneOf, text, whole } from "../../settings/values.ts";
-import { jumpBox, operatorEndpoint, privateKeyFile } from "../ssh-settings.ts";
+import { jumpBox, login, operatorEndpoint } from "../ssh-settings.ts";
 
 const size = (vcpus: number, memoryMiB: number, diskGiB: number) =>
   group({
@@ -50,7 +50,7 @@ export const libvirtGroup = group({
     controller: size(2, 2_048, 10),
     worker: size(2, 1_536, 10),
   }).prefault({}),
-  privateKeyFile: privateKeyFile.default("~/.ssh/id_ed25519"),
+  ...login,
   jumpBox: jumpBox.optional(),
   endpoint: operatorEndpoint.optional(),
   machines: list(

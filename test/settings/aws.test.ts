@@ -81,6 +81,7 @@ describe("settings of machines on EC2", () => {
       apiFrom: ["198.51.100.0/24"],
       nodePortsFrom: [],
       privateKeyFile: "/keys/ok",
+      useAgent: false,
       sizes: {
         loadBalancer: { instanceType: "t3.micro", diskGiB: 8 },
         controller: { instanceType: "t3.small", diskGiB: 10 },
@@ -298,7 +299,7 @@ describe("settings of machines on EC2", () => {
     ],
     [
       { "aws.privateKeyFile": "/keys/none" },
-      "aws.privateKeyFile: no such file, got /keys/none; name the file of a private key for SSH, without a passphrase",
+      "aws.privateKeyFile: no such file, got /keys/none; name the file of a private key for SSH",
     ],
     [
       { "artifacts.mirror": "/srv/kthw" },

@@ -16,7 +16,10 @@ const keys: Readonly<Record<string, string>> = {
     publicKeyEncoding: { type: "spki", format: "pem" },
   }).privateKey,
   "/keys/locked": openssh("aes256-ctr"),
+  "/keys/locked-gcm": openssh("aes256-gcm@openssh.com"),
   "/keys/locked-pem": "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIF\n",
+  "/keys/locked-rsa":
+    "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,AA\n",
   "/keys/public": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me",
 };
 
@@ -47,6 +50,7 @@ describe("settings of existing hosts", () => {
       port: 22,
       user: "root",
       privateKeyFile: "/keys/ok",
+      privateKeyPassphrase: undefined,
       hostKey: undefined,
     });
     assert.equal(jumpBox, undefined);
@@ -54,6 +58,7 @@ describe("settings of existing hosts", () => {
       user: "root",
       port: 22,
       privateKeyFile: "/keys/ok",
+      useAgent: false,
       machines: [],
       traits: { cgroupVersion: 2, container: false, restrictOomScoreAdj: false },
     });
@@ -68,10 +73,50 @@ describe("settings of existing hosts", () => {
       "hosts.machines": [{ name: "cp2", host: "h", port: 3, user: "u" }],
     });
     const privateKeyFile = "/home/operator/.ssh/id";
-    const common = { user: "admin", port: 2222, privateKeyFile, hostKey: undefined };
-    assert.deepEqual(machines.get("cp1"), { ...common, host: "10.240.0.11" });
-    assert.deepEqual(machines.get("cp2"), { ...common, host: "h", port: 3, user: "u" });
+    const key = { privateKeyFile, privateKeyPassphrase: undefined };
+    const common = { user: "admin", port: 2222, ...key, hostKey: undefined };
+    const sudo = { sudoPassword: undefined };
+    assert.deepEqual(machines.get("cp1"), { ...common, ...sudo, host: "10.240.0.11" });
+    assert.deepEqual(machines.get("cp2"), { ...common, ...sudo, host: "h", port: 3, user: "u" });
     assert.deepEqual(jumpBox, { ...common, host: "bastion.example.com", port: 22 });
+  });
+
+  it("give each key its passphrase, and none of them where an agent has the keys", () => {
+    const login = (change: Change) => {
+      const { machines, jumpBox } = targets({ "hosts.privateKeyFile": "/keys/locked", ...change });
+      return [machines.get("cp1")!, jumpBox!].map((to) => [
+        to.privateKeyFile,
+        to.privateKeyPassphrase,
+      ]);
+    };
+    const jumpBox = { host: "b" };
+    const common = { "hosts.privateKeyPassphrase": "open", "hosts.jumpBox": jumpBox };
+    const own = { ...jumpBox, privateKeyFile: "/keys/locked-rsa", privateKeyPassphrase: "sesame" };
+    const locked = ["/keys/locked", "open"];
+    assert.deepEqual(login(common), [locked, locked]);
+    assert.deepEqual(login({ ...common, "hosts.jumpBox": own }), [
+      locked,
+      ["/keys/locked-rsa", "sesame"],
+    ]);
+    const withoutKey = { "hosts.jumpBox": { host: "b", privateKeyFile: "/keys/ok" } };
+    assert.deepEqual(login({ ...common, ...withoutKey }), [locked, ["/keys/ok", undefined]]);
+    const agent = { ...keysThere, env: { SSH_AUTH_SOCK: "/run/agent" }, keysOfAgent: () => 1 };
+    const raw = onHosts({ "hosts.privateKeyFile": "/no", "hosts.useAgent": true });
+    const { machines } = sshTargets(settings(raw, agent), "/home/operator");
+    assert.equal(machines.get("cp1")!.privateKeyFile, undefined);
+  });
+
+  it("give each host its password for sudo, but for root", () => {
+    const { machines } = targets({
+      "hosts.user": "admin",
+      "hosts.sudoPassword": "common",
+      "hosts.machines": [
+        { name: "cp2", sudoPassword: "own" },
+        { name: "cp3", user: "root" },
+      ],
+    });
+    const passwords = ["cp1", "cp2", "cp3"].map((name) => machines.get(name)!.sudoPassword);
+    assert.deepEqual(passwords, ["common", "own", undefined]);
   });
 
   it("download from upstream, and may be of any architecture and in any network", () => {
@@ -83,7 +128,9 @@ describe("settings of existing hosts", () => {
   it("take keys in each format", () =>
     assert.deepEqual(mistakes(onHosts({ "hosts.privateKeyFile": "/keys/pem" }), keysThere), []));
 
-  const keyTodo = "name the file of a private key for SSH, without a passphrase";
+  const keyTodo = "name the file of a private key for SSH";
+  const lockedTodo = (group: string) =>
+    `set ${group}.privateKeyPassphrase, or let an agent have the key and set hosts.useAgent to true`;
   const machineTodo = "use the name of a load balancer, controller or worker";
   const hostTodo = "write it like 192.0.2.21 or worker1.example.com";
   const wrong: readonly (readonly [Change, string])[] = [
@@ -101,7 +148,7 @@ describe("settings of existing hosts", () => {
     ],
     [
       { "hosts.privateKeyFile": "/keys/locked" },
-      `hosts.privateKeyFile: protected by a passphrase, got /keys/locked; ${keyTodo}`,
+      `hosts.privateKeyFile: protected by a passphrase, got /keys/locked; ${lockedTodo("hosts")}`,
     ],
     [
       { "hosts.privateKeyFile": "id_ed25519" },
@@ -109,7 +156,7 @@ describe("settings of existing hosts", () => {
     ],
     [
       { "hosts.jumpBox": { host: "b", privateKeyFile: "/keys/locked-pem" } },
-      `hosts.jumpBox.privateKeyFile: protected by a passphrase, got /keys/locked-pem; ${keyTodo}`,
+      `hosts.jumpBox.privateKeyFile: protected by a passphrase, got /keys/locked-pem; ${lockedTodo("hosts.jumpBox")}`,
     ],
     [
       { "hosts.jumpBox": { user: "admin" } },
@@ -140,6 +187,38 @@ describe("settings of existing hosts", () => {
       "hosts.machines[0].hostKey: not a host's public key, got SHA256:abc; write it in one line, as /etc/ssh/ssh_host_ed25519_key.pub has it on the host",
     ],
     [
+      { "hosts.machines": [{ name: "cp1", hostKey: `ssh-rsa ${"A".repeat(44)}` }] },
+      `hosts.machines[0].hostKey: an RSA key, which Pulumi's plugin command verifies by SHA-1 alone, as sshd has refused since OpenSSH 8.8, got ssh-rsa ${"A".repeat(44)}; write the host's ed25519 or ecdsa key, as ssh-keyscan -t ed25519,ecdsa shows it`,
+    ],
+    [
+      { "hosts.jumpBox": [{ host: "a" }, { host: "b" }] },
+      'hosts.jumpBox: a list, where Pulumi\'s plugin command goes through one host, got [{"host":"a"},{"host":"b"}]; let ssh -N -L 2222:LAST:22 FIRST lead to the last one, and write its group with host 127.0.0.1 and port 2222',
+    ],
+    [
+      { "hosts.privateKeyPassphrase": "sesame" },
+      "hosts.privateKeyPassphrase: /keys/ok is not protected, got [secret]; leave it out",
+    ],
+    [
+      { "hosts.privateKeyFile": "/keys/locked-gcm", "hosts.privateKeyPassphrase": "sesame" },
+      "hosts.privateKeyFile: encrypted by aes256-gcm@openssh.com, which Pulumi's plugin command does not read, got /keys/locked-gcm; encrypt it anew by ssh-keygen -p -Z aes256-ctr -f /keys/locked-gcm",
+    ],
+    [
+      { "hosts.privateKeyFile": "/keys/locked-pem", "hosts.privateKeyPassphrase": "sesame" },
+      "hosts.privateKeyFile: encrypted by PKCS #8, which Pulumi's plugin command does not read, got /keys/locked-pem; encrypt it anew by ssh-keygen -p -Z aes256-ctr -f /keys/locked-pem",
+    ],
+    [
+      { "hosts.jumpBox": { host: "b", privateKeyPassphrase: "sesame" } },
+      "hosts.jumpBox.privateKeyPassphrase: that of no key, got [secret]; set hosts.jumpBox.privateKeyFile, or hosts.privateKeyPassphrase",
+    ],
+    [
+      { "hosts.sudoPassword": "two\nlines" },
+      "hosts.sudoPassword: not a password, got [secret]; write it in one line, encrypted by pulumi config set --secret",
+    ],
+    [
+      { "hosts.useAgent": true },
+      'hosts.useAgent: no agent, since SSH_AUTH_SOCK is not set, got true; start one by eval "$(ssh-agent)" and give it the key by ssh-add',
+    ],
+    [
       { "hosts.traits.cgroupVersion": 3 },
       "hosts.traits.cgroupVersion: not a version of cgroups, got 3; use 1 or 2",
     ],
@@ -158,4 +237,83 @@ describe("settings of existing hosts", () => {
   ];
   for (const [change, expected] of wrong)
     it(expected, () => assert.deepEqual(mistakes(onHosts(change), keysThere), [expected]));
+
+  const locked = { "hosts.privateKeyFile": "/keys/locked", "hosts.privateKeyPassphrase": "sesame" };
+  const agent = (keys?: number) => ({
+    ...keysThere,
+    env: { SSH_AUTH_SOCK: "/run/agent" },
+    keysOfAgent: () => keys,
+  });
+  const inPlain = (where: string) =>
+    `${where}: in plain text in the settings, got [secret]; encrypt it by pulumi config set --secret --path 'kthw:${where}'`;
+  const elsewhere: readonly (readonly [string, Change, object, readonly string[]])[] = [
+    [
+      "a passphrase that opens another key",
+      locked,
+      { opensKey: (file: string, text: string) => file !== "/keys/locked" || text !== "sesame" },
+      [
+        "hosts.privateKeyPassphrase: not that of /keys/locked, got [secret]; write the one that opens the key",
+      ],
+    ],
+    [
+      "secrets in plain text",
+      {
+        ...locked,
+        "hosts.jumpBox": { host: "b", privateKeyFile: "/keys/locked", privateKeyPassphrase: "x" },
+        "hosts.sudoPassword": "x",
+        "hosts.machines": [{ name: "cp1", sudoPassword: "x" }],
+      },
+      { isSecret: () => false },
+      [
+        "hosts.privateKeyPassphrase",
+        "hosts.jumpBox.privateKeyPassphrase",
+        "hosts.sudoPassword",
+        "hosts.machines[0].sudoPassword",
+      ].map(inPlain),
+    ],
+    [
+      "an agent that does not answer",
+      { "hosts.useAgent": true },
+      agent(),
+      [
+        'SSH_AUTH_SOCK: no agent answers there, got /run/agent; start one by eval "$(ssh-agent)" and give it the key by ssh-add',
+      ],
+    ],
+    [
+      "an agent that does not answer, whom Pulumi's plugin asks all the same",
+      {},
+      agent(),
+      ["SSH_AUTH_SOCK: no agent answers there, got /run/agent; unset SSH_AUTH_SOCK"],
+    ],
+    [
+      "an agent without keys",
+      { "hosts.useAgent": true },
+      agent(0),
+      ["hosts.useAgent: an agent without keys, got /run/agent; give it the key by ssh-add"],
+    ],
+    ["nothing of an agent that is not asked", {}, agent(0), []],
+    ["nothing of a key that an agent has", { ...locked, "hosts.useAgent": true }, agent(1), []],
+  ];
+  for (const [what, change, surroundings, expected] of elsewhere)
+    it(`tell ${what}`, () => {
+      const all = mistakes(onHosts(change), { ...keysThere, ...surroundings });
+      assert.deepEqual(all.toSorted(), expected.toSorted());
+    });
+
+  it("hide passwords within groups that are not known", () =>
+    assert.deepEqual(
+      mistakes(onHosts({ "hosts.jumpbox": { host: "b", sudoPassword: "hunter2" } }), keysThere),
+      [
+        'hosts.jumpbox: unknown setting, got {"host":"b","sudoPassword":"[secret]"}; did you mean jumpBox?',
+        "hosts.jumpBox.sudoPassword: unknown setting, got [secret]; use a known one, those are host, user, port, privateKeyFile, privateKeyPassphrase, hostKey",
+      ],
+    ));
+
+  it("take host keys of each kind that Pulumi's plugin verifies", () => {
+    for (const type of ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp521"]) {
+      const hostKey = `${type} ${"A".repeat(44)} root@cp1`;
+      const change = { "hosts.machines": [{ name: "cp1", hostKey }] };
+      assert.deepEqual(mistakes(onHosts(change), keysThere), [], type);
+    }
+  });
 });

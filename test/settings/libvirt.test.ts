@@ -26,6 +26,7 @@ const files: Readonly<Record<string, string>> = {
   "/home/operator/.ssh/id_ed25519": key,
   "/home/operator/.ssh/id_ed25519.pub": "ssh-ed25519 AAAA\n",
   "/keys/alone": key,
+  "/keys/half.pub": "ssh-ed25519 AAAA\n",
   "/srv/summed.qcow2.sha256": `${"1".repeat(64)}  summed.qcow2\n`,
 };
 const read = (file: string): string => {
@@ -42,6 +43,15 @@ function onLibvirt(change: Change = {}): Record<string, unknown> {
 describe("settings of libvirt's machines", () => {
   it("need nothing", () =>
     assert.deepEqual(mistakes(onLibvirt({ "libvirt.image": undefined }), { read }), []));
+  it("need only the public half of a key that an agent has", () => {
+    const agent = { read, env: { SSH_AUTH_SOCK: "/run/agent" }, keysOfAgent: () => 1 };
+    const found = (file: string) =>
+      mistakes(onLibvirt({ "libvirt.useAgent": true, "libvirt.privateKeyFile": file }), agent);
+    assert.deepEqual(found("/keys/half"), []);
+    assert.deepEqual(found("/keys/alone"), [
+      "libvirt.privateKeyFile: no public key beside it, got /keys/alone; write the line of the agent's key there, which ssh-add -L shows, to /keys/alone.pub",
+    ]);
+  });
   it("have defaults", () => {
     assert.deepEqual(settings(onLibvirt(), { read }).libvirt, {
       uri: "qemu:///system",
@@ -57,6 +67,7 @@ describe("settings of libvirt's machines", () => {
         worker: { vcpus: 2, memoryMiB: 1_536, diskGiB: 10 },
       },
       privateKeyFile: "~/.ssh/id_ed25519",
+      useAgent: false,
       machines: [],
     });
   });
@@ -167,7 +178,7 @@ describe("settings of libvirt's machines", () => {
     ],
     [
       { "libvirt.privateKeyFile": "/keys/none" },
-      "libvirt.privateKeyFile: no such file, got /keys/none; name the file of a private key for SSH, without a passphrase",
+      "libvirt.privateKeyFile: no such file, got /keys/none; name the file of a private key for SSH",
     ],
     [
       { "libvirt.privateKeyFile": "/keys/alone" },
@@ -175,7 +186,7 @@ describe("settings of libvirt's machines", () => {
     ],
     [
       { "libvirt.jumpBox": { host: "192.0.2.1", privateKeyFile: "/keys/none" } },
-      "libvirt.jumpBox.privateKeyFile: no such file, got /keys/none; name the file of a private key for SSH, without a passphrase",
+      "libvirt.jumpBox.privateKeyFile: no such file, got /keys/none; name the file of a private key for SSH",
     ],
   ];
   for (const [change, ...expected] of rows)

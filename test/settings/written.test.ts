@@ -5,7 +5,7 @@ describe("settings as they are written:", () => {
     itRefuses([
       [
         { "hosts.jumpBox": { host: "bastion", password: "hunter2" } },
-        "hosts.jumpBox.password: unknown setting, got [secret]; use a known one, those are host, user, port, privateKeyFile, hostKey",
+        "hosts.jumpBox.password: unknown setting, got [secret]; use a known one, those are host, user, port, privateKeyFile, privateKeyPassphrase, hostKey",
       ],
       [{ clusterNmae: "x" }, "clusterNmae: unknown setting, got x; did you mean clusterName?"],
       [

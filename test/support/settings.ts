@@ -18,6 +18,8 @@ export const context = {
   env: {},
   home: "/home/operator",
   read,
+  opensKey: () => true,
+  keysOfAgent: () => undefined,
   isSecret: () => true,
 };
 
