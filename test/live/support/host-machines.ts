@@ -15,7 +15,7 @@ export const user = "ada";
 /** Port on 127.0.0.1 of the API. */
 export const apiPort = ownPorts + 643;
 
-/** Makes machines that are no resources of a stack, by name and address; the user may log in and become root. */
+/** Makes machines, with host keys of two kinds, that are no resources of a stack, by name and address; the user may log in and become root. */
 export async function makeHosts(
   stack: LiveStack,
   addresses: Readonly<Record<string, string>>,
@@ -44,7 +44,7 @@ export async function makeHosts(
       KTHW_MIRROR: stack.mirror,
       KTHW_DISK: randomUUID().replaceAll("-", ""),
     };
-    const host = await makeKeyPair();
+    const host = await makeKeyPair(name === "worker1" ? "ecdsa" : "ed25519");
     await local("machine.sh", machine, operator.publicKey + host.privateKey);
     await chmod(join(stack.machines.folder, name, "ssh/authorized_keys"), 0o644);
     // The mirror has the same path on every machine; only root has to reach the mirror.
@@ -85,7 +85,7 @@ export async function lookAtHost(stack: LiveStack, name: string): Promise<Readon
 // Mounts are folders that exist on every machine, full or empty. Files with users are compared by content, not by time.
 const lookScript = `
 find / /var/lib/containerd /var/lib/kubelet -xdev \\( -path /tmp -o -path /var/log/journal -o -path /var/lib/etcd \\
-  -o -path /var/lib/systemd -o -path /var/tmp \\) -prune -o \\
+  -o -path /var/lib/systemd -o -path /var/lib/sudo -o -path /var/tmp \\) -prune -o \\
   ! -path /var/lib/containerd ! -path /var/lib/kubelet ! -path '/home/*/.cache*' \\
   ! -path '/etc/passwd*' ! -path '/etc/shadow*' ! -path '/etc/group*' ! -path '/etc/gshadow*' ! -path '/etc/sub[ug]id*' \\
   \\( -type d -printf 'folder %p %m %u:%g\\n' -o -type l -printf 'link %p %l\\n' -o -printf 'file %p %m %u:%g %s %T@\\n' \\)

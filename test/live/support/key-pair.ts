@@ -9,12 +9,15 @@ export interface KeyPair {
   readonly publicKey: string;
 }
 
-/** Makes an SSH key. */
-export async function makeKeyPair(): Promise<KeyPair> {
+/** Makes an SSH key; its private half is encrypted if there is a passphrase. */
+export async function makeKeyPair(
+  type: "ed25519" | "ecdsa" = "ed25519",
+  passphrase = "",
+): Promise<KeyPair> {
   const folder = await mkdtemp(join(tmpdir(), "kthw-key-"));
   const file = join(folder, "key");
   try {
-    await output("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", file]);
+    await output("ssh-keygen", ["-q", "-t", type, "-N", passphrase, "-f", file]);
     const [privateKey, publicKey] = await Promise.all([
       readFile(file, "utf8"),
       readFile(`${file}.pub`, "utf8"),
