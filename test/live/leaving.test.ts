@@ -7,7 +7,7 @@ import { changed, restarted } from "./support/machines.ts";
 import { bootMachines, createCluster } from "./support/measures.ts";
 import { Prober } from "./support/prober.ts";
 import { eventually, sleep, step } from "./support/run.ts";
-import { ServiceProber } from "./support/service-prober.ts";
+import { whileServiceAsked } from "./support/service-prober.ts";
 import { budget, deployment, service } from "./support/web.ts";
 
 const controllers = ["cp1", "cp2", "cp3"];
@@ -80,14 +80,16 @@ describeLive("machines that leave a cluster", (live) => {
     await withoutWorker("worker4");
     const steps = await step("pulumi preview", () => stack.preview());
     const plan = planOf(steps);
-    const prober = new ServiceProber(
+    const [seconds, { requests, failures, maxMs, p99Ms }] = await whileServiceAsked(
       `${stack.namespace}:worker1`,
       `http://${spec.clusterIP}/hostname`,
+      async () => {
+        await sleep(2);
+        const { seconds } = await step("pulumi up", () => stack.up());
+        await sleep(2);
+        return seconds;
+      },
     );
-    await sleep(2);
-    const { seconds } = await step("pulumi up", () => stack.up());
-    await sleep(2);
-    const { requests, failures, maxMs, p99Ms } = await prober.stop();
     console.log(
       `      ${failures.length} of ${requests} requests failed, p99 ${p99Ms} ms, slowest ${maxMs} ms`,
     );

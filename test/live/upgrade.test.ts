@@ -23,7 +23,7 @@ import { describeLive } from "./support/live-tests.ts";
 import { changed, restarted } from "./support/machines.ts";
 import { bootMachines, createCluster, updateWithoutChange } from "./support/measures.ts";
 import { step } from "./support/run.ts";
-import { ServiceProber } from "./support/service-prober.ts";
+import { whileServiceAsked } from "./support/service-prober.ts";
 import { described, failures, whileProbed } from "./support/undisturbed.ts";
 import { budget, deployment, service } from "./support/web.ts";
 
@@ -71,9 +71,10 @@ describeLive("upgrades", (live) => {
   const undisturbed = async (update: () => Promise<unknown>) => {
     const [web] = await list(stack, "services", `--namespace=${namespace}`);
     const url = `http://${web!.spec.clusterIP}/hostname`;
-    const prober = new ServiceProber(`${stack.namespace}:worker1`, url);
-    const noticed = await whileProbed(stack, update);
-    const { requests, failures: failed, p99Ms, maxMs } = await prober.stop();
+    const [noticed, asked] = await whileServiceAsked(`${stack.namespace}:worker1`, url, () =>
+      whileProbed(stack, update),
+    );
+    const { requests, failures: failed, p99Ms, maxMs } = asked;
     console.log(`      API: ${described(noticed)}`);
     console.log(
       `      Service: ${failed.length} failed of ${requests}, p99 ${p99Ms} ms, at most ${maxMs} ms; ${(noticed.seconds / firstUp).toFixed(1)} x the first update's ${firstUp.toFixed(0)} s`,

@@ -4,8 +4,25 @@ import type { Probing } from "./requests.ts";
 
 const program = fileURLToPath(new URL("service-requests.ts", import.meta.url));
 
-/** Sends twenty requests a second to a Service from within a machine's network, each over a new connection. */
-export class ServiceProber {
+/** Does something while a Service is asked twenty times a second from a network namespace, each time over a new connection; returns what was done, and the results. */
+export async function whileServiceAsked<T>(
+  namespace: string,
+  url: string,
+  change: () => Promise<T>,
+): Promise<readonly [T, Probing]> {
+  const prober = new ServiceProber(namespace, url);
+  let done: T;
+  try {
+    done = await change();
+  } catch (error) {
+    await prober.stop();
+    throw error;
+  }
+  return [done, await prober.stop()];
+}
+
+/** Sends the requests. */
+class ServiceProber {
   readonly #child;
 
   /** Starts the requests; `namespace` is their network namespace. */
