@@ -107,7 +107,7 @@ func fields(of reflect.Type) {
 			if name == "-" {
 				continue
 			}
-			if option == "inline" {
+			if option == "inline" || name == "" && field.Anonymous {
 				add(field.Type)
 				continue
 			}
