@@ -89,13 +89,7 @@ export class WorkerPool extends pulumi.ComponentResource {
         parent: this,
       });
       const { containerd, ...others } = services;
-      const bundle = placement.bundle(
-        host,
-        "kubelet",
-        Object.values(others),
-        texts,
-        args.mayDrop,
-      );
+      const bundle = placement.bundle(host, "kubelet", Object.values(others), texts, args.mayDrop);
       const registries =
         facts.registryFiles.length === 0
           ? []

@@ -51,7 +51,7 @@ function shown(value: unknown): string {
   const hidden = (name: string, one: unknown) => (namesSecret.test(name) ? "[secret]" : one);
   const text = (plain ? value : JSON.stringify(value, hidden))
     .replaceAll(/\b[a-z0-9]{6}\.[a-z0-9]{16}\b/g, "[secret]")
-    .replaceAll(/:\/\/[^/\s"]*@/g, "://[secret]@");
+    .replaceAll(/:\/\/[^/\s"]*:[^/\s"]*@/g, "://[secret]@");
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 

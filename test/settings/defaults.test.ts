@@ -65,7 +65,9 @@ describe("settings of the local stack", () => {
           serviceAccountKey: noTurn,
         },
       },
+      proxy: { noProxy: [] },
       reassert: 0,
+      registries: [],
       local: { apiPort: 16443, sshPortBase: 22000 },
     });
     assert.deepEqual(
