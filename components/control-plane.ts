@@ -17,6 +17,7 @@ import {
   rewriteSecrets,
 } from "../services/encryption-keys.ts";
 import { webhookText } from "../services/kube-apiserver.ts";
+import { managerLeads } from "../services/kube-controller-manager.ts";
 import { kubeconfigWithData } from "../services/kubeconfig.ts";
 import { controlPlaneServices } from "../services/roles.ts";
 import {
@@ -194,7 +195,7 @@ export class ControlPlane extends pulumi.ComponentResource {
             managers[index]!,
             schedulers[index]!,
           ],
-          until: `curl --fail --silent --show-error --max-time 5 --cacert ${pki}/ca.crt ${serverUrl(fromMachines)}/readyz && ${keysLoaded(encryption)}`,
+          until: `curl --fail --silent --show-error --max-time 5 --cacert ${pki}/ca.crt ${serverUrl(fromMachines)}/readyz && ${keysLoaded(encryption)} && ${managerLeads(facts)}`,
         },
       ),
     );

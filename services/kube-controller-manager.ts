@@ -146,3 +146,17 @@ function allocation({ admitsGuests, rangePerNode, podCidr }: ClusterFacts): Flag
     "node-cidr-mask-size": prefix < 24 ? Math.min(24, prefix + 16) : Math.max(25, prefix),
   };
 }
+
+/**
+ * Shell command for a controller that succeeds once the controller manager that leads has renewed its lease since this machine's own one
+ * was started. Without a leader, which is missing for 15 seconds after a restart of all, a Pod that goes stays among the endpoints of its
+ * Service. The clocks of the controllers must agree.
+ */
+export function managerLeads({ folders }: ClusterFacts): string {
+  const kubectl = `${folders.kubernetes}/kubectl --cache-dir=/dev/null --kubeconfig=${controllerManagerKubeconfigPath}`;
+  return [
+    `renewed=$(${kubectl} --namespace=kube-system get lease kube-controller-manager --output=jsonpath={.spec.renewTime})`,
+    "started=$(systemctl show --timestamp=unix --property=ActiveEnterTimestamp --value kube-controller-manager)",
+    `{ test "$(date --date="$renewed" +%s)" -gt "\${started#@}" || { echo "no controller manager leads yet" >&2; false; }; }`,
+  ].join(" && ");
+}
