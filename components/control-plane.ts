@@ -195,7 +195,7 @@ export class ControlPlane extends pulumi.ComponentResource {
             managers[index]!,
             schedulers[index]!,
           ],
-          until: `curl --fail --silent --show-error --max-time 5 --cacert ${pki}/ca.crt ${serverUrl(fromMachines)}/readyz && ${keysLoaded(encryption)} && ${managerLeads(facts)}`,
+          until: `curl --fail --silent --show-error --max-time 5 --cacert ${pki}/ca.crt ${serverUrl(fromMachines)}/readyz && ${managerLeads(facts)} && ${keysLoaded(encryption)}`,
         },
       ),
     );

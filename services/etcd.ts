@@ -76,7 +76,7 @@ export function etcd(facts: ClusterFacts, member: MachineFacts): Service {
       { path: backupFolder, mode: "0700", owner: "etcd:etcd" },
     ],
     unit: "etcd.service",
-    ports: [2379, 2380, 2381],
+    ports: [2379, 2380, 2381, 2382],
     clients: { 2379: ["controller"], 2380: ["controller"] },
     // A member that is full is sound: it must be able to restart with more room.
     health: "curl --fail --silent --max-time 5 'http://127.0.0.1:2381/health?exclude=NOSPACE'",
@@ -134,6 +134,8 @@ function etcdUnit({ folders, etcdGeneration, etcd }: ClusterFacts, member: Machi
         "advertise-client-urls": etcdClientUrl(member),
         "listen-peer-urls": etcdPeerUrl(member),
         "initial-advertise-peer-urls": etcdPeerUrl(member),
+        // On a port of its own: where HTTP and gRPC share one, a member that stops keeps requests without an answer for 7 seconds.
+        "listen-client-http-urls": "https://127.0.0.1:2382",
         "listen-metrics-urls": "http://127.0.0.1:2381",
         "quota-backend-bytes": etcd.quotaMiB * 1_048_576,
         ...(etcd.compactionHours > 0 && {

@@ -59,6 +59,13 @@ describe("a gate's command", () => {
     for (const timeout of timeouts) assert.ok(timeout < limit, `${timeout} s of ${limit} s`);
   });
 
+  it("asks all that it is made of: nothing stands behind a comment", () => {
+    const commented = commands.filter((command) => command.includes(" # "));
+    assert.ok(commented.length > 0);
+    for (const command of commented)
+      assert.doesNotMatch(command.slice(command.indexOf(" # ")), /&&|\|\|/);
+  });
+
   it("lets two phases of a join take all their time", () => {
     const configuration = joinConfiguration(facts, worker(), { token: "", caCertHashes: [] });
     const phases = [...configuration.matchAll(/^ {2}\w+: (\d+)s$/gm)].map(([, seconds]) =>

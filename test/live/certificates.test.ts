@@ -101,7 +101,7 @@ describeLive("certificates", (live) => {
       await keep("apiserver-etcd-client.crt", "apiserver-etcd-client.key");
       const ask = (folder: string) =>
         onCp1(
-          `curl --silent --show-error --cacert ${pki}/etcd/ca.crt --cert ${folder}/apiserver-etcd-client.crt --key ${folder}/apiserver-etcd-client.key https://127.0.0.1:2379/health`,
+          `curl --silent --show-error --cacert ${pki}/etcd/ca.crt --cert ${folder}/apiserver-etcd-client.crt --key ${folder}/apiserver-etcd-client.key https://127.0.0.1:2382/health`,
         );
       assert.match(await ask("/root/old"), /true/);
       const steps = await rotate(stack, "etcdCa");
