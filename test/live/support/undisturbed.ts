@@ -18,10 +18,11 @@ export interface Disturbance {
 /** How long clients ask before and after a change. */
 const quietSeconds = 2;
 
-/** Does something while clients ask the API twenty times a second and hold a watch. */
+/** Does something while clients ask the API twenty times a second and hold a watch. A request fails if nothing is heard for so long. */
 export async function whileProbed(
   stack: LiveStack,
   change: () => Promise<unknown>,
+  silenceMs?: number,
 ): Promise<Disturbance> {
   const name = "probed";
   const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace } };
@@ -29,7 +30,7 @@ export async function whileProbed(
   const path = `/api/v1/namespaces/${namespace}/configmaps/${name}`;
   const kubeconfig = await stack.takeKubeconfig();
   const before = await stack.machines.lookAll();
-  const prober = new Prober(kubeconfig, path);
+  const prober = new Prober(kubeconfig, path, silenceMs);
   const watcher = new Watcher(kubeconfig, path);
   const start = performance.now();
   const ended = async () => {
