@@ -134,7 +134,7 @@ function etcdUnit({ folders, etcdGeneration, etcd }: ClusterFacts, member: Machi
         "advertise-client-urls": etcdClientUrl(member),
         "listen-peer-urls": etcdPeerUrl(member),
         "initial-advertise-peer-urls": etcdPeerUrl(member),
-        // On a port of its own: where HTTP and gRPC share one, a member that stops keeps requests without an answer for 7 seconds.
+        // On a port of its own, since HTTP beside gRPC lets watches starve: https://github.com/etcd-io/etcd/issues/15402
         "listen-client-http-urls": "https://127.0.0.1:2382",
         "listen-metrics-urls": "http://127.0.0.1:2381",
         "quota-backend-bytes": etcd.quotaMiB * 1_048_576,
