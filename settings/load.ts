@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import os from "node:os";
-import path from "node:path";
 import { pathToFileURL } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
 import type { ArtifactSource } from "../components/downloads.ts";
 import { platforms } from "../stacks/platforms.ts";
 import { keysOfAgent, opensKey } from "../stacks/ssh-programs.ts";
+import { cacheFolder } from "./caches.ts";
 import { thisKernel } from "./kernel.ts";
 import { isServer, readMirror } from "./mirror.ts";
 import { refuse } from "./refuse.ts";
@@ -34,13 +34,12 @@ function decoded(text: string): unknown {
 /** The settings of this stack; if there are mistakes in the settings or in the mirror, shows all of them and ends the program. */
 export async function loadSettings(): Promise<Settings> {
   const { env, arch } = process;
-  const cache = env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache");
   const secretSettings: string[] = JSON.parse(env.PULUMI_CONFIG_SECRET_KEYS ?? "[]");
   const raw = rawSettings(pulumi.runtime.allConfig());
   const context = {
     stack: pulumi.getStack(),
     arch: arch === "x64" ? "amd64" : arch,
-    cacheDir: env.KTHW_CACHE || path.join(cache, "kthw"),
+    cacheDir: cacheFolder(),
     kernel: thisKernel(),
     env,
     home: os.homedir(),

@@ -10,9 +10,9 @@ import os from "node:os";
 import path from "node:path";
 import { images } from "../components/versions.ts";
 import { corefile } from "../services/core-dns.ts";
+import { cacheFolder } from "../settings/caches.ts";
 
-const cache = process.env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache");
-const mirror = path.join(process.env.KTHW_CACHE || path.join(cache, "kthw"), "mirror");
+const mirror = path.join(cacheFolder(), "mirror");
 const image = images("1.36.4", process.arch === "arm64" ? "arm64" : "amd64").coredns;
 const archive = path.join(mirror, image.file);
 

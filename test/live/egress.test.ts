@@ -7,6 +7,7 @@ import { containerd } from "../../services/containerd.ts";
 import { proxyVariables } from "../../services/proxy.ts";
 import { type Registry, registryFiles } from "../../services/registries.ts";
 import { placed } from "../../services/service.ts";
+import { cacheFolder } from "../../settings/caches.ts";
 import { traitsOfThisComputer } from "../../stacks/local/traits.ts";
 import { unpackedPackage } from "../support/debian-package.ts";
 import { cluster, worker } from "../support/facts.ts";
@@ -29,7 +30,7 @@ describeOnMachine("a machine in a company's network", () => {
   const { folders } = versionsOf(version);
   const archives = artifacts(version, architecture);
   const { pause } = images(version, architecture);
-  const mirror = join(process.env.KTHW_CACHE!, "mirror");
+  const mirror = join(cacheFolder(), "mirror");
 
   const proxy = "http://machine:passWord1@127.0.0.1:3128";
   const ctr = `${folders.containerd}/ctr --namespace k8s.io`;

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import {
   artifacts,
@@ -12,10 +11,10 @@ import { reservedApiServerFlags } from "../../services/kube-apiserver.ts";
 import { reservedControllerManagerFlags } from "../../services/kube-controller-manager.ts";
 import { reservedSchedulerFlags } from "../../services/kube-scheduler.ts";
 import { reservedKubeletFields } from "../../services/kubelet.ts";
+import { cacheFolder } from "../../settings/caches.ts";
 import { knownTo, type Program } from "../../settings/kubernetes.ts";
 
-const cache = process.env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache");
-const mirror = path.join(process.env.KTHW_CACHE || path.join(cache, "kthw"), "mirror");
+const mirror = path.join(cacheFolder(), "mirror");
 const arch = process.arch === "arm64" ? "arm64" : "amd64";
 /** How --help writes some kinds. */
 const inHelp: Readonly<Record<string, string>> = {

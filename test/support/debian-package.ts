@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { output, run, succeeded } from "../../operations/access/command.ts";
+import { cacheFolder } from "../../settings/caches.ts";
 
 /**
  * The folder of a Debian package, unpacked to the cache where it is not there yet, and not installed; undefined where there is no Debian
@@ -10,8 +10,7 @@ import { output, run, succeeded } from "../../operations/access/command.ts";
  */
 export async function unpackedPackage(name: string): Promise<string | undefined> {
   if (!existsSync("/usr/bin/apt-get")) return undefined;
-  const { env } = process;
-  const caches = env.KTHW_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "kthw");
+  const caches = cacheFolder();
   const home = join(caches, name);
   if (existsSync(home)) return home;
   await mkdir(caches, { recursive: true });
