@@ -40,8 +40,8 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best !== undefined && changes(best) <= Math.max(1, name.length / 3) ? best : undefined;
 }
 
-/** A name of a setting whose value is a secret. */
-export const namesSecret = /password|passphrase/i;
+/** A name of a setting whose value is or may be a secret: the kubeconfig of a webhook holds credentials. */
+export const namesSecret = /password|passphrase|webhook/i;
 
 /** The value on one line, without private keys, bootstrap tokens and passwords. */
 function shown(value: unknown): string {

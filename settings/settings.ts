@@ -67,7 +67,6 @@ function mistakesIn(written: unknown, context: Context): string[] {
         issue.path[0] === "joinTokens" ||
         issue.path[0] === "registries" ||
         issue.path[1] === "authority" ||
-        /webhook/i.test(key) ||
         namesSecret.test(key);
       const shown = isSecret ? "[secret]" : value;
       return unknownSetting([...issue.path, key], shown, known);

@@ -402,6 +402,7 @@ describe("the kubeconfig of a webhook", () => {
       { [at]: { text }, [flag]: path },
       { "apiServer.webhooks": text },
       { "apiServer.webhook": { audit: text } },
+      { apiServers: { webhooks: { audit: "token hunter2" } } },
       { [at]: "token hunter2", [flag]: path },
     ]) {
       const found = mistakes(changed(change));
