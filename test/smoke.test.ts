@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Check, Fault, runChecks } from "../operations/smoke/check.ts";
 import type { Cluster } from "../operations/smoke/cluster.ts";
-import { nodesDiffer } from "../operations/smoke/control-plane.ts";
+import { etcdHealthy, nodesDiffer } from "../operations/smoke/control-plane.ts";
 import { silent } from "../operations/smoke/drift.ts";
 
 /** A check that runs the function given, or does nothing. */
@@ -99,6 +99,37 @@ describe("the nodes of the smoke test", () => {
       "worker2 has the ids of cp1: machine a, board x",
     );
   });
+});
+
+describe("the members of etcd in the smoke test", () => {
+  /** What the check says where etcdctl says this of the health of two members. */
+  const said = (...errors: readonly string[]) => {
+    const controllers = errors.map((_, index) => ({
+      name: `cp${index + 1}`,
+      address: `10.240.0.1${index + 1}`,
+    }));
+    const health = controllers.map(({ address }, index) => ({
+      endpoint: `https://${address}:2379`,
+      health: errors[index] === "",
+      error: errors[index],
+    }));
+    const outputOn = async (_: object, script: string) =>
+      JSON.stringify(script.includes(" member list") ? { members: controllers } : health);
+    return etcdHealthy.run({ of: () => controllers, outputOn } as unknown as Cluster).then(
+      () => undefined,
+      ({ message }: Error) => message,
+    );
+  };
+
+  it("are named where one is not healthy", async () => {
+    assert.equal(await said("", ""), undefined);
+    assert.equal(
+      await said("", "context deadline exceeded"),
+      "cp2's member of etcd is not healthy: context deadline exceeded",
+    );
+  });
+  it("leave an alarm to the check of alarms", async () =>
+    assert.equal(await said("Active Alarm(s): NOSPACE ", "Active Alarm(s): NOSPACE "), undefined));
 });
 
 describe("the check of APIServices", () => {

@@ -131,7 +131,9 @@ export const etcdHealthy: Check<Cluster> = {
     const health: { endpoint: string; health: boolean; error?: string }[] =
       // Status 1 means an unhealthy member: an answer, and no reason to ask another controller.
       await ask("endpoint health --cluster || [ $? = 1 ]");
-    for (const { endpoint, error } of health.filter((one) => !one.health)) {
+    // Every member counts as unhealthy while one has raised an alarm: the check of room and alarms tells of those.
+    const unhealthy = health.filter((one) => !one.health && !one.error?.startsWith("Active Alarm"));
+    for (const { endpoint, error } of unhealthy) {
       const machine = controllers.find(({ address }) => new URL(endpoint).hostname === address);
       const name = machine?.name ?? endpoint;
       faults.set(name, `${name}'s member of etcd is not healthy: ${error}`);
