@@ -1,51 +1,21 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { fileURLToPath } from "node:url";
-import { execa } from "execa";
-
-const root = fileURLToPath(new URL("..", import.meta.url));
+import { withKubectl } from "./support/kubectl.ts";
 
 describe("a Node whose kubelet gets another minor version", () => {
-  let folder: string;
-  beforeEach(() => {
-    folder = mkdtempSync(path.join(tmpdir(), "kthw-turn-"));
-  });
-  afterEach(() => rmSync(folder, { recursive: true }));
-
-  /** Runs the script with a shell script in place of kubectl; `state` is the Node's version, whether it is cordoned, and its mark. */
+  /** Runs the script; `state` is the Node's version, whether it is cordoned, and its mark. */
   async function turn(verb: "drain" | "return", state: string, kubectl = "") {
-    const program = path.join(folder, "kubectl");
-    const log = path.join(folder, "log");
-    writeFileSync(
-      program,
-      `#!/bin/bash
-       shift # the kubeconfig
-       [[ $1 != --request-timeout* ]] || shift
-       case "$1" in drain | cordon | uncordon | annotate) echo "$1 $2 $3 $4" >>${log} ;; esac
+    const { code, stderr, changes } = await withKubectl({
+      command: `components/node-turn.sh ${verb}`,
+      env: { NODE: "worker1", VERSION: "1.37", DRAIN_TIMEOUT: "5" },
+      kubectl: `
        ${kubectl}
        case "$*" in
          'get node'*kubeletVersion*) printf %s '${state}' ;;
          'get node'*) echo True ;;
        esac`,
-    );
-    chmodSync(program, 0o755);
-    const { exitCode, stderr } = await execa("components/node-turn.sh", [verb], {
-      cwd: root,
-      extendEnv: false,
-      env: {
-        PATH: `${folder}:${process.env.PATH}`,
-        NODE: "worker1",
-        VERSION: "1.37",
-        DRAIN_TIMEOUT: "5",
-      },
-      input: "a kubeconfig",
-      reject: false,
     });
-    const calls = existsSync(log) ? readFileSync(log, "utf8").trim().split(/\s*\n/) : [];
-    rmSync(log, { force: true });
-    return { code: exitCode, said: stderr, calls };
+    const calls = changes.map((call) => call.split(" ").slice(0, 4).join(" "));
+    return { code, said: stderr, calls };
   }
 
   const mark = "annotate node worker1 kthw-turn=1.37";

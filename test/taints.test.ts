@@ -1,44 +1,19 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { fileURLToPath } from "node:url";
-import { run } from "../operations/access/command.ts";
-
-const root = fileURLToPath(new URL("..", import.meta.url));
+import { withKubectl } from "./support/kubectl.ts";
 
 describe("the taints of a Node", () => {
-  let folder: string;
-  beforeEach(() => {
-    folder = mkdtempSync(path.join(tmpdir(), "kthw-taints-"));
-  });
-  afterEach(() => rmSync(folder, { recursive: true }));
-
-  /** Runs the script as Pulumi does, with a shell script in place of kubectl; `calls` are those of kubectl in order. */
+  /** Runs the script; `calls` are those of kubectl in order. */
   async function taint(taints: string, { former = "", word = "", kubectl = "" } = {}) {
-    const log = path.join(folder, "log");
-    rmSync(log, { force: true });
-    writeFileSync(
-      path.join(folder, "kubectl"),
-      `#!/bin/bash
-       [[ $(cat "\${1#--kubeconfig=}") == 'a kubeconfig' ]] || exit 9
-       shift 2
-       echo "$*" >>${log}
-       ${kubectl}`,
-    );
-    chmodSync(path.join(folder, "kubectl"), 0o755);
-    const { code, stdout, stderr } = await run("sh", ["-c", `components/node-taints.sh ${word}`], {
-      cwd: root,
+    const { changes: calls, ...ended } = await withKubectl({
+      command: `components/node-taints.sh ${word}`,
       env: {
-        PATH: `${folder}:${process.env.PATH}`,
         NODE: "worker1",
         TAINTS: taints,
         ...(former !== "" && { PULUMI_COMMAND_STDOUT: former }),
       },
-      input: "a kubeconfig",
+      kubectl,
     });
-    const calls = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : [];
-    return { code, stdout: stdout.trim(), stderr, calls };
+    return { ...ended, calls };
   }
 
   it("are put on all at once, and remembered", async () => {
@@ -79,9 +54,9 @@ describe("the taints of a Node", () => {
     const kubectl = "echo refused >&2; exit 1";
     const kept = await taint("", { former: "one:NoSchedule", kubectl });
     assert.equal(kept.code, 1);
-    assert.equal(kept.stderr, "worker1 keeps the taint one:NoSchedule: refused\n");
+    assert.equal(kept.stderr, "worker1 keeps the taint one:NoSchedule: refused");
     const missing = await taint("one:NoSchedule", { kubectl });
     assert.equal(missing.code, 1);
-    assert.equal(missing.stderr, "refused\n");
+    assert.equal(missing.stderr, "refused");
   });
 });
