@@ -28,8 +28,8 @@ import {
   newlyLooked,
 } from "../services/rotation.ts";
 import { pki } from "../services/service.ts";
-import { type Left, passed, stashed } from "../settings/state.ts";
-import { ApiLoadBalancer } from "./api-load-balancer.ts";
+import { type Left, stashed } from "../settings/state.ts";
+import { placeApiServers } from "./api-servers.ts";
 import type { CertificateAuthority, Issuer } from "./certificate-authority.ts";
 import { admin, apiserverKubeletClient } from "./pki.ts";
 import { Placement } from "./placement.ts";
@@ -133,54 +133,22 @@ export class ControlPlane extends pulumi.ComponentResource {
       ]);
       return { host, services, bundle };
     });
-    // API servers that join answer requests before the others restart, which they do to know the new members of etcd.
-    const readyBefore = passed(args.state, "control-plane-healthy");
-    const joinedBefore = passed(args.state, "kube-apiserver-joined");
-    const joins = ({ host }: { readonly host: Host }) =>
-      readyBefore.size > 0 && !readyBefore.has(host.machine.name);
-    const placeApiservers = (
-      some: typeof controllers,
-      dependsOn: readonly pulumi.Resource[],
-    ): { placed: pulumi.Resource[]; answer: pulumi.Resource[] } => {
-      const placed = rolling(some, 1, ({ host, services, bundle }, before) =>
-        placement.service(host, services.apiserver, {
-          dependsOn: [...args.etcd.ready, bundle, ...dependsOn, ...before],
-          texts,
-        }),
-      );
-      const answer = some.flatMap((controller, index) => {
-        const { host, services } = controller;
-        const after = { parent: this, dependsOn: [placed[index]!] };
-        return [
-          services.healthProxy && placement.service(host, services.healthProxy, after),
-          (joins(controller) || joinedBefore.has(host.machine.name)) &&
-            host.healthy("kube-apiserver-joined", [services.apiserver.name], after),
-        ].filter((one) => one instanceof pulumi.Resource);
-      });
-      return { placed, answer };
-    };
-    const balance = (dependsOn: readonly pulumi.Resource[]) =>
-      args.loadBalancers.length > 0
-        ? new ApiLoadBalancer(
-            "api",
-            { facts, hosts: args.loadBalancers, dependsOn },
-            { parent: this, aliases: [{ parent: pulumi.rootStackResource }] },
-          ).ready
-        : [];
-    const joining = placeApiservers(controllers.filter(joins), []);
-    const balancedFirst = joining.placed.length > 0 ? balance(joining.answer) : [];
-    const staying = placeApiservers(
-      controllers.filter((controller) => !joins(controller)),
-      [...joining.answer, ...balancedFirst],
-    );
-    const balanced = joining.placed.length > 0 ? balancedFirst : balance(staying.placed);
+    const apiServers = placeApiServers(this, {
+      facts,
+      controllers,
+      loadBalancers: args.loadBalancers,
+      etcd: args.etcd,
+      state: args.state,
+      placement,
+      texts,
+    });
     // The others may not be newer than any API server. Each API server waits for the one before it.
-    const allApiservers = [...joining.placed, ...staying.placed].slice(-1);
+    const allApiServers = apiServers.placed.slice(-1);
     const managers = rolling(controllers, 1, ({ host, services }, before) =>
-      placement.service(host, services.manager, { dependsOn: [...allApiservers, ...before] }),
+      placement.service(host, services.manager, { dependsOn: [...allApiServers, ...before] }),
     );
     const schedulers = rolling(controllers, 1, ({ host, services }, before) =>
-      placement.service(host, services.scheduler, { dependsOn: [...allApiservers, ...before] }),
+      placement.service(host, services.scheduler, { dependsOn: [...allApiServers, ...before] }),
     );
     this.ready = controllers.map(({ host, services }, index) =>
       host.healthy(
@@ -189,9 +157,8 @@ export class ControlPlane extends pulumi.ComponentResource {
         {
           parent: this,
           dependsOn: [
-            ...balanced,
-            ...joining.answer,
-            ...staying.answer,
+            ...apiServers.balanced,
+            ...apiServers.answer,
             managers[index]!,
             schedulers[index]!,
           ],
@@ -200,7 +167,10 @@ export class ControlPlane extends pulumi.ComponentResource {
       ),
     );
     if (args.leadTo)
-      this.ready = [...this.ready, args.leadTo({ parent: this, dependsOn: [...balanced] })];
+      this.ready = [
+        ...this.ready,
+        args.leadTo({ parent: this, dependsOn: [...apiServers.balanced] }),
+      ];
     // With a single key there is none by which other Secrets could be encrypted.
     const rewritten =
       encryption.keys.length === 1
@@ -256,7 +226,7 @@ export class ControlPlane extends pulumi.ComponentResource {
       looks
         ? host.healthy(looks.name, ["kube-apiserver"], {
             parent: this,
-            dependsOn: [bundle, ...joining.placed, ...staying.placed],
+            dependsOn: [bundle, ...apiServers.placed],
             until: looks.until(host.machine.name),
             withinSeconds: lookWithinSeconds,
           })
