@@ -7,13 +7,6 @@ import { mistakeAt, nearest, place } from "../mistake.ts";
 import { at, inStruct, type Path } from "./fields.ts";
 import type { Subject } from "./subject.ts";
 
-/** A document of Kubernetes that a setting holds, or whose file the setting names. */
-interface Kind {
-  readonly setting: "auditPolicy" | "admissionConfiguration";
-  readonly apiVersion: string;
-  readonly kind: string;
-}
-
 /** https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/#audit-k8s-io-v1-Policy */
 interface Policy {
   readonly omitStages?: readonly string[];
@@ -33,42 +26,40 @@ interface Resources {
 
 /** The audit policy is one that an API server takes: with a faulty one, the API server would not start. */
 export function auditPolicy(subject: Subject): string[] {
-  const read = documentIn(subject, {
-    setting: "auditPolicy",
-    apiVersion: "audit.k8s.io/v1",
-    kind: "Policy",
-  });
-  if ("mistakes" in read) return read.mistakes;
-  const { path } = read;
-  const { omitStages = [], rules = [] } = read.group as Policy;
-  return [
-    ...inStages(omitStages, [...path, "omitStages"]),
-    ...(rules.length === 0
-      ? [at([...path, "rules"], "no rule", undefined, "list one at least")]
-      : []),
-    ...rules.flatMap((rule, index) => {
-      const where = [...path, "rules", index];
-      const { level, resources = [], namespaces = [], nonResourceURLs = [] } = rule;
-      return [
-        ...(levels.includes(level ?? "")
-          ? []
-          : [at([...where, "level"], "not a level", level, `use one of ${levels.join(", ")}`)]),
-        ...inStages(rule.omitStages ?? [], [...where, "omitStages"]),
-        ...(nonResourceURLs.length > 0 && resources.length + namespaces.length > 0
-          ? [
-              at(
-                [...where, "nonResourceURLs"],
-                "beside resources or namespaces",
-                nonResourceURLs,
-                "write two rules",
-              ),
-            ]
-          : []),
-        ...nonResourceURLs.flatMap((url, i) => inUrl(url, [...where, "nonResourceURLs", i])),
-        ...resources.flatMap((of, i) => inResources(of, [...where, "resources", i])),
-      ];
-    }),
-  ];
+  const kind = { apiVersion: "audit.k8s.io/v1", kind: "Policy" };
+  return inDocument(
+    subject,
+    "auditPolicy",
+    kind,
+    ({ omitStages = [], rules = [] }: Policy, path) => [
+      ...inStages(omitStages, [...path, "omitStages"]),
+      ...(rules.length === 0
+        ? [at([...path, "rules"], "no rule", undefined, "list one at least")]
+        : []),
+      ...rules.flatMap((rule, index) => {
+        const where = [...path, "rules", index];
+        const { level, resources = [], namespaces = [], nonResourceURLs = [] } = rule;
+        return [
+          ...(levels.includes(level ?? "")
+            ? []
+            : [at([...where, "level"], "not a level", level, `use one of ${levels.join(", ")}`)]),
+          ...inStages(rule.omitStages ?? [], [...where, "omitStages"]),
+          ...(nonResourceURLs.length > 0 && resources.length + namespaces.length > 0
+            ? [
+                at(
+                  [...where, "nonResourceURLs"],
+                  "beside resources or namespaces",
+                  nonResourceURLs,
+                  "write two rules",
+                ),
+              ]
+            : []),
+          ...nonResourceURLs.flatMap((url, i) => inUrl(url, [...where, "nonResourceURLs", i])),
+          ...resources.flatMap((of, i) => inResources(of, [...where, "resources", i])),
+        ];
+      }),
+    ],
+  );
 }
 
 const levels = ["None", "Metadata", "Request", "RequestResponse"];
@@ -108,58 +99,66 @@ function inResources(
   ];
 }
 
+/** https://kubernetes.io/docs/reference/config-api/apiserver-config.v1/#apiserver-config-k8s-io-v1-AdmissionConfiguration */
+interface Admission {
+  readonly plugins?: readonly { readonly name?: string }[];
+}
+
 /** The configuration of admission plugins is one that an API server takes, and names plugins that are there. */
 export function admissionConfiguration(subject: Subject): string[] {
-  const read = documentIn(subject, {
-    setting: "admissionConfiguration",
-    apiVersion: "apiserver.config.k8s.io/v1",
-    kind: "AdmissionConfiguration",
-  });
-  if ("mistakes" in read) return read.mistakes;
+  const kind = { apiVersion: "apiserver.config.k8s.io/v1", kind: "AdmissionConfiguration" };
   const { apiServer, kubernetesVersion } = subject.draft;
   const flag = "admission-control-config-file";
   const given = apiServer?.extraFlags?.[flag];
-  const { plugins = [] } = read.group as { plugins?: readonly { readonly name?: string }[] };
-  const known = knownTo(kubernetesVersion!).admissionPlugins;
-  return [
-    ...(given === undefined
-      ? []
-      : [
-          at(
-            ["apiServer", "extraFlags", flag],
-            "beside apiServer.admissionConfiguration",
-            given,
-            "leave it out",
-          ),
-        ]),
-    ...plugins.flatMap(({ name }, index) => {
-      if (known.includes(name ?? "")) return [];
-      const meant = nearest(name ?? "", known);
-      const todo = meant ? `did you mean ${meant}?` : `use some of ${known.join(", ")}`;
-      return [at([...read.path, "plugins", index, "name"], "not an admission plugin", name, todo)];
-    }),
-  ];
+  return inDocument(
+    subject,
+    "admissionConfiguration",
+    kind,
+    ({ plugins = [] }: Admission, path) => {
+      const known = knownTo(kubernetesVersion!).admissionPlugins;
+      return [
+        ...(given === undefined
+          ? []
+          : [
+              at(
+                ["apiServer", "extraFlags", flag],
+                "beside apiServer.admissionConfiguration",
+                given,
+                "leave it out",
+              ),
+            ]),
+        ...plugins.flatMap(({ name }, index) => {
+          if (known.includes(name ?? "")) return [];
+          const meant = nearest(name ?? "", known);
+          const todo = meant ? `did you mean ${meant}?` : `use some of ${known.join(", ")}`;
+          return [at([...path, "plugins", index, "name"], "not an admission plugin", name, todo)];
+        }),
+      ];
+    },
+  );
 }
 
-/** The document, or what is wrong with it as YAML, as a document of its kind, or as a value of its struct. */
-function documentIn(
+/** What is wrong with a document as YAML, as one of its kind, or as a value of its struct; if nothing is, what `check` finds. */
+function inDocument<T>(
   { draft, context }: Subject,
-  { setting, apiVersion, kind }: Kind,
-): { group: object; path: Path } | { mistakes: string[] } {
+  setting: "auditPolicy" | "admissionConfiguration",
+  { apiVersion, kind }: { readonly apiVersion: string; readonly kind: string },
+  check: (document: T, path: Path) => string[],
+): string[] {
   const written = draft.apiServer?.[setting];
-  if (written === undefined || draft.kubernetesVersion === undefined) return { mistakes: [] };
+  if (written === undefined || draft.kubernetesVersion === undefined) return [];
   const path: Path = ["apiServer", setting];
   const result = readGroup(written, context.read);
   const shown = isPath(written) ? written : "a text";
-  if ("wrong" in result) return { mistakes: [at(path, result.wrong, shown, result.todo)] };
+  if ("wrong" in result) return [at(path, result.wrong, shown, result.todo)];
   const { group } = result;
   if (group.apiVersion !== apiVersion || group.kind !== kind) {
     const got = [group.apiVersion, group.kind].filter((word) => word !== undefined).join(" ");
     const todo = `give one of apiVersion ${apiVersion} and kind ${kind}`;
-    return { mistakes: [at(path, `not a document of kind ${kind}`, got || undefined, todo)] };
+    return [at(path, `not a document of kind ${kind}`, got || undefined, todo)];
   }
   const mistakes = inStruct(kind, group, path, knownTo(draft.kubernetesVersion));
-  return mistakes.length > 0 ? { mistakes } : { group, path };
+  return mistakes.length > 0 ? mistakes : check(group as T, path);
 }
 
 /** Each webhook's kubeconfig names a server, and each is named by a flag or by the configuration of admission plugins. */
