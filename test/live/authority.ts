@@ -63,7 +63,6 @@ try {
   await stack.takeKubeconfig();
   await importTestImage(stack, ["worker1"]);
   await stack.kubectl(["create", "namespace", namespace]);
-  await stack.kubectl([`--namespace=${namespace}`, "create", "configmap", "probed"]);
   await step("a Pod asks the API", () => eventually(() => startClient("before"), 60));
   await machines.inside(
     "cp1",

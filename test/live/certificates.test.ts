@@ -3,8 +3,9 @@ import { changedPaths, planOf } from "../../operations/plan/plan.ts";
 import { namespace, place } from "./support/cluster.ts";
 import type { LiveStack } from "./support/live-stack.ts";
 import { describeLive } from "./support/live-tests.ts";
-import { inFile, probedUp, restartsOf, rotate, served } from "./support/rotations.ts";
+import { inFile, restartsOf, rotate, served } from "./support/rotations.ts";
 import { eventually, step } from "./support/run.ts";
+import { failures, whileProbed } from "./support/undisturbed.ts";
 
 const pki = "/etc/kubernetes/pki";
 const each = (count: number) => ({ cp1: count, cp2: count, cp3: count });
@@ -28,7 +29,6 @@ describeLive("certificates", (live) => {
     live.isUp = true;
     await stack.takeKubeconfig();
     await stack.kubectl(["create", "namespace", namespace]);
-    await stack.kubectl([`--namespace=${namespace}`, "create", "configmap", "probed"]);
   });
 
   itOnceUp("are renewed, all pairs of the cluster, without a restart, and served", async () => {
@@ -41,9 +41,11 @@ describeLive("certificates", (live) => {
       [],
     );
     assert.notDeepEqual(changedPaths(plan), []);
-    const { failures, restarted } = await probedUp(stack, "pulumi up with renewed pairs");
-    assert.deepEqual(failures, []);
-    assert.deepEqual(restarted, []);
+    const noticed = await whileProbed(stack, () =>
+      step("pulumi up with renewed pairs", () => stack.up()),
+    );
+    assert.deepEqual(failures(noticed), []);
+    assert.deepEqual(noticed.restarted, []);
     for (const [machine, port, file] of [
       ...["cp1", "cp2", "cp3"].flatMap((name) => [
         [name, 6443, `${pki}/apiserver.crt`] as const,

@@ -39,9 +39,9 @@ import {
   updateWithoutChange,
 } from "./support/measures.ts";
 import { differencesFromPlan } from "./support/planned.ts";
-import { Prober } from "./support/prober.ts";
-import { eventually, sleep, step } from "./support/run.ts";
+import { eventually, step } from "./support/run.ts";
 import { leaks, type SecretTexts, secretTexts } from "./support/secrets.ts";
+import { failures, whileProbed } from "./support/undisturbed.ts";
 
 const controllers = ["cp1", "cp2", "cp3"];
 const workers = ["worker1", "worker2"];
@@ -332,23 +332,19 @@ describeLive("a cluster on this computer", (live) => {
   });
 
   itOnceUp("repairs API servers one after another, while every request is answered", async () => {
-    const path = "/api/v1/namespaces/default";
     for (const name of controllers)
       await stack.machines.inside(name, "echo >>/etc/systemd/system/kube-apiserver.service");
-    const before = await stack.machines.lookAll();
-    const prober = new Prober(kubeconfig, path);
-    await sleep(1);
-    const said = await repair();
-    await sleep(1);
-    const { requests, failures, maxMs } = await prober.stop();
-    console.log(`      ${requests} requests, at most ${maxMs} ms`);
-    assert.deepEqual(failures, []);
+    let said: string[] = [];
+    const noticed = await whileProbed(stack, async () => {
+      said = await repair();
+    });
+    assert.deepEqual(failures(noticed), []);
     assert.deepEqual(
       said.filter((line) => line.endsWith("started anew")).sort(),
       controllers.map((name) => `${name}: kube-apiserver.service: started anew`),
     );
     // On a busy computer what elects a leader loses its lease while its API server restarts, and starts anew.
-    const others = restarted(before, await stack.machines.lookAll()).filter(
+    const others = noticed.restarted.filter(
       (unit) => !/ kube-(controller-manager|scheduler)\.service$/.test(unit),
     );
     assert.deepEqual(
@@ -580,23 +576,18 @@ describeLive("a cluster on this computer", (live) => {
   });
 
   itOnceUp("changes a flag of all API servers while every request is answered", async () => {
-    await inNamespace("create", "configmap", "probed");
-    const path = `/api/v1/namespaces/${namespace}/configmaps/probed`;
-    const before = await stack.machines.lookAll();
     await stack.configure((written) => {
       written.apiServer = { extraFlags: { "event-ttl": "2h" } };
     });
-    const prober = new Prober(kubeconfig, path);
-    await sleep(2);
-    await step("pulumi up", () => stack.up());
-    await sleep(2);
-    const { requests, failures, maxMs, p99Ms } = await prober.stop();
-    console.log(`      ${requests} requests, p99 ${p99Ms} ms, at most ${maxMs} ms`);
-    assert.deepEqual(failures, []);
+    const noticed = await whileProbed(stack, () => step("pulumi up", () => stack.up()));
+    assert.deepEqual(failures(noticed), []);
+    const { requests } = noticed.requests;
     assert.ok(requests >= 200, `only ${requests} requests`);
-    const units = restarted(before, await stack.machines.lookAll());
     for (const name of controllers)
-      assert.ok(units.includes(`${name} kube-apiserver.service`), `${name} was not restarted`);
+      assert.ok(
+        noticed.restarted.includes(`${name} kube-apiserver.service`),
+        `${name} was not restarted`,
+      );
   });
 
   itOnceUp("refuses settings with mistakes, all at once, within seconds", async () => {

@@ -5,9 +5,9 @@ import type { LiveStack } from "./support/live-stack.ts";
 import { describeLive } from "./support/live-tests.ts";
 import { changed, restarted } from "./support/machines.ts";
 import { bootMachines, createCluster } from "./support/measures.ts";
-import { Prober } from "./support/prober.ts";
 import { eventually, sleep, step } from "./support/run.ts";
 import { whileServiceAsked } from "./support/service-prober.ts";
+import { failures, whileProbed } from "./support/undisturbed.ts";
 import { budget, deployment, service } from "./support/web.ts";
 
 const controllers = ["cp1", "cp2", "cp3"];
@@ -188,14 +188,8 @@ describeLive("machines that leave a cluster", (live) => {
 
   /** Lets the API be asked while the stack changes: every request must be answered. */
   async function answering(change: () => Promise<unknown>): Promise<void> {
-    const path = `/api/v1/namespaces/${namespace}/configmaps/survivor`;
-    const prober = new Prober(await stack.takeKubeconfig(), path);
-    await step("pulumi up", change);
-    const { requests, failures, maxMs, p99Ms } = await prober.stop();
-    console.log(
-      `      ${failures.length} of ${requests} requests failed, p99 ${p99Ms} ms, slowest ${maxMs} ms`,
-    );
-    assert.deepEqual(failures, []);
+    const noticed = await whileProbed(stack, () => step("pulumi up", change));
+    assert.deepEqual(failures(noticed), []);
   }
 
   /** Makes the member of a controller lead etcd. */

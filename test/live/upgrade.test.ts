@@ -24,7 +24,7 @@ import { changed, restarted } from "./support/machines.ts";
 import { bootMachines, createCluster, updateWithoutChange } from "./support/measures.ts";
 import { step } from "./support/run.ts";
 import { whileServiceAsked } from "./support/service-prober.ts";
-import { described, failures, whileProbed } from "./support/undisturbed.ts";
+import { failures, whileProbed } from "./support/undisturbed.ts";
 import { budget, deployment, service } from "./support/web.ts";
 
 const formerPatch = "1.36.3";
@@ -77,7 +77,6 @@ describeLive("upgrades", (live) => {
       whileProbed(stack, update, silenceMs),
     );
     const { requests, failures: failed, p99Ms, maxMs } = asked;
-    console.log(`      API: ${described(noticed)}`);
     console.log(
       `      Service: ${failed.length} failed of ${requests}, p99 ${p99Ms} ms, at most ${maxMs} ms; ${(noticed.seconds / firstUp).toFixed(1)} x the first update's ${firstUp.toFixed(0)} s`,
     );
