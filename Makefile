@@ -13,7 +13,7 @@ endif
 
 # What Pulumi needs, and what a cluster on this computer needs beyond that.
 tools := node-packages pulumi plugins passphrase
-things := settings debian-packages $(tools) artifacts kubectl rootfs
+things := settings debian-packages $(tools) artifacts kubectl rootfs binaries
 # What tests and stand-ins call, and what Debian's cloud-init imports.
 test-packages := chromium-headless-shell fonts-dejavu-core genisoimage libvirt-clients openssl shellcheck xsltproc python3-configobj python3-jinja2 python3-jsonpatch python3-jsonschema python3-oauthlib python3-requests python3-yaml
 # Without somebody at the terminal nothing can be confirmed.
@@ -139,6 +139,7 @@ test: install ## lint and all tests, the live ones on this computer included
 	STACK=aws install/plugins
 	# A test upgrades a cluster to it.
 	STACK=local install/artifacts newest
+	STACK=local install/binaries
 	install/node-packages . offline
 	node --import tsx test/run.ts all
 

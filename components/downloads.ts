@@ -57,11 +57,21 @@ export function downloadsFor(
   ];
 }
 
+/** The downloads of all binaries that any machine may need. */
+export function binariesOf(
+  settings: { readonly kubernetesVersion: KubernetesVersion; readonly architecture: Architecture },
+  source: ArtifactSource,
+) {
+  return Object.values(artifacts(settings.kubernetesVersion, settings.architecture)).map((one) =>
+    binaries(one, source),
+  );
+}
+
 function contains({ members, binary }: Artifact, command: string): boolean {
   return binary === command || Object.values(members ?? {}).includes(command);
 }
 
-function binaries(artifact: Artifact, source: ArtifactSource): Download {
+function binaries(artifact: Artifact, source: ArtifactSource): Download & { kind: "binaries" } {
   const { name, version, file, url, sha256, sha256Url } = artifact;
   const members = artifact.members ?? { "-": artifact.binary! };
   const { mirrorUrl, sums } = source;

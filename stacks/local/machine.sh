@@ -19,10 +19,12 @@ digits() { tr . ' ' <<<"${KTHW_ADDRESS%/*}" | xargs printf "$1"; }
 link() { digits 'm%02x%02x%02x%02x'; }
 
 make_disk() {
-  local disk=$machine/disk upper=$machine/disk/upper base
+  local disk=$machine/disk upper=$machine/disk/upper base binaries
   base=$("$here/rootfs.sh" path)
   [[ -d $base ]] || fail "$name: there is no root file system in $base; run: make install"
   mkdir -p "$disk"/{upper,work,containerd,kubelet,etcd} "$upper/etc"
+  binaries=$("$here/binaries.sh" path "$KTHW_MIRROR")
+  [[ ! -d $binaries ]] || base=$binaries:$base
   echo "$base" >"$disk/base"
   echo "$name" >"$upper/etc/hostname"
   echo "$KTHW_DISK" >"$upper/etc/machine-id"
@@ -37,9 +39,10 @@ how() {
 
 boot() {
   local base
-  base=$(<"$machine/disk/base")
-  [[ -d $base ]] ||
-    fail "$name: its root file system $base is gone; to make the machine anew, remove $machine/disk and run pulumi up"
+  while read -r -d : base; do
+    [[ -d $base ]] ||
+      fail "$name: its files in $base are gone; to make the machine anew, remove $machine/disk and run pulumi up"
+  done <<<"$(<"$machine/disk/base"):"
   [[ -z $KTHW_MIRROR || -d $KTHW_MIRROR ]] || fail "$name: there is no mirror of artifacts in $KTHW_MIRROR"
   ip netns add "$own"
   ip -n "$namespace" link add "$(link)" type veth \

@@ -69,6 +69,7 @@ describeLive("a cluster on this computer", (live) => {
   before(async () => {
     stack = live.stack;
     computer = await lookAtComputer(stack.name);
+    await stack.beginWithoutBinaries();
   });
 
   it("comes up from booted, empty machines, all nodes Ready and DNS answering from a pod", async () => {

@@ -21,6 +21,7 @@ export async function makeHosts(
   addresses: Readonly<Record<string, string>>,
   apiTarget: string,
 ): Promise<void> {
+  await stack.beginWithoutBinaries();
   const local = (script: string, environment: NodeJS.ProcessEnv, input: string) =>
     output(join(scripts, script), ["create"], {
       input,

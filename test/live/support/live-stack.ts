@@ -276,6 +276,15 @@ export class LiveStack {
     }
   }
 
+  /** Has machines that are made from now on begin without binaries, as other computers do: another list of sums is another mirror. */
+  async beginWithoutBinaries(): Promise<void> {
+    const list = join(this.mirror, "SHA256SUMS");
+    const sums = await readFile(list, "utf8");
+    // The list is a link to that of the whole computer.
+    await rm(list);
+    await writeFile(list, `\n${sums}`);
+  }
+
   /** The files of the state, by path. */
   async stateFiles(): Promise<Map<string, string>> {
     const entries = await readdir(backend, { recursive: true, withFileTypes: true });
