@@ -27,7 +27,7 @@ import { clusterFacts, nodeGroups } from "./settings/facts.ts";
 import { loadArtifactSource, loadSettings } from "./settings/load.ts";
 import { beginTurns, RotationEnd } from "./settings/rotation.ts";
 import { refuseEndpoint } from "./settings/shared-address.ts";
-import { stateBefore } from "./settings/state.ts";
+import { isFounded, stateBefore } from "./settings/state.ts";
 import { refuseChanges } from "./settings/unchanged.ts";
 import { foresee, inspectionsBefore } from "./settings/upgrade-inspections.ts";
 import { versionChange } from "./settings/version-change.ts";
@@ -111,6 +111,7 @@ const etcd = new EtcdCluster("etcd", {
   hosts: controllers,
   ca: etcdCa,
   dependsOn: upgrade.ready,
+  maxUnavailable: isFounded(state) ? 1 : controllers.length,
   isOneWay: change !== undefined && changesEtcd(change),
 });
 const controlPlane = new ControlPlane("control-plane", {
@@ -124,6 +125,7 @@ const controlPlane = new ControlPlane("control-plane", {
   etcd,
   encryption,
   webhooks: settings.apiServer.webhooks,
+  isFounded: isFounded(state),
   state,
   mayDrop,
 });
@@ -159,6 +161,7 @@ const workerPools = groups.map(
       facts,
       containerdTexts,
       ...group,
+      maxUnavailable: isFounded(state) ? group.maxUnavailable : group.workers.length,
       bootstrap,
       ca,
       controlPlane,
@@ -195,15 +198,16 @@ const dns = new CoreDNS("dns", {
   facts,
   forwarders: settings.dnsForwarders,
   provider,
-  dependsOn: nodesReady,
+  // The pods of a new cluster start as soon as a Node is there.
+  dependsOn: isFounded(state) ? nodesReady : [],
 });
 new RotationEnd("rotation", {
   turns,
   dependsOn: [...controlPlane.ready, ...controlPlane.looked, ...nodesReady, ...dns.ready],
 });
 
-/** The operator's kubeconfig, a secret, once the cluster's DNS answers. */
-export const kubeconfig = once(dns.ready, controlPlane.kubeconfig);
+/** The operator's kubeconfig, a secret, once all Nodes are Ready and the cluster's DNS answers. */
+export const kubeconfig = once([...nodesReady, ...dns.ready], controlPlane.kubeconfig);
 /** The API as the operator reaches it. */
 export const endpoint = once(controlPlane.ready, serverUrl(facts.endpoint.fromOperator));
 /** What `kubeadm join --discovery-token-ca-cert-hash` takes. */

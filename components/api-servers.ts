@@ -16,6 +16,8 @@ export interface Controller {
 
 export interface ApiServersArgs {
   readonly facts: ClusterFacts;
+  /** Whether the API has been up before: each change then leaves it up. */
+  readonly isFounded: boolean;
   readonly controllers: readonly Controller[];
   /** The hosts of the API's load balancers; none where others balance the API, or where it has one controller. */
   readonly loadBalancers: readonly Host[];
@@ -29,7 +31,7 @@ export interface ApiServersArgs {
 
 /** What others wait for. */
 export interface ApiServers {
-  /** The API servers, each of which waits for the one before it. */
+  /** The API servers, of which each waits for the one before it if the API has been up before. */
   readonly placed: readonly pulumi.Resource[];
   /** The gates after which those that join answer, and the health proxies of all. */
   readonly answer: readonly pulumi.Resource[];
@@ -38,22 +40,24 @@ export interface ApiServers {
 }
 
 /**
- * Puts the API servers on controllers, one after another, and their load balancers. API servers that join answer requests before the others
+ * Puts the API servers on controllers, one after another if the API has been up before, and their load balancers. API servers that join answer requests before the others
  * restart, which they do to know the new members of etcd: so the load balancers change between those and these.
  */
 export function placeApiServers(parent: pulumi.Resource, args: ApiServersArgs): ApiServers {
-  const { facts, controllers, loadBalancers, etcd, state, placement, texts } = args;
+  const { facts, isFounded, controllers, loadBalancers, etcd, state, placement, texts } = args;
   const readyBefore = passed(state, "control-plane-healthy");
   const joinedBefore = passed(state, "kube-apiserver-joined");
-  const joins = ({ host }: Controller) =>
-    readyBefore.size > 0 && !readyBefore.has(host.machine.name);
+  const joins = ({ host }: Controller) => isFounded && !readyBefore.has(host.machine.name);
 
   const place = (some: readonly Controller[], dependsOn: readonly pulumi.Resource[]) => {
-    const placed = rolling(some, 1, ({ host, services, bundle }, before) =>
-      placement.service(host, services.apiserver, {
-        dependsOn: [...etcd.ready, bundle, ...dependsOn, ...before],
-        texts,
-      }),
+    const placed = rolling(
+      some,
+      isFounded ? 1 : some.length,
+      ({ host, services, bundle }, before) =>
+        placement.service(host, services.apiserver, {
+          dependsOn: [...etcd.ready, bundle, ...dependsOn, ...before],
+          texts,
+        }),
     );
     const answer = some.flatMap((controller, index) => {
       const { host, services } = controller;
@@ -84,6 +88,6 @@ export function placeApiServers(parent: pulumi.Resource, args: ApiServersArgs): 
   return {
     placed: [...joining.placed, ...staying.placed],
     answer: [...joining.answer, ...staying.answer],
-    balanced: joining.placed.length > 0 ? balancedFirst : balance(staying.placed),
+    balanced: joining.placed.length > 0 ? balancedFirst : balance(isFounded ? staying.placed : []),
   };
 }

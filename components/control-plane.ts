@@ -47,6 +47,8 @@ export interface ControlPlaneArgs {
   readonly frontProxyCa: Issuer;
   readonly etcdCa: Issuer;
   readonly etcd: { readonly ready: readonly pulumi.Resource[] };
+  /** Whether the API has been up before: each change then leaves it up. */
+  readonly isFounded: boolean;
   /** The resources that the update before has left. */
   readonly state: readonly Left[];
   /** The keys by which Secrets are encrypted. */
@@ -75,7 +77,8 @@ export class ControlPlane extends pulumi.ComponentResource {
 
   constructor(name: string, args: ControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kthw:index:ControlPlane", name, {}, opts);
-    const { encryption, facts, hosts } = args;
+    const { encryption, facts, hosts, isFounded } = args;
+    const maxUnavailable = isFounded ? 1 : hosts.length;
     const { fromMachines, fromOperator } = facts.endpoint;
     const keys = forGenerations(
       facts.turns.serviceAccountKey,
@@ -135,6 +138,7 @@ export class ControlPlane extends pulumi.ComponentResource {
     });
     const apiServers = placeApiServers(this, {
       facts,
+      isFounded,
       controllers,
       loadBalancers: args.loadBalancers,
       etcd: args.etcd,
@@ -143,12 +147,12 @@ export class ControlPlane extends pulumi.ComponentResource {
       texts,
     });
     // The others may not be newer than any API server. Each API server waits for the one before it.
-    const allApiServers = apiServers.placed.slice(-1);
-    const managers = rolling(controllers, 1, ({ host, services }, before) =>
-      placement.service(host, services.manager, { dependsOn: [...allApiServers, ...before] }),
+    const older = isFounded ? apiServers.placed.slice(-1) : [];
+    const managers = rolling(controllers, maxUnavailable, ({ host, services, bundle }, before) =>
+      placement.service(host, services.manager, { dependsOn: [bundle, ...older, ...before] }),
     );
-    const schedulers = rolling(controllers, 1, ({ host, services }, before) =>
-      placement.service(host, services.scheduler, { dependsOn: [...allApiServers, ...before] }),
+    const schedulers = rolling(controllers, maxUnavailable, ({ host, services, bundle }, before) =>
+      placement.service(host, services.scheduler, { dependsOn: [bundle, ...older, ...before] }),
     );
     this.ready = controllers.map(({ host, services }, index) =>
       host.healthy(
@@ -157,6 +161,7 @@ export class ControlPlane extends pulumi.ComponentResource {
         {
           parent: this,
           dependsOn: [
+            ...apiServers.placed,
             ...apiServers.balanced,
             ...apiServers.answer,
             managers[index]!,

@@ -15,6 +15,8 @@ export interface EtcdClusterArgs {
   readonly ca: Issuer;
   /** Resources that must be done before a member changes. */
   readonly dependsOn: readonly pulumi.Resource[];
+  /** How many members may change at the same time. */
+  readonly maxUnavailable: number;
   /** Whether the last member to change cannot go back, so that it waits until all others are healthy with the new binaries. */
   readonly isOneWay: boolean;
 }
@@ -48,7 +50,7 @@ export class EtcdCluster extends pulumi.ComponentResource {
         dependsOn: before,
         until: membersHealthy({ ...facts, controllers: facts.controllers.slice(0, -1) }),
       });
-    const members = rolling(hosts, 1, (host, before, index) => {
+    const members = rolling(hosts, args.maxUnavailable, (host, before, index) => {
       const service = etcd(facts, host.machine);
       const bundle = placement.bundle(host, "etcd", [service], {
         founders: derive([founders, host.machine.id], (all, id) => {

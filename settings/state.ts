@@ -20,6 +20,11 @@ export function passed(state: readonly Left[], gate: string): ReadonlySet<string
   return new Set(names.flatMap(([machine, name]) => (name === gate ? [machine!] : [])));
 }
 
+/** Whether an update has brought the API up; before that, nobody is disturbed by services that start at the same time. */
+export function isFounded(state: readonly Left[]): boolean {
+  return passed(state, "control-plane-healthy").size > 0;
+}
+
 /** The resources in the state of this stack before this update; none in the first. */
 export async function stateBefore(): Promise<Left[]> {
   const stackName = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;

@@ -6,6 +6,7 @@ import path from "node:path";
 import { asksStanding, turnsOf } from "../services/shared-address.ts";
 import { mistakesOfEndpoint } from "../settings/shared-address.ts";
 import { sharedAddressFindings } from "../stacks/hosts/shared-address.ts";
+import { founded } from "./support/left.ts";
 import { type Graph, type LocalSettings, runProgram, stdinOf } from "./support/program.ts";
 import { changed, settings } from "./support/settings.ts";
 
@@ -43,7 +44,7 @@ const share = (settings: LocalSettings) => {
 describe("two load balancers", () => {
   let graph: Graph;
   before(async () => {
-    ({ graph } = await runProgram({ settings: share }));
+    ({ graph } = await runProgram({ settings: share, state: founded }));
   });
 
   it("share an address by which all machines reach the API", () => {
@@ -69,6 +70,7 @@ describe("two load balancers", () => {
   it("change in another order where the first one has the address", async () => {
     const { graph } = await runProgram({
       settings: share,
+      state: founded,
       outputs: ({ name }) => {
         if (name === "lb:shared-address-standing") return { stdout: "holder\n" };
         return name === "lb2:shared-address-standing" ? { stdout: "member\n" } : {};

@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import * as pulumi from "@pulumi/pulumi";
 import { readDownloads } from "../node/downloads.ts";
+import { founded, leftGates } from "./support/left.ts";
 import {
   computed,
   describedBy,
@@ -416,6 +417,13 @@ describe("the program", () => {
   });
 
   describe("goes through machines so that", () => {
+    let first: Graph;
+    let graph: Graph;
+    before(async () => {
+      ({ graph: first } = await firstUpdate());
+      ({ graph } = await runProgram({ state: founded }));
+    });
+
     it("controllers change one after another", () => {
       for (const service of [
         "etcd",
@@ -430,14 +438,8 @@ describe("the program", () => {
           assert.ok(graph.waits(`${later}:${service}`, `${earlier}:${service}`), service);
     });
     it("API servers that join answer through the load balancer before the others restart", async () => {
-      const type = "command:remote:Command";
-      const graphAfter = async (...gates: string[]) => {
-        const urns = gates.map(
-          (name) => `urn:pulumi:mocks::kthw::kthw:index:Host$${type}::${name}`,
-        );
-        const state = Object.fromEntries(urns.map((urn) => [urn, { type, outputs: {} }]));
-        return (await runProgram({ state })).graph;
-      };
+      const graphAfter = async (...gates: string[]) =>
+        (await runProgram({ state: leftGates(...gates) })).graph;
       const grown = await graphAfter("cp1:control-plane-healthy");
       for (const joining of ["cp2", "cp3"]) {
         assert.ok(grown.waits("lb:api-load-balancer", `${joining}:kube-apiserver-joined`));
@@ -459,6 +461,7 @@ describe("the program", () => {
     });
     it("as many workers change at a time as may be unavailable", async () => {
       const { graph: wide } = await runProgram({
+        state: founded,
         settings: ({ workerPools }) => {
           workerPools[0]!.maxUnavailable = 2;
           workerPools[0]!.machines.push(worker3, worker4);
@@ -487,12 +490,18 @@ describe("the program", () => {
         assert.ok(graph.waits(`${machine}:control-plane-healthy`, "lb:api-load-balancer"));
       }
     });
-    it("the first creation waits for health only between components", () => {
+    it("the first creation waits for health only between components, and for no other machine's service", () => {
       for (const machine of controllers) {
-        assert.ok(!graph.waits("cp3:etcd", `${machine}:etcd-healthy`));
-        assert.ok(!graph.waits("cp3:kube-scheduler", `${machine}:control-plane-healthy`));
-        assert.ok(!graph.waits("cp3:kubelet", `${machine}:node-healthy`));
+        assert.ok(!first.waits("cp3:etcd", `${machine}:etcd-healthy`));
+        assert.ok(!first.waits("cp3:kube-scheduler", `${machine}:control-plane-healthy`));
+        assert.ok(!first.waits("cp3:kubelet", `${machine}:node-healthy`));
       }
+      const services = ["etcd", "kube-apiserver", "kube-controller-manager", "kubelet"];
+      for (const service of services)
+        assert.ok(!first.waits(`cp3:${service}`, `cp1:${service}`), service);
+      assert.ok(!first.waits("worker2:kubelet", "worker1:kubelet"));
+      const [dns] = first.ofType("kubernetes:apps/v1:Deployment");
+      assert.ok(!first.awaited(dns!).has(first.command("worker1:node-healthy")));
     });
     it("members of etcd leave once no API server names them and their Nodes have been drained", () => {
       const retiring = graph

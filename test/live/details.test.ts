@@ -167,11 +167,14 @@ describeLive("details of the nodes of a small cluster", (live) => {
     assert.equal(nftables, 0);
   });
 
-  itOnceUp("the machines share the binaries of the mirror, and have none of their own", async () => {
-    const ofDisk = `${stack.machines.folder}/*/disk/upper/opt/kthw`;
-    assert.equal(await output("bash", ["-c", `find ${ofDisk} -type f ! -path '*/images/*'`]), "");
-    assert.match(await inside("worker1", "crictl --version"), /^crictl version /);
-  });
+  itOnceUp(
+    "the machines share the binaries of the mirror, and have none of their own",
+    async () => {
+      const ofDisk = `${stack.machines.folder}/*/disk/upper/opt/kthw`;
+      assert.equal(await output("bash", ["-c", `find ${ofDisk} -type f ! -path '*/images/*'`]), "");
+      assert.match(await inside("worker1", "crictl --version"), /^crictl version /);
+    },
+  );
 
   itOnceUp(
     "the cluster is signed by the company's authority, whose root is enough to know it",
