@@ -12,16 +12,16 @@
 # The folder of downloads that are not complete.
 work=
 
-# Fetches what stands on standard input: side by side, and each failure is told.
+# Fetches what stands on standard input, and each failure is told.
 fetch() {
   local lines
   read_lines lines
   fetch_lines
 }
 
-# Fetches what `lines` say.
+# Fetches what `lines` say: side by side, or one after another where services run, which the disk and the processors are for.
 fetch_lines() {
-  local line words wanted=() links=() jobs=() job failed=
+  local line words wanted=() links=() jobs=() job failed='' is_in_use=
   for line in "${lines[@]}"; do
     case $line in
       'artifact '* | 'image '*) wanted+=("$line") ;;
@@ -43,10 +43,15 @@ fetch_lines() {
     # A program of the host's own stays what it is.
     [[ -e ${words[1]} && $(readlink "${words[1]}") != "$binaries"/* ]] || ln -sfn "${words[2]}" "${words[1]}"
   done
+  ! compgen -G "$state/services/*/applied" >/dev/null || is_in_use=yes
   for line in "${wanted[@]}"; do
     read -ra words <<<"$line"
     "fetch_${words[0]}" "${words[@]:1}" &
-    jobs+=($!)
+    if [[ -n $is_in_use ]]; then
+      wait $! || failed=yes
+    else
+      jobs+=($!)
+    fi
   done
   for job in "${jobs[@]}"; do wait "$job" || failed=yes; done
   [[ -z $failed ]]

@@ -47,7 +47,14 @@ describeOnMachine("kthw-node fetch", () => {
 pid /run/files.pid;
 error_log stderr;
 events {}
-http { access_log /run/requests; server { listen 127.0.0.1:7080; root /srv; } }
+http {
+  access_log /run/requests;
+  server {
+    listen 127.0.0.1:7080;
+    root /srv;
+    location /slow/ { alias /srv/; limit_rate 200; }
+  }
+}
 `;
     await applyAndWait(
       service("files", [{ path, text }], {
@@ -104,6 +111,29 @@ http { access_log /run/requests; server { listen 127.0.0.1:7080; root /srv; } }
       "plain\none\ntwo",
     );
     assert.equal(await inode(), before);
+  });
+
+  it("downloads one file after another where services run, side by side where none does", async () => {
+    const most = async (...names: string[]) => {
+      const downloads = names.map(async (name) =>
+        artifact(name, `${http}/slow/plain`, await sum("plain")),
+      );
+      return machine.output(
+        `exec 3<&0; kthw-node fetch <&3 & most=0
+        while kill -0 $! 2>/dev/null; do
+          count=$({ grep -lsx curl /proc/[0-9]*/comm || true; } | wc -l)
+          ((count <= most)) || most=$count
+          sleep 0.05
+        done
+        wait $!
+        echo $most`,
+        describeDownloads(await Promise.all(downloads)),
+      );
+    };
+    assert.equal(await most("one", "other"), "1");
+    await machine.output("mv /var/lib/kthw/services/files /run/files");
+    assert.equal(await most("third", "fourth"), "2");
+    await machine.output("mv /run/files /var/lib/kthw/services/files");
   });
 
   it("downloads nothing a second time", async () => {
