@@ -82,7 +82,7 @@ describeLive("the encryption keys of a cluster", (live) => {
     await step(`${count} Secrets`, () => makeSecrets(stack, count));
     await stack.kubectl(["create", "secret", "generic", "probe", `--namespace=${namespace}`]);
     start = await stack.machines.lookAll();
-    prober = new Prober(kubeconfig, `/api/v1/namespaces/${namespace}/secrets/probe`);
+    prober = new Prober(kubeconfig, [`/api/v1/namespaces/${namespace}/secrets/probe`]);
   });
 
   itOnceUp("are not replaced in one step", async () => {

@@ -31,7 +31,7 @@ describeLive("the endpoint", (live) => {
     return said.flatMap(([name, text]) => (text === "" ? [] : [name]));
   };
   const ask = async (work: () => Promise<unknown>, silenceMs?: number): Promise<Probing> => {
-    const prober = new Prober(await stack.takeKubeconfig(), path, silenceMs);
+    const prober = new Prober(await stack.takeKubeconfig(), [path], silenceMs);
     const worked = await sleep(2)
       .then(work)
       .then(() => sleep(2))

@@ -29,8 +29,6 @@ import { budget, deployment, service } from "./support/web.ts";
 
 const formerPatch = "1.36.3";
 const nextMinor = "1.37.2";
-/** How long a request may wait for its answer, in milliseconds: a few wait for ten seconds in a change of the minor version. */
-const silenceMs = 30_000;
 const controllers = ["cp1", "cp2", "cp3"];
 const nodes = [...controllers, "worker1", "worker2"];
 
@@ -74,7 +72,7 @@ describeLive("upgrades", (live) => {
     const [web] = await list(stack, "services", `--namespace=${namespace}`);
     const url = `http://${web!.spec.clusterIP}/hostname`;
     const [noticed, asked] = await whileServiceAsked(`${stack.namespace}:worker1`, url, () =>
-      whileProbed(stack, update, silenceMs),
+      whileProbed(stack, update),
     );
     const { requests, failures: failed, p99Ms, maxMs } = asked;
     console.log(

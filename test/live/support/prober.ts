@@ -1,17 +1,20 @@
 import { ApiClient } from "./api-client.ts";
 import { type Probing, Requests } from "./requests.ts";
 
-/** Sends twenty requests a second to the API, each over a new connection, reads and writes in turn. What is written is base64, as Secrets need. */
+/**
+ * Sends twenty requests a second to the API, each over a new connection, reads and writes in turn. What is written is base64, as Secrets need.
+ * Objects take turns: of several patches of one object, etcd accepts one at a time, and API servers try the others again in no order.
+ */
 export class Prober {
   readonly #client: ApiClient;
-  readonly #path: string;
+  readonly #paths: readonly string[];
   readonly #silenceMs: number;
   readonly #requests: Requests;
 
-  /** Starts the requests; `path` is that of an object that can be patched. A request fails if nothing is heard for so long. */
-  constructor(kubeconfig: string, path: string, silenceMs = 10_000) {
+  /** Starts the requests; `paths` are those of objects that can be patched. A request fails if nothing is heard for so long. */
+  constructor(kubeconfig: string, paths: readonly string[], silenceMs = 10_000) {
     this.#client = new ApiClient(kubeconfig);
-    this.#path = path;
+    this.#paths = paths;
     this.#silenceMs = silenceMs;
     this.#requests = new Requests((number) =>
       this.#send(number % 2 === 0 ? "GET" : "PATCH", number),
@@ -28,7 +31,8 @@ export class Prober {
       const patch = method === "PATCH" && {
         patch: JSON.stringify({ data: { probe: `${number}`.padStart(8, "0") } }),
       };
-      const asked = { method, path: this.#path, silenceMs: this.#silenceMs, ...patch };
+      const path = this.#paths[(number >> 1) % this.#paths.length]!;
+      const asked = { method, path, silenceMs: this.#silenceMs, ...patch };
       // The answer is read to its end.
       for await (const _ of await this.#client.ask(asked));
     } catch (error) {

@@ -1,4 +1,4 @@
-import { namespace } from "./cluster.ts";
+import { namespace, place } from "./cluster.ts";
 import type { LiveStack } from "./live-stack.ts";
 import { restarted } from "./machines.ts";
 import { Prober } from "./prober.ts";
@@ -18,23 +18,25 @@ export interface Disturbance {
 /** How long clients still ask after a change. */
 const quietSeconds = 1;
 
-/**
- * Does something while clients ask the API twenty times a second and hold a watch, with the kubeconfig from before, and prints what they
- * noticed. A request fails if nothing is heard for so long.
- */
+/** The ConfigMaps that are asked for: each is written every two seconds. */
+const names = Array.from({ length: 20 }, (_, index) => `probed-${index + 1}`);
+
+/** Does something while clients ask the API twenty times a second and hold a watch, with the kubeconfig from before, and prints what they noticed. */
 export async function whileProbed(
   stack: LiveStack,
   change: () => Promise<unknown>,
-  silenceMs?: number,
 ): Promise<Disturbance> {
-  const name = "probed";
-  const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace } };
-  await stack.kubectl(["apply", "--filename=-"], JSON.stringify(object));
-  const path = `/api/v1/namespaces/${namespace}/configmaps/${name}`;
+  const labels = { app: "probed" };
+  await place(
+    stack,
+    ...names.map((name) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, labels } })),
+  );
+  const configMaps = `/api/v1/namespaces/${namespace}/configmaps`;
   const kubeconfig = await stack.takeKubeconfig();
   const before = await stack.machines.lookAll();
-  const prober = new Prober(kubeconfig, path, silenceMs);
-  const watcher = new Watcher(kubeconfig, path);
+  const paths = names.map((name) => `${configMaps}/${name}`);
+  const prober = new Prober(kubeconfig, paths);
+  const watcher = new Watcher(kubeconfig, `${configMaps}?labelSelector=app=probed`);
   const start = performance.now();
   let seconds = 0;
   // Clients that went on after a failure would keep the tests from ending.

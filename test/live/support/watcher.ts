@@ -11,18 +11,23 @@ export interface Watching {
   readonly failures: readonly string[];
 }
 
-interface Event {
-  readonly type: string;
-  readonly object: {
-    readonly metadata: { readonly resourceVersion: string };
-    readonly message?: string;
-  };
+interface Versioned {
+  readonly metadata: { readonly resourceVersion: string };
 }
 
-/** Holds a watch of one object open, as controllers do: where the watch ends, the next one begins at the last version seen. */
+interface List extends Versioned {
+  readonly items: readonly Versioned[];
+}
+
+interface Event {
+  readonly type: string;
+  readonly object: Versioned & { readonly message?: string };
+}
+
+/** Holds a watch of objects open, as controllers do: where the watch ends, the next one begins at the last version seen. */
 export class Watcher {
   readonly #client: ApiClient;
-  readonly #path: string;
+  readonly #list: string;
   readonly #failures: string[] = [];
   readonly #watching: Promise<void>;
   #version = "";
@@ -30,20 +35,19 @@ export class Watcher {
   #end = () => {};
   #isStopped = false;
 
-  /** Starts the watch; `path` is that of an object in a namespace. */
-  constructor(kubeconfig: string, path: string) {
+  /** Starts the watch; `list` is a path that lists the objects, with a query. */
+  constructor(kubeconfig: string, list: string) {
     this.#client = new ApiClient(kubeconfig);
-    this.#path = path;
+    this.#list = list;
     this.#watching = this.#watch();
   }
 
-  /** Ends the watch, once the last version of the object has been seen; returns the results. */
+  /** Ends the watch, once the last change of an object has been seen; returns the results. */
   async stop(): Promise<Watching> {
-    const object = (await json(await this.#client.ask({ path: this.#path }))) as Event["object"];
-    for (let tries = 0; tries < 50 && this.#version !== object.metadata.resourceVersion; tries++)
-      await sleep(0.2);
-    if (this.#version !== object.metadata.resourceVersion)
-      this.#failures.push(`version ${object.metadata.resourceVersion} was never seen`);
+    const { items } = await this.#objects();
+    const last = Math.max(...items.map(({ metadata }) => Number(metadata.resourceVersion)));
+    for (let tries = 0; tries < 50 && Number(this.#version) < last; tries++) await sleep(0.2);
+    if (Number(this.#version) < last) this.#failures.push(`version ${last} was never seen`);
     this.#isStopped = true;
     this.#end();
     await this.#watching;
@@ -51,18 +55,20 @@ export class Watcher {
   }
 
   async #watch(): Promise<void> {
-    const [, list, name] = /^(.*)\/([^/]+)$/.exec(this.#path)!;
-    const object = (await json(await this.#client.ask({ path: this.#path }))) as Event["object"];
-    this.#version = object.metadata.resourceVersion;
+    this.#version = (await this.#objects()).metadata.resourceVersion;
     while (!this.#isStopped) {
       this.#reopened++;
-      const query = `watch=1&fieldSelector=metadata.name=${name}&resourceVersion=${this.#version}`;
-      await this.#follow(`${list}?${query}`).catch((error: Error) => {
+      const query = `watch=1&resourceVersion=${this.#version}`;
+      await this.#follow(`${this.#list}&${query}`).catch((error: Error) => {
         if (!this.#isStopped) this.#failures.push(error.message);
       });
       // Clients wait a little, too.
       await sleep(0.1);
     }
+  }
+
+  async #objects(): Promise<List> {
+    return (await json(await this.#client.ask({ path: this.#list }))) as List;
   }
 
   /** Follows one watch to its end; a connection that breaks while it is open is an end like any other. */
