@@ -17,7 +17,7 @@ import { build } from "esbuild";
 
 const here = import.meta.dirname;
 
-/** What can be installed: each provider by its module and version, and the language host. */
+/** What is installed: each provider by its module and version, and the language host. */
 const providers: Record<string, { module: string; version: string }> = {
   aws: { module: "./aws/index.ts", version: "7.48.0" },
   command: { module: "./command/index.ts", version: "1.2.1" },
@@ -27,6 +27,12 @@ const providers: Record<string, { module: string; version: string }> = {
   tls: { module: "./tls/index.ts", version: "5.6.1" },
 };
 const languageHost = "nodejs";
+
+/** What is installed only when it is named: providers that neither run nor reach anything. */
+const simulations: typeof providers = {
+  command: { ...providers.command!, module: "./command/simulated.ts" },
+  kubernetes: { ...providers.kubernetes!, module: "./kubernetes/simulated.ts" },
+};
 
 interface Target {
   readonly directory: string;
@@ -41,14 +47,16 @@ function target(bin: string, home: string, name: string): Target {
       file: "pulumi-language-nodejs",
       program: 'import "./language-nodejs.ts";',
     };
-  const found = providers[name];
-  if (found === undefined)
-    throw new Error(
-      `${name}: no such plugin; choose from ${[languageHost, ...Object.keys(providers)].join(", ")}`,
-    );
+  const [, simulated, plugin = name] = /^(simulated-)?(.*)$/.exec(name)!;
+  const found = (simulated ? simulations : providers)[plugin];
+  if (found === undefined) {
+    const others = Object.keys(simulations).map((one) => `simulated-${one}`);
+    const known = [languageHost, ...Object.keys(providers), ...others];
+    throw new Error(`${name}: no such plugin; choose from ${known.join(", ")}`);
+  }
   return {
-    directory: join(home, "plugins", `resource-${name}-v${found.version}`),
-    file: `pulumi-resource-${name}`,
+    directory: join(home, "plugins", `resource-${plugin}-v${found.version}`),
+    file: `pulumi-resource-${plugin}`,
     program: `import { provide } from "./protocol/provider.ts";
 import { provider } from "${found.module}";
 void provide(provider);`,

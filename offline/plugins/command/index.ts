@@ -43,7 +43,8 @@ const inputs: Shape = {
   addPreviousOutputInEnv: flag,
 };
 
-type Run = (inputs: Properties, call: Call) => Promise<Outcome>;
+/** How a command with these inputs is run. */
+export type Run = (inputs: Properties, call: Call) => Promise<Outcome>;
 
 async function execute(
   run: Run,
@@ -117,32 +118,40 @@ function fill(to: Value): Value {
   };
 }
 
-/** The plugin command 1.2.1. */
-export const provider: Plugin = {
+/** The plugin command 1.2.1, with ways to run commands on this computer and on machines. */
+export const pluginFor = (local: Run, remote: Run): Plugin => ({
   name: "command",
   version: "1.2.1",
   resources: {
-    "command:local:Command": command(
-      (inputs, call) =>
-        shell.run(
-          {
-            dir: inputs.dir as string | undefined,
-            interpreter: (inputs.interpreter ?? []) as string[],
-          },
-          call,
-        ),
-      { dir: text, interpreter: listOf(text), environment: mapOf(text) },
-    ),
+    "command:local:Command": command(local, {
+      dir: text,
+      interpreter: listOf(text),
+      environment: mapOf(text),
+    }),
     "command:remote:Command": {
-      ...command((inputs, call) => ssh.run(inputs.connection as unknown as ssh.Connection, call), {
-        connection: required(connection),
-        environment: mapOf(text),
-      }),
+      ...command(remote, { connection: required(connection), environment: mapOf(text) }),
       check: ({ inputs }) => ({
         ...inputs,
         connection: secret(within(inputs.connection as Value, fill)),
       }),
     },
   },
+});
+
+/** Runs a command on this computer. */
+export const runHere: Run = (inputs, call) =>
+  shell.run(
+    {
+      dir: inputs.dir as string | undefined,
+      interpreter: (inputs.interpreter ?? []) as string[],
+    },
+    call,
+  );
+
+/** The plugin command 1.2.1. */
+export const provider: Plugin = {
+  ...pluginFor(runHere, (inputs, call) =>
+    ssh.run(inputs.connection as unknown as ssh.Connection, call),
+  ),
   close: ssh.close,
 };
