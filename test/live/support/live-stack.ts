@@ -21,11 +21,31 @@ export interface Exported {
   readonly deployment: { readonly resources: readonly ResourceState[] };
 }
 
-const root = fileURLToPath(new URL("../../..", import.meta.url));
 const stack = liveStack;
-const settingsFile = join(root, `Pulumi.${stack}.yaml`);
-const state = join(root, ".state", stack);
-const backend = join(state, "backend");
+
+/** This project, or another version of it, in a folder of its own. */
+export interface Build {
+  /** The folder. */
+  readonly root: string;
+  /** The folder of what is installed for the build. @default the one of the environment */
+  readonly cache?: string;
+}
+
+/** The build that the tests belong to. */
+export const thisBuild: Build = { root: fileURLToPath(new URL("../../..", import.meta.url)) };
+
+/** The files of the stack in the folder of a build. */
+function filesIn(root: string) {
+  const state = join(root, ".state", stack);
+  return {
+    root,
+    settingsFile: join(root, `Pulumi.${stack}.yaml`),
+    state,
+    backend: join(state, "backend"),
+  };
+}
+
+type Files = ReturnType<typeof filesIn>;
 
 /** A stack of the tests, beside the user's: this program, run by the real Pulumi CLI with machines on this computer. */
 export class LiveStack {
@@ -34,38 +54,39 @@ export class LiveStack {
   /** The network namespace in which the addresses of the machines can be reached. */
   readonly namespace = `kthw-${stack}`;
   /** A copy of the mirror, in which a test may change files. */
-  readonly mirror = join(state, "mirror");
+  readonly mirror: string;
   /** The folder with the output of every command. */
-  readonly logs = join(root, ".state", `${stack}-logs`);
+  readonly logs: string;
   /** The output of the Pulumi CLI and kubectl by command, without commands that show secrets. */
   readonly said: { readonly command: string; readonly text: string }[] = [];
   /** The passphrase by which Pulumi encrypts the secrets of the state. */
   readonly passphrase: string;
+  readonly #files: Files;
   readonly #environment: NodeJS.ProcessEnv;
   #settings: WrittenSettings = {};
 
-  private constructor(environment: NodeJS.ProcessEnv, passphrase: string) {
+  private constructor(files: Files, environment: NodeJS.ProcessEnv, passphrase: string) {
+    this.#files = files;
     this.#environment = environment;
     this.passphrase = passphrase;
+    this.mirror = join(files.state, "mirror");
+    this.logs = join(files.root, ".state", `${stack}-logs`);
   }
 
-  /** Makes a new stack, after removing what an interrupted run left. */
-  static async create(): Promise<LiveStack> {
-    await removeAll();
+  /** Makes a new stack of a build, after removing what an interrupted run left. */
+  static async create(build: Build = thisBuild): Promise<LiveStack> {
+    const files = filesIn(build.root);
+    const { root, state, backend } = files;
+    await removeAll(files);
     await mkdir(backend, { recursive: true });
     const passphraseFile = join(state, "passphrase");
     const passphrase = randomBytes(24).toString("hex");
     await writeFile(passphraseFile, passphrase, { mode: 0o600 });
-    const live = new LiveStack(await environment(passphraseFile), passphrase);
+    const live = new LiveStack(files, await environment(files, passphraseFile, build), passphrase);
     await rm(live.logs, { recursive: true, force: true });
     await mkdir(live.logs);
     const cache = join(live.#environment.KTHW_CACHE!, "mirror");
-    await output("bash", [
-      "-c",
-      'cp --archive --link "$0" "$1" 2>/dev/null || cp --archive --reflink=auto "$0" "$1"',
-      cache,
-      live.mirror,
-    ]);
+    await copyByLinks(cache, live.mirror);
     const original = parse(await readFile(join(root, "Pulumi.local.yaml"), "utf8"));
     const written = Object.entries(original.config).map(([name, value]) => [
       name.replace(/^kthw:/, ""),
@@ -82,7 +103,7 @@ export class LiveStack {
 
   /** Removes the stack with its machines and state, without Pulumi. */
   async remove(): Promise<void> {
-    await removeAll();
+    await removeAll(this.#files);
   }
 
   /** The settings written last. */
@@ -100,20 +121,22 @@ export class LiveStack {
   /** Writes settings. */
   async write(settings: WrittenSettings): Promise<void> {
     this.#settings = settings;
-    const kept = existsSync(settingsFile) ? parse(await readFile(settingsFile, "utf8")) : {};
+    const kept = existsSync(this.#files.settingsFile)
+      ? parse(await readFile(this.#files.settingsFile, "utf8"))
+      : {};
     const config = Object.fromEntries(
       Object.entries(settings).map(([name, value]) => [`kthw:${name}`, value]),
     );
-    await writeFile(settingsFile, stringify({ ...kept, config }));
+    await writeFile(this.#files.settingsFile, stringify({ ...kept, config }));
   }
 
   /** Adds a secret to the settings file, at a path such as `certificates.authority`. */
   async setSecret(place: string, value: string): Promise<void> {
     const args = ["config", "set", "--secret", "--path", `kthw:${place}`, "--stack", stack];
-    const options = { cwd: root, env: this.#environment, input: value };
+    const options = { cwd: this.#files.root, env: this.#environment, input: value };
     const result = await run("pulumi", args, options);
     await this.#record(`pulumi ${args.join(" ")}`, succeeded(result));
-    const { config } = parse(await readFile(settingsFile, "utf8"));
+    const { config } = parse(await readFile(this.#files.settingsFile, "utf8"));
     this.#settings = Object.fromEntries(
       Object.entries(config).map(([name, value]) => [name.replace(/^kthw:/, ""), value]),
     );
@@ -158,7 +181,7 @@ export class LiveStack {
 
   /** Runs a target of make as a user does at a terminal, successful or not; variables are words such as `WITHOUT=cp2`. */
   async make(target: string, ...variables: readonly string[]): Promise<Result> {
-    const options = { cwd: root, env: this.#environment, timeoutSeconds: 900 };
+    const options = { cwd: this.#files.root, env: this.#environment, timeoutSeconds: 900 };
     const result = await run("make", [target, ...variables], options);
     await this.#record(`make ${[target, ...variables].join(" ")}`, result);
     return result;
@@ -174,7 +197,7 @@ export class LiveStack {
 
   /** Lets `make` find a pulumi that updates without a preview, which takes half of the time and changes nothing. */
   async leaveOutPreviews(): Promise<void> {
-    const folder = join(state, "bin");
+    const folder = join(this.#files.state, "bin");
     const options = { env: this.#environment };
     const real = await output("bash", ["-c", "command -v pulumi"], options);
     const skip = '[[ $1 != up ]] || set -- "$@" --skip-preview';
@@ -198,15 +221,15 @@ export class LiveStack {
 
   /** Runs a command of the Pulumi CLI with another program than this project's, of the tests, successful or not. */
   async with(program: string, ...args: string[]): Promise<Result> {
-    const folder = join(state, program);
+    const folder = join(this.#files.state, program);
     if (!existsSync(folder)) {
       await mkdir(folder);
       // The program runs scripts of stacks/ by paths relative to its folder.
       for (const name of ["Pulumi.yaml", "package.json", "node_modules", "stacks"])
-        await symlink(join(root, name), join(folder, name));
-      await symlink(join(root, "test/live/support", program), join(folder, "index.ts"));
+        await symlink(join(this.#files.root, name), join(folder, name));
+      await symlink(join(this.#files.root, "test/live/support", program), join(folder, "index.ts"));
     }
-    return this.pulumi(...args, "--cwd", folder, "--config-file", settingsFile);
+    return this.pulumi(...args, "--cwd", folder, "--config-file", this.#files.settingsFile);
   }
 
   /** The steps of a preview, including those of unchanged resources. */
@@ -246,7 +269,7 @@ export class LiveStack {
   async script(file: string, enough: (said: string) => boolean = () => false): Promise<Result> {
     const args = ["--import", "tsx", file, stack];
     const result = await run(process.execPath, args, {
-      cwd: root,
+      cwd: this.#files.root,
       env: this.#environment,
       timeoutSeconds: 300,
       interruptOnce: enough,
@@ -287,9 +310,12 @@ export class LiveStack {
 
   /** The files of the state, by path. */
   async stateFiles(): Promise<Map<string, string>> {
-    const entries = await readdir(backend, { recursive: true, withFileTypes: true });
+    const entries = await readdir(this.#files.backend, { recursive: true, withFileTypes: true });
     const files = entries.filter((entry) => entry.isFile());
-    const paths = [settingsFile, ...files.map((entry) => join(entry.parentPath, entry.name))];
+    const paths = [
+      this.#files.settingsFile,
+      ...files.map((entry) => join(entry.parentPath, entry.name)),
+    ];
     return new Map(
       await Promise.all(paths.map(async (path) => [path, await readFile(path, "utf8")] as const)),
     );
@@ -316,7 +342,11 @@ export class LiveStack {
     cut: (id: number) => Promise<unknown>,
     options: { readonly detached?: boolean } = {},
   ): Promise<Result & { readonly isCut: boolean; readonly group: number }> {
-    const child = spawn(program, args, { cwd: root, env: this.#environment, ...options });
+    const child = spawn(program, args, {
+      cwd: this.#files.root,
+      env: this.#environment,
+      ...options,
+    });
     const start = performance.now();
     let said = "";
     let cutting: Promise<unknown> | undefined;
@@ -338,7 +368,7 @@ export class LiveStack {
 
   async #pulumi(args: readonly string[]): Promise<Result> {
     const common = ["--stack", stack, "--non-interactive", "--color=never"];
-    const options = { cwd: root, env: this.#environment, timeoutSeconds: 600 };
+    const options = { cwd: this.#files.root, env: this.#environment, timeoutSeconds: 600 };
     return run("pulumi", [...args, ...common], options);
   }
 
@@ -353,10 +383,21 @@ export class LiveStack {
   }
 }
 
+/** Copies a folder, whose files stay the same files where that is possible. */
+export async function copyByLinks(from: string, to: string): Promise<void> {
+  const copy = `cp --archive --link "$0" "$1" 2>/dev/null || cp --archive --reflink=auto "$0" "$1"`;
+  await output("bash", ["-c", copy, from, to]);
+}
+
 /** The environment of a user of this stack, from install/env.sh. */
-async function environment(passphraseFile: string): Promise<NodeJS.ProcessEnv> {
+async function environment(
+  { root, backend }: Files,
+  passphraseFile: string,
+  { cache }: Build,
+): Promise<NodeJS.ProcessEnv> {
   const env: NodeJS.ProcessEnv = {
     ...process.env,
+    ...(cache !== undefined && { KTHW_CACHE: cache }),
     STACK: stack,
     PULUMI_BACKEND_URL: `file://${backend}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile,
@@ -373,15 +414,15 @@ async function environment(passphraseFile: string): Promise<NodeJS.ProcessEnv> {
   );
 }
 
-async function removeAll(): Promise<void> {
-  await killCommands();
+async function removeAll({ root, settingsFile, state, backend }: Files): Promise<void> {
+  await killCommands(backend);
   await output(join(root, "stacks/local/clean.sh"), [stack]);
   await rm(state, { recursive: true, force: true });
   await rm(settingsFile, { force: true });
 }
 
 /** Kills commands of an earlier run that still use this state. */
-async function killCommands(): Promise<void> {
+async function killCommands(backend: string): Promise<void> {
   for (const id of await readdir("/proc")) {
     if (!/^\d+$/.test(id) || Number(id) === process.pid) continue;
     const environment = await readFile(`/proc/${id}/environ`, "utf8").catch(() => "");
