@@ -1,7 +1,5 @@
-/** Measures a cluster on this computer against its bars; prints a table of both, and writes docs/benchmarks.md. */
-import { writeFile } from "node:fs/promises";
-import { availableParallelism, totalmem } from "node:os";
-import { fileURLToPath } from "node:url";
+/** Measures a cluster on this computer against its bars; prints tables, and writes them to docs/benchmarks.md. */
+import { publish, table, computer as thisComputer } from "./support/benchmarks-page.ts";
 import { differences, lookAtComputer } from "./support/computer.ts";
 import { LiveStack } from "./support/live-stack.ts";
 import {
@@ -126,25 +124,17 @@ function unitOf(restarted: string): string {
   return restarted.replace(/^\S+ /, "").replace(/\.service$/, "");
 }
 
-function table(...[head, ...lines]: readonly (readonly string[])[]): string {
-  const rule = head!.map(() => "---");
-  return [head!, rule, ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
-}
+await publish(
+  "A cluster and its bars",
+  `\`make bench\` on ${thisComputer}, with the machines and the cluster of \`Pulumi.local.yaml\`.
 
-const text = `# Benchmarks
-
-\`make bench\` measures this page and writes it: ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB of memory, machines
-and cluster of \`Pulumi.local.yaml\` on this computer.
-
-${table(["measure", "bar", "measured"], ...rows)}
-
-## Changes under the eyes of clients
-
-During each change the API is asked twenty times a second through the load balancer, each time over a new connection, reads and writes in turn,
+${table(["measure", "bar", "measured"], ...rows)}`,
+);
+await publish(
+  "Changes under the eyes of clients",
+  `During each change the API is asked twenty times a second through the load balancer, each time over a new connection, reads and writes in turn,
 and one watch is held, which goes on from its last version where it ends. The 99th percentile and the longest answer are those of the worst
 update; requests, failures, restarts on all machines and seconds are those of all updates together.
 
-${table(["change", "requests", "p99", "longest", "failed", "watch opened again", "restarted", "seconds"], ...changes)}
-`;
-console.log(`\n${text}`);
-await writeFile(fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url)), text);
+${table(["change", "requests", "p99", "longest", "failed", "watch opened again", "restarted", "seconds"], ...changes)}`,
+);
