@@ -32,7 +32,7 @@ define clear-interrupted
 node --import tsx operations/interrupted/clear-interrupted.ts "$$STACK"
 endef
 
-.PHONY: help up preview plan down shell smoke status check repair certs cis logs backup restore etcdctl defragment install image test test-fast test-libvirt lint bench clean $(things)
+.PHONY: help up preview plan down shell smoke status check repair certs cis logs backup restore etcdctl defragment install image test test-fast test-libvirt lint bench bench-scale clean $(things)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do
@@ -164,9 +164,14 @@ lint: ## formatting, types and shell scripts
 	install/node-packages . offline
 	node --import tsx test/run.ts lint
 
-bench: install ## measure the cluster against its bars
+bench: install ## measure the cluster against its bars, or beside the build of BEFORE=commit, RUNS=5 times each
 	@. install/env.sh
-	node --import tsx test/live/bench.ts
+	exec node --import tsx $(if $(BEFORE),test/live/bench-pairs.ts '$(BEFORE)' '$(or $(RUNS),5)',test/live/bench.ts)
+
+bench-scale: install ## measure three controllers and a hundred workers on simulated machines
+	@install/node-packages offline
+	. install/env.sh
+	exec node --import tsx test/live/bench-scale.ts
 
 clean: ## remove the stack's machines and state, whatever an interrupted run left
 	@install/clean
