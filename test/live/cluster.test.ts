@@ -42,6 +42,7 @@ import { differencesFromPlan } from "./support/planned.ts";
 import { eventually, step } from "./support/run.ts";
 import { leaks, type SecretTexts, secretTexts } from "./support/secrets.ts";
 import { failures, whileProbed } from "./support/undisturbed.ts";
+import { writtenByMachine } from "./support/weight.ts";
 
 const controllers = ["cp1", "cp2", "cp3"];
 const workers = ["worker1", "worker2"];
@@ -53,6 +54,8 @@ describeLive("a cluster on this computer", (live) => {
   /** What a worker is like before anything was put on it. */
   let emptyWorker: Look;
   let kubeconfig: string;
+  /** What each machine had written to its disk, in MiB, once the cluster was there. */
+  let written: Record<string, number>;
   const secrets: SecretTexts = new Map();
 
   const inNamespace = (...args: string[]) => stack.kubectl([`--namespace=${namespace}`, ...args]);
@@ -79,6 +82,7 @@ describeLive("a cluster on this computer", (live) => {
     const plan = planOf(await step("pulumi preview", () => stack.preview()));
     const seconds = await createCluster(stack);
     live.isUp = true;
+    written = writtenByMachine(stack);
     const made = changed(before, await stack.machines.lookAll());
     assert.deepEqual(
       made.filter((path) => !isOfEtcd(path) && !isOfUsers(path) && !path.includes(agnhost.file)),
@@ -93,10 +97,16 @@ describeLive("a cluster on this computer", (live) => {
     assert.deepEqual(await readyNodes(stack), [...controllers, ...workers]);
   });
 
-  itOnceUp("needs few commands per machine", async () => {
+  itOnceUp("needs few commands per machine, and writes little to its disk", async () => {
     const counts = await commandsPerMachine(stack);
-    for (const name of controllers) assert.ok(counts[name]! <= bars.commandsPerController, name);
-    for (const name of workers) assert.ok(counts[name]! <= bars.commandsPerWorker, name);
+    for (const [names, commands, mebibytes] of [
+      [controllers, bars.commandsPerController, bars.writtenMiBByController],
+      [workers, bars.commandsPerWorker, bars.writtenMiBByWorker],
+    ] as const)
+      for (const name of names) {
+        assert.ok(counts[name]! <= commands, name);
+        assert.ok(written[name]! <= mebibytes, `${name}: ${written[name]} MiB`);
+      }
   });
 
   itOnceUp("does nothing without a change, in a preview, an update and a refresh", async () => {

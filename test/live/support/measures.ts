@@ -12,6 +12,8 @@ export const bars = {
   noChangeSeconds: 12,
   commandsPerController: 16,
   commandsPerWorker: 8,
+  writtenMiBByController: 1_100,
+  writtenMiBByWorker: 750,
   joinSeconds: { certificates: 30, bootstrapToken: 45, kubeadm: 45 },
   leaveSeconds: 30,
   destructionSeconds: 20,
