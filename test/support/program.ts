@@ -49,7 +49,8 @@ export interface Change {
 /** Stands in every private key and other secret, so that it can be searched for. */
 export const secretMark = "TOP SECRET";
 
-const mirror = mkdtempSync(path.join(tmpdir(), "kthw-mirror-"));
+/** A mirror whose files are empty. */
+export const mirror = mkdtempSync(path.join(tmpdir(), "kthw-mirror-"));
 process.on("exit", () => rmSync(mirror, { recursive: true, force: true }));
 const files = [
   ...new Set(

@@ -225,7 +225,7 @@ export class LiveStack {
     if (!existsSync(folder)) {
       await mkdir(folder);
       // The program runs scripts of stacks/ by paths relative to its folder.
-      for (const name of ["Pulumi.yaml", "package.json", "node_modules", "stacks"])
+      for (const name of ["Pulumi.yaml", "lean-sdk.ts", "package.json", "node_modules", "stacks"])
         await symlink(join(this.#files.root, name), join(folder, name));
       await symlink(join(this.#files.root, "test/live/support", program), join(folder, "index.ts"));
     }
