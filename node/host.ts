@@ -202,14 +202,14 @@ export class Host extends pulumi.ComponentResource {
     return { ...service, timeoutSeconds: timeoutSeconds * this.#timeoutFactor };
   }
 
-  /** A command for updates. Its comment lists the reasons to run the command again: a change of the comment does so. */
+  /** A command for updates, run as root. Its comment lists the reasons to run the command again: a change of the comment does so. */
   #rerun(
     command: string,
     certificates: readonly pulumi.Input<string>[] = [],
   ): pulumi.Output<string> {
     return derive([this.machine.id, ...certificates], (id, ...pems) =>
       [
-        `${command} # machine ${id}`,
+        `${asRoot(this.machine)}${command} # machine ${id}`,
         ...(pems.length === 0 ? [] : [`certificates ${fingerprint(pems)}`]),
         `reassert ${this.reassert}`,
       ].join(", "),
@@ -250,7 +250,6 @@ export class Host extends pulumi.ComponentResource {
         }),
         ...args,
         create: root + args.create,
-        ...(args.update && { update: pulumi.interpolate`${root}${args.update}` }),
         ...(args.delete !== undefined && { delete: this.#unlessGone(root + args.delete) }),
       },
       {
