@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { proxyFile } from "../node/downloads.ts";
+import { founded } from "./support/left.ts";
 import {
   describedBy,
   firstUpdate,
@@ -71,7 +72,10 @@ describe("a proxy", () => {
         );
   });
   it("restarts containerd alone when it changes, one node after another", async () => {
-    const { graph: changed } = await runProgram({ settings: proxied("OtherWord") });
+    const { graph: changed } = await runProgram({
+      settings: proxied("OtherWord"),
+      state: founded,
+    });
     assert.deepEqual(
       differences(graph, changed).sort(),
       [

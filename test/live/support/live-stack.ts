@@ -385,7 +385,9 @@ export class LiveStack {
 
 /** Copies a folder, whose files stay the same files where that is possible. */
 export async function copyByLinks(from: string, to: string): Promise<void> {
-  const copy = `cp --archive --link "$0" "$1" 2>/dev/null || cp --archive --reflink=auto "$0" "$1"`;
+  // What is copied may be a link to a folder.
+  const copy = `mkdir "$1"
+    cp --archive --link "$0/." "$1" 2>/dev/null || cp --archive --reflink=auto "$0/." "$1"`;
   await output("bash", ["-c", copy, from, to]);
 }
 
