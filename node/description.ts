@@ -49,6 +49,8 @@ export interface Service extends Prerequisites {
   readonly requires?: readonly string[];
   /** Shell commands that are run when the service is removed, once its unit has stopped. */
   readonly teardown?: readonly string[];
+  /** Shell commands that take back what the service does by this description: run when it is removed, or described without them. */
+  readonly undo?: readonly string[];
   /** Files and folders that the running service makes, and that are useless once the service is removed. */
   readonly data?: readonly string[];
 }
@@ -114,6 +116,7 @@ const serviceFields: Fields<Omit<Service, "name" | "files">> = {
     read: ([seconds]) => (seconds === undefined ? undefined : Number(seconds)),
   },
   teardown: list("teardown"),
+  undo: list("undo"),
   data: list("data"),
 };
 

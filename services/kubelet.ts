@@ -90,8 +90,8 @@ export function kubelet(facts: ClusterFacts, node: NodeFacts): Service {
       `! systemctl is-active --quiet containerd.service || ${facts.folders.crictl}/crictl rmp --all --force`,
       "kthw-node drop-chains KUBE-",
       "systemctl stop kubepods.slice; find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {} + || true",
-      ...(delaysShutdown(node) ? [undelay] : []),
     ],
+    ...(delaysShutdown(node) && { undo: [undelay] }),
     data: [...joinLeavings, "/usr/libexec/kubernetes", "/var/log/containers", "/var/log/pods"],
     files: [
       {
@@ -130,11 +130,10 @@ export function kubelet(facts: ClusterFacts, node: NodeFacts): Service {
   };
 }
 
-/** Whether the kubelet delays a shutdown of the machine, for which it gives systemd-logind a file. */
+/** Whether the kubelet delays a shutdown of the machine, for which it gives systemd-logind a file that it never takes back. */
 function delaysShutdown({ kubelet }: NodeFacts): boolean {
-  return ["shutdownGracePeriod", "shutdownGracePeriodByPodPriority"].some(
-    (field) => field in kubelet,
-  );
+  const { shutdownGracePeriod: all = "0s", shutdownGracePeriodByPodPriority: some = [] } = kubelet;
+  return /[1-9]/.test(`${all}`) || (Array.isArray(some) && some.length > 0);
 }
 
 /** https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/nodeshutdown/systemd/inhibit_linux.go */

@@ -17,6 +17,7 @@ const clock: Required<Service> = {
   reload: "clock --check",
   timeoutSeconds: 90,
   teardown: ["rm -f /run/clock.sock"],
+  undo: ["hwclock --systohc"],
   data: ["/var/lib/clock/cache"],
   files: [
     { path: "/etc/systemd/system/clock.service", text: "[Unit]\n\n  [Service]\nend\n" },
@@ -51,7 +52,7 @@ describe("the agent's reader", () => {
     const listed = ["requires", "packages", "masks", "users", "reads", "data"] as const;
     const { status, stderr, found } = readByAgent(
       describeService(clock),
-      ...["kind", "name", "unit", "health", "reload", "timeout", ...listed, "teardowns"],
+      ...["kind", "name", "unit", "health", "reload", "timeout", ...listed, "teardowns", "undos"],
       ...["directories", "directory_modes", "directory_owners"],
       ...["paths", "modes", "owners", "live", "texts"],
     );
@@ -65,6 +66,7 @@ describe("the agent's reader", () => {
       "timeout 90",
       ...listed.flatMap((list) => clock[list].map((one) => `${list} ${one}`)),
       ...clock.teardown.map((one) => `teardowns ${one}`),
+      ...clock.undo.map((one) => `undos ${one}`),
       "directories /var/lib/clock",
       "directory_modes 0700",
       "directory_owners clock:clock",

@@ -60,6 +60,7 @@ const services: fc.Arbitrary<Description> = record({
   directories,
   reads: words,
   teardown: commands,
+  undo: commands,
   data: words,
   files,
 } satisfies Record<keyof Service, unknown>).map((service) => {
@@ -103,6 +104,7 @@ describe("a description", () => {
         reload: "clock --check",
         timeoutSeconds: 90,
         teardown: ["rm -f /run/clock.sock"],
+        undo: ["hwclock --systohc"],
         data: ["/var/lib/clock/cache"],
         files: [
           { path: "/etc/systemd/system/clock.service", text: "[Unit]\n\n[Service]\n" },
@@ -124,6 +126,7 @@ describe("a description", () => {
         "reload clock --check",
         "timeout 90",
         "teardown rm -f /run/clock.sock",
+        "undo hwclock --systohc",
         "data /var/lib/clock/cache",
         "file /etc/systemd/system/clock.service 0644 root:root",
         "  [Unit]",
@@ -200,6 +203,7 @@ describe("a description", () => {
         unit: "clock.service",
         reads: [],
         teardown: [],
+        undo: [],
         data: [],
         files: [
           { path: "/etc/zone", text: "UTC\n", mode: "0644", owner: "root:root", live: false },

@@ -6,6 +6,9 @@ import { changedPaths, type Plan, planOf } from "../operations/plan/plan.ts";
 import type { PreviewStep, ResourceState } from "../operations/plan/steps.ts";
 import { summary } from "../operations/plan/summary.ts";
 import { treeOf } from "../operations/plan/tree.ts";
+import { kubelet } from "../services/kubelet.ts";
+import { placed as placedService } from "../services/service.ts";
+import { cluster, worker } from "./support/facts.ts";
 import { describedBy, runProgram } from "./support/program.ts";
 
 /** Steps of a real preview, cut down to a few commands of one or two workers and a few lines of their files. */
@@ -328,6 +331,38 @@ describe("a plan for a service", () => {
       "m1: 1 file changed",
       "  ~ /etc/zone",
     ]);
+  });
+
+  it("tells what is taken back of what the former service did", () => {
+    const before = { ...clock, files: [...clock.files, zone], undo: ["hwclock --hctosys", "true"] };
+    const after = { ...clock, undo: ["true"] };
+    assert.deepEqual(linesOf(planOf([place("update", after, before)]), "m1").slice(-1), [
+      "  restart clock.service: /etc/zone removed; then hwclock --hctosys",
+    ]);
+  });
+
+  it("takes the file for systemd-logind back from a kubelet that no longer delays shutdowns", () => {
+    const last = (before: object, after: object) => {
+      const [former, present] = [before, after].map((fields) =>
+        placedService(kubelet(cluster(), worker({ kubelet: { ...fields } }))),
+      );
+      return linesOf(planOf([place("update", present, former)]), "m1").at(-1);
+    };
+    const restart = "  restart kubelet.service: /var/lib/kubelet/config.yaml changed";
+    const undone = /; then cd \/etc\/systemd\/logind\.conf\.d .*rm -f 99-kubelet\.conf; .*HUP/;
+    const byPriority = [{ priority: 100, shutdownGracePeriodSeconds: 30 }];
+    for (const before of [
+      { shutdownGracePeriod: "30s" },
+      { shutdownGracePeriodByPodPriority: byPriority },
+    ])
+      for (const after of [{}, { shutdownGracePeriod: "0s" }])
+        assert.match(last(before, after)!, undone);
+    for (const after of [
+      { shutdownGracePeriod: "10s" },
+      { shutdownGracePeriodByPodPriority: byPriority },
+    ])
+      assert.equal(last({ shutdownGracePeriod: "30s" }, after), restart);
+    assert.equal(last({ shutdownGracePeriod: "0s" }, { maxPods: 64 }), restart);
   });
 
   it("restarts a service for a file of another that it reads, if its own command runs", () => {

@@ -8,21 +8,24 @@ apply() { # [--wait]
 
 # Makes the machine as the description that has been read says.
 apply_description() { # [--wait]
-  local before problem
+  local before failed problem
   check_requirements
   read_file before "$records/applied"
   renew_digest
   place
   if [[ $kind == bundle ]] || start problem "${1-}"; then
+    undo_former "$before"
     record
     return
   fi
   rm -f "$records/started"
   echo "${problem:-$(explain_unhealthy 2>&1)}" >&2
   [[ -n $before && $before != "$content" && $before != "$description" ]] || exit 1
+  failed=$content
   read_description <"$records/applied"
   place
   start problem --wait || fail "The previous files are back, but the service is not healthy with them either."
+  undo_former "$failed"
   record
   fail "The previous files are back, and the service is healthy with them."
 }
@@ -37,6 +40,15 @@ place() {
   # Both, until this apply has succeeded.
   [[ $former == "$listed" ]] || printf %s "$listed" >>"$records/placed"
   "place_$kind"
+}
+
+# Undoes what the service did by another description and does not by the one that it runs with.
+undo_former() { # DESCRIPTION
+  local former line
+  mapfile -t former < <(sed -n '/^undo /p' <<<"$1")
+  for line in "${former[@]}"; do
+    [[ $'\n'$content == *$'\n'"$line"$'\n'* ]] || tear_down "${line#undo }"
+  done
 }
 
 # Records what an apply that succeeded has placed.

@@ -19,6 +19,7 @@
 #   reload COMMAND                  checks the new files; where it succeeds they are reloaded, without a restart
 #   timeout SECONDS                 how long it may take to get healthy
 #   teardown COMMAND                run when the service is removed, once its unit has stopped
+#   undo COMMAND                    likewise, and once the service has become one that is described without this line
 #   data PATH                       made by the service itself when it runs, and of no use once it is removed
 #
 # The writer of descriptions is node/description.ts.
@@ -48,7 +49,7 @@ read_description() {
   printf -v content '%s\n' "${lines[@]}"
   printf -v description 'kthw %s\n%send\n' "$version" "$content"
   kind='' name='' unit='' health='' reload='' timeout=60
-  requires=() packages=() masks=() users=() teardowns=() data=()
+  requires=() packages=() masks=() users=() teardowns=() undos=() data=()
   reads=() paths=() modes=() owners=() live=() texts=()
   directories=() directory_modes=() directory_owners=()
   for line in "${lines[@]}"; do
@@ -64,6 +65,7 @@ read_description() {
           mask) masks+=("$rest") ;;
           user) users+=("$rest") ;;
           teardown) teardowns+=("$rest") ;;
+          undo) undos+=("$rest") ;;
           data) data+=("$rest") ;;
           unit) unit=$rest ;;
           reads) reads+=("$rest") ;;

@@ -6,7 +6,7 @@ remove() {
   lock_records
   units_changed=
   [[ -z $unit ]] || is_listed_elsewhere "$units/$unit" || stop_unit "$unit"
-  for command in "${teardowns[@]}"; do tear_down "$command"; done
+  for command in "${teardowns[@]}" "${undos[@]}"; do tear_down "$command"; done
   for path in "${data[@]}"; do remove_data "$path"; done
   # Two that go at the same time would each leave to the other what both have.
   exec 9<"$state"

@@ -30,6 +30,8 @@ export interface Placed {
   readonly reads: readonly string[];
   /** Whether changed files are reloaded, without a restart. */
   readonly reloads: boolean;
+  /** Commands that take back what a service does, once it is described without them. */
+  readonly undo: readonly string[];
 }
 
 const owner = "root:root";
@@ -57,7 +59,7 @@ export function placed(state: ResourceState | undefined): Placed | undefined {
   return described(outline.length > 0 ? outline.join("") : input(state, "stdin"));
 }
 
-const nothing = { prerequisites: [], reads: [], reloads: false } as const;
+const nothing = { prerequisites: [], reads: [], reloads: false, undo: [] } as const;
 
 function described(text: string): Placed {
   const description = readDescription(text);
@@ -71,7 +73,7 @@ function described(text: string): Placed {
     );
     return { ...nothing, ...common, files: new Map(files) };
   }
-  const { unit, reads, reload } = description;
+  const { unit, reads, reload, undo } = description;
   const files = description.files.map(
     ({ path, ...file }) => [path, { ...file, kind: "text" }] as const,
   );
@@ -93,6 +95,7 @@ function described(text: string): Placed {
     unit,
     reads,
     reloads: reload !== undefined,
+    undo,
   };
 }
 

@@ -31,6 +31,8 @@ export interface ServiceChange {
   /** `check`: the service is restarted only if it does not run as described. */
   readonly action: "start" | "restart" | "reload" | "check" | "stop";
   readonly reasons: readonly string[];
+  /** Commands that then take back what the former service did. */
+  readonly undo?: readonly string[];
 }
 
 /** The changes of an update to a machine, and its files afterwards. */
@@ -249,7 +251,14 @@ function serviceChange(
     .filter(({ path }) => after.reads.some((one) => path === one || path.startsWith(`${one}/`)))
     .map(reason);
   const reasons = unique([...own, ...read, ...certificates]);
-  if (reasons.length > 0) return { unit, action: after.reloads ? "reload" : "restart", reasons };
+  const undo = before.undo.filter((command) => !after.undo.includes(command));
+  if (reasons.length > 0)
+    return {
+      unit,
+      action: after.reloads ? "reload" : "restart",
+      reasons,
+      ...(undo.length > 0 && { undo }),
+    };
   const [was, is] = [step.oldState, step.newState].map((state) => input(state, "update"));
   if (is === unknown)
     return { unit, action: "restart", reasons: ["its certificates are not known yet"] };

@@ -72,8 +72,8 @@ export function bundleLine({ name, files, renewed }: BundleChange): string {
 }
 
 /** The line of a service. */
-export function serviceLine({ action, unit, reasons }: ServiceChange): string {
-  return `${action} ${unit}: ${reasons.join(", ")}`;
+export function serviceLine({ action, unit, reasons, undo = [] }: ServiceChange): string {
+  return `${action} ${unit}: ${reasons.join(", ")}${undo.map((one) => `; then ${one}`).join("")}`;
 }
 
 /** Counts by kind, such as `2 files added`. */

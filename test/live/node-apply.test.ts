@@ -227,6 +227,20 @@ describeOnMachine("kthw-node apply", () => {
       await done(node("check", before));
     });
 
+    it("takes back what the service did by the former description, and nothing while that holds", async () => {
+      const undo = ["echo undone >>/run/undone"];
+      const more = { undo, files: [file("/etc/undoing/more")] };
+      await applyAndWait(picky("undoing", "good", { undo }));
+      await applyAndWait(picky("undoing", "good", more));
+      await fails(node("apply --wait", picky("undoing", "fall")), /healthy with them\.$/m);
+      await done(node("check", picky("undoing", "good", more)));
+      assert.equal(await exists("/run/undone"), false);
+      for (const _ of ["first", "second"]) await applyAndWait(picky("undoing", "good"));
+      assert.equal(await text("/run/undone"), "undone\n");
+      await fails(node("apply --wait", picky("undoing", "fall", more)), /healthy with them\.$/m);
+      assert.equal(await text("/run/undone"), "undone\nundone\n");
+    });
+
     it("puts back what was there before a broken change that was cut off", async () => {
       const before = picky("cut", "good");
       await applyAndWait(before);

@@ -52,6 +52,7 @@ describeOnMachine("kthw-node remove", () => {
         { path: "/etc/maker", mode: "0755", owner: "maker:maker" },
       ],
       teardown: ["systemctl is-active --quiet maker && exit 1; echo down >>/run/maker-teardown"],
+      undo: ["echo undone >>/run/maker-teardown"],
       data: ["/etc/maker", "/srv/maker", "/srv/mounted", "/srv/never"],
     });
     await apply(one);
@@ -61,7 +62,7 @@ describeOnMachine("kthw-node remove", () => {
         mount --bind /srv/elsewhere /srv/mounted
         mkdir /srv/maker/volume && mount -t tmpfs none /srv/maker/volume`);
     await done(node("remove", one));
-    assert.equal(await text("/run/maker-teardown"), "down\n");
+    assert.equal(await text("/run/maker-teardown"), "down\nundone\n");
     assert.deepEqual(
       await Promise.all(["/etc/maker", "/srv/maker", "/var/lib/maker/worth"].map(exists)),
       [false, false, true],
