@@ -44,12 +44,14 @@ describe("a proxy", () => {
     ));
 
   it("with a password in plain text is warned of", () => {
-    const of = (url: string, isSecret: boolean) =>
-      warnings(settings(changed({ "proxy.http": url })), { ...context, isSecret: () => isSecret });
-    assert.deepEqual(of("http://user:word@proxy.example.com", false), [
-      "proxy.http: a password in plain text in the settings; encrypt it by pulumi config set --secret --path 'kthw:proxy.http'",
-    ]);
-    assert.deepEqual(of("http://user:word@proxy.example.com", true), []);
-    assert.deepEqual(of("http://proxy.example.com", false), []);
+    const of = (place: string, url: string, isSecret: boolean) =>
+      warnings(settings(changed({ [place]: url })), { ...context, isSecret: () => isSecret });
+    for (const place of ["proxy.http", "proxy.https"]) {
+      assert.deepEqual(of(place, "http://user:word@proxy.example.com", false), [
+        `${place}: a password in plain text in the settings; encrypt it by pulumi config set --secret --path 'kthw:${place}'`,
+      ]);
+      assert.deepEqual(of(place, "http://user:word@proxy.example.com", true), []);
+      assert.deepEqual(of(place, "http://proxy.example.com", false), []);
+    }
   });
 });
