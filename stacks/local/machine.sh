@@ -88,11 +88,13 @@ stop() {
 }
 
 # The machine's API server, if there is one, stops while clients go elsewhere: a load balancer takes some time to see that a machine is
-# gone. Its etcd hands over the lead.
+# gone. Its etcd hands over the lead, and answers what other API servers have asked it, while they go elsewhere.
 leave() {
   if alive "$machine/machine.pid" "$machine/root" && inside systemctl is-active --quiet kube-apiserver.service; then
     inside systemctl stop --no-block kube-apiserver.service etcd-leaving.service || true
     sleep 3
+    inside systemctl kill etcd.service || true
+    sleep 1
   fi
 }
 

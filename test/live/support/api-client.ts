@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
+import { text } from "node:stream/consumers";
 import { parse } from "yaml";
 
 /** What one asks of the API. */
@@ -19,12 +20,12 @@ export class ApiClient {
 
   constructor(kubeconfig: string) {
     const { clusters, users } = parse(kubeconfig);
-    const text = (base64: string) => Buffer.from(base64, "base64").toString();
+    const decoded = (base64: string) => Buffer.from(base64, "base64").toString();
     this.#server = new URL(clusters[0].cluster.server);
     this.#credentials = {
-      ca: text(clusters[0].cluster["certificate-authority-data"]),
-      cert: text(users[0].user["client-certificate-data"]),
-      key: text(users[0].user["client-key-data"]),
+      ca: decoded(clusters[0].cluster["certificate-authority-data"]),
+      cert: decoded(users[0].user["client-certificate-data"]),
+      key: decoded(users[0].user["client-key-data"]),
     };
   }
 
@@ -44,8 +45,8 @@ export class ApiClient {
         },
         (response) => {
           if (response.statusCode === 200) return resolve(response);
-          response.resume();
-          reject(new Error(`status ${response.statusCode}`));
+          const said = text(response).then((body) => `: ${body}`, String);
+          said.then((more) => reject(new Error(`status ${response.statusCode}${more}`)));
         },
       );
       asked.on("timeout", () => asked.destroy(new Error(`no answer within ${silenceMs} ms`)));

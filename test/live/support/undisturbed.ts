@@ -55,6 +55,16 @@ export async function whileProbed(
   return { ...noticed, restarted: units };
 }
 
+/** What a write is answered that reaches etcd while the lead is handed over; API servers do not try that again. */
+const handedOver = /raft proposal dropped/;
+
+/** The failures of requests and watches, but for a write that came while etcd's lead was handed over. */
+export function avoidable(noticed: Disturbance): string[] {
+  const all = failures(noticed);
+  const others = all.filter((one) => !handedOver.test(one));
+  return all.length - others.length > 1 ? all : others;
+}
+
 /** The failures of requests and watches. */
 export function failures({ requests, watch }: Disturbance): string[] {
   return [...requests.failures, ...watch.failures];
