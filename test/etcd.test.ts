@@ -154,7 +154,7 @@ describe("alarms of etcd", () => {
   ].join("\n");
 
   it("are named with the member, the meaning and a command", () => {
-    const output = `${members}\nmemberID:10501334649042878790 alarm:NOSPACE \nmemberID:9372538179322589801 alarm:CORRUPT \n`;
+    const output = `${members}\nmemberID:10501334649042878790 alarm:NOSPACE \n memberID:9372538179322589801  alarm:CORRUPT\n`;
     assert.deepEqual(alarmsIn(output, makeFor("dev")), [
       "cp2: etcd has raised the alarm NOSPACE: the database is full and takes no more writes; run make defragment STACK=dev",
       "cp1: etcd has raised the alarm CORRUPT; run make etcdctl CMD='endpoint status --cluster --write-out=table' STACK=dev",

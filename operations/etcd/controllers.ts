@@ -49,7 +49,8 @@ export function alarmsIn(output: string, make: (target: string) => string): stri
   const names = new Map(
     [...output.matchAll(/^([0-9a-f]+), \w+, ([^,]*), /gm)].map(([, id = "", name]) => [id, name]),
   );
-  return [...output.matchAll(/^memberID:(\d+) alarm:(\w+)/gm)].map(([, id = "", alarm]) => {
+  // The spaces are other ones in each build of etcdctl 3.7.
+  return [...output.matchAll(/^ *memberID:(\d+) +alarm:(\w+)/gm)].map(([, id = "", alarm]) => {
     // etcdctl writes the id in decimal here, and in hex above.
     const hex = BigInt(id).toString(16);
     const where = `${names.get(hex) || hex}: etcd has raised the alarm ${alarm}`;
