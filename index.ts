@@ -48,6 +48,7 @@ const services = servicesByMachine(
   (node) => [podNetwork.service(facts, node, settings), ...(networkOfGuests?.services ?? [])],
 );
 const state = await stateBefore();
+const founded = isFounded(state);
 const unchanging = { platform: settings.platform, ...platform.unchanging(settings) };
 const records = await refuseChanges(settings, platform.claims(settings), unchanging, state);
 await refuseEndpoint(state, settings);
@@ -111,7 +112,7 @@ const etcd = new EtcdCluster("etcd", {
   hosts: controllers,
   ca: etcdCa,
   dependsOn: upgrade.ready,
-  maxUnavailable: isFounded(state) ? 1 : controllers.length,
+  maxUnavailable: founded ? 1 : controllers.length,
   isOneWay: change !== undefined && changesEtcd(change),
 });
 const controlPlane = new ControlPlane("control-plane", {
@@ -125,7 +126,7 @@ const controlPlane = new ControlPlane("control-plane", {
   etcd,
   encryption,
   webhooks: settings.apiServer.webhooks,
-  isFounded: isFounded(state),
+  isFounded: founded,
   state,
   mayDrop,
 });
@@ -161,7 +162,7 @@ const workerPools = groups.map(
       facts,
       containerdTexts,
       ...group,
-      maxUnavailable: isFounded(state) ? group.maxUnavailable : group.workers.length,
+      maxUnavailable: founded ? group.maxUnavailable : group.workers.length,
       bootstrap,
       ca,
       controlPlane,
@@ -199,7 +200,7 @@ const dns = new CoreDNS("dns", {
   forwarders: settings.dnsForwarders,
   provider,
   // The pods of a new cluster start as soon as a Node is there.
-  dependsOn: isFounded(state) ? nodesReady : [],
+  dependsOn: founded ? nodesReady : [],
 });
 new RotationEnd("rotation", {
   turns,
