@@ -87,6 +87,7 @@ describeLive("Weave Net on a kernel without dummy interfaces", (live) => {
     // The machines share the kernel of this computer.
     const { stderr: lacks } = spawnSync("sh", ["-c", kernelCheck([weave])], { encoding: "utf8" });
     if (!lacks.includes(" dummy")) this.skip();
+    await stack.beginWithoutBinaries();
     await stack.configure((settings) => {
       settings.network = "weave";
       settings.controllers = settings.controllers!.slice(0, 1);
