@@ -162,7 +162,6 @@ const workerPools = groups.map(
       facts,
       containerdTexts,
       ...group,
-      maxUnavailable: founded ? group.maxUnavailable : group.workers.length,
       bootstrap,
       ca,
       controlPlane,

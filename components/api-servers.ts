@@ -21,7 +21,10 @@ export interface ApiServersArgs {
   readonly controllers: readonly Controller[];
   /** The hosts of the API's load balancers; none where others balance the API, or where it has one controller. */
   readonly loadBalancers: readonly Host[];
-  readonly etcd: { readonly ready: readonly pulumi.Resource[] };
+  readonly etcd: {
+    readonly members: readonly pulumi.Resource[];
+    readonly ready: readonly pulumi.Resource[];
+  };
   /** The resources that the update before has left. */
   readonly state: readonly Left[];
   readonly placement: Placement;
@@ -55,7 +58,7 @@ export function placeApiServers(parent: pulumi.Resource, args: ApiServersArgs): 
       isFounded ? 1 : some.length,
       ({ host, services, bundle }, before) =>
         placement.service(host, services.apiserver, {
-          dependsOn: [...etcd.ready, bundle, ...dependsOn, ...before],
+          dependsOn: [...(isFounded ? etcd.ready : etcd.members), bundle, ...dependsOn, ...before],
           texts,
         }),
     );

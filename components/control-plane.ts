@@ -46,7 +46,10 @@ export interface ControlPlaneArgs {
   readonly ca: CertificateAuthority;
   readonly frontProxyCa: Issuer;
   readonly etcdCa: Issuer;
-  readonly etcd: { readonly ready: readonly pulumi.Resource[] };
+  readonly etcd: {
+    readonly members: readonly pulumi.Resource[];
+    readonly ready: readonly pulumi.Resource[];
+  };
   /** Whether the API has been up before: each change then leaves it up. */
   readonly isFounded: boolean;
   /** The resources that the update before has left. */
@@ -146,13 +149,16 @@ export class ControlPlane extends pulumi.ComponentResource {
       placement,
       texts,
     });
-    // The others may not be newer than any API server. Each API server waits for the one before it.
-    const older = isFounded ? apiServers.placed.slice(-1) : [];
+    // The others may not be newer than any API server.
     const managers = rolling(controllers, maxUnavailable, ({ host, services, bundle }, before) =>
-      placement.service(host, services.manager, { dependsOn: [bundle, ...older, ...before] }),
+      placement.service(host, services.manager, {
+        dependsOn: [bundle, ...apiServers.placed, ...before],
+      }),
     );
     const schedulers = rolling(controllers, maxUnavailable, ({ host, services, bundle }, before) =>
-      placement.service(host, services.scheduler, { dependsOn: [bundle, ...older, ...before] }),
+      placement.service(host, services.scheduler, {
+        dependsOn: [bundle, ...apiServers.placed, ...before],
+      }),
     );
     this.ready = controllers.map(({ host, services }, index) =>
       host.healthy(

@@ -25,6 +25,8 @@ export interface EtcdClusterArgs {
 export class EtcdCluster extends pulumi.ComponentResource {
   /** The gates after which every member is healthy. */
   readonly ready: readonly pulumi.Resource[];
+  /** The members. */
+  readonly members: readonly pulumi.Resource[];
 
   constructor(name: string, args: EtcdClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kthw:index:EtcdCluster", name, {}, opts);
@@ -63,6 +65,7 @@ export class EtcdCluster extends pulumi.ComponentResource {
       const gates = isLast && args.isOneWay ? [othersHealthy(before)] : before;
       return placement.service(host, service, { dependsOn: [...args.dependsOn, bundle, ...gates] });
     });
+    this.members = members;
     this.ready = members.map((member, index) =>
       hosts[index]!.healthy("etcd-healthy", ["etcd"], {
         parent: this,

@@ -122,6 +122,7 @@ export class WorkerPool extends pulumi.ComponentResource {
     const containerd = placement.service(host, services.containerd, {
       dependsOn: [
         ...args.dependsOn,
+        ...controlPlane.ready,
         ...registries,
         ...drained,
         ...(before ? [before.containerd] : []),

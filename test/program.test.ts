@@ -490,16 +490,18 @@ describe("the program", () => {
         assert.ok(graph.waits(`${machine}:control-plane-healthy`, "lb:api-load-balancer"));
       }
     });
-    it("the first creation waits for health only between components, and for no other machine's service", () => {
+    it("the first creation waits for health only between components, and the control plane for no other machine's service", () => {
       for (const machine of controllers) {
         assert.ok(!first.waits("cp3:etcd", `${machine}:etcd-healthy`));
+        assert.ok(!first.waits("cp3:kube-apiserver", `${machine}:etcd-healthy`));
+        assert.ok(first.waits("cp3:kube-apiserver", `${machine}:etcd`));
+        assert.ok(first.waits("cp3:kube-controller-manager", `${machine}:kube-apiserver`));
+        assert.ok(first.waits("cp3:containerd", `${machine}:control-plane-healthy`));
         assert.ok(!first.waits("cp3:kube-scheduler", `${machine}:control-plane-healthy`));
         assert.ok(!first.waits("cp3:kubelet", `${machine}:node-healthy`));
       }
-      const services = ["etcd", "kube-apiserver", "kube-controller-manager", "kubelet"];
-      for (const service of services)
+      for (const service of ["etcd", "kube-apiserver", "kube-controller-manager"])
         assert.ok(!first.waits(`cp3:${service}`, `cp1:${service}`), service);
-      assert.ok(!first.waits("worker2:kubelet", "worker1:kubelet"));
       const [dns] = first.ofType("kubernetes:apps/v1:Deployment");
       assert.ok(!first.awaited(dns!).has(first.command("worker1:node-healthy")));
     });
