@@ -25,7 +25,7 @@ export PATH
 export KUBECONFIG=$KTHW_ROOT/.state/${STACK:-local}/kubeconfig
 
 # A relative backend in Pulumi.yaml holds from the working directory; this one holds from everywhere.
-export PULUMI_BACKEND_URL=${PULUMI_BACKEND_URL:-file://$KTHW_ROOT/.state}
+export PULUMI_BACKEND_URL=${PULUMI_BACKEND_URL:-file://$KTHW_ROOT/.state?metadata=skip}
 export PULUMI_HOME=$KTHW_CACHE/pulumi-home
 export PULUMI_SKIP_UPDATE_CHECK=true
 export PULUMI_IGNORE_AMBIENT_PLUGINS=true

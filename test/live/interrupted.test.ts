@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -48,10 +49,12 @@ describeLive("updates that are cut off", (live) => {
   });
 
   itOnceUp(
-    "are gone on from, though the CLI was killed while it wrote beside the state",
+    "are gone on from, though the CLI was killed while it wrote beside the state, as an earlier version did",
     async () => {
-      const backend = fileURLToPath(stack.environment.PULUMI_BACKEND_URL!);
-      await truncate(join(backend, `.pulumi/stacks/kthw/${stack.name}.json.attrs`));
+      const folder = fileURLToPath(stack.environment.PULUMI_BACKEND_URL!);
+      const attributes = join(folder, `.pulumi/stacks/kthw/${stack.name}.json.attrs`);
+      assert.equal(existsSync(attributes), false);
+      await writeFile(attributes, "");
       const { code, stderr } = await stack.pulumi("stack", "select");
       assert.notEqual(code, 0);
       assert.match(stderr, /failed to load checkpoint: EOF/);

@@ -401,19 +401,20 @@ async function environment(
     ...process.env,
     ...(cache !== undefined && { KTHW_CACHE: cache }),
     STACK: stack,
-    PULUMI_BACKEND_URL: `file://${backend}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile,
   };
-  delete env.PULUMI_CONFIG_PASSPHRASE;
-  delete env.PULUMI_STACK;
+  for (const name of ["PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_STACK"])
+    delete env[name];
   const text = await output("bash", ["-c", ". install/env.sh && env --null"], { cwd: root, env });
   const variables = text.split("\0").filter((variable) => variable !== "");
-  return Object.fromEntries(
+  const all: Record<string, string> = Object.fromEntries(
     variables.map((variable) => {
       const at = variable.indexOf("=");
       return [variable.slice(0, at), variable.slice(at + 1)];
     }),
   );
+  const { search } = new URL(all.PULUMI_BACKEND_URL!);
+  return { ...all, PULUMI_BACKEND_URL: `file://${backend}${search}` };
 }
 
 async function removeAll({ root, settingsFile, state, backend }: Files): Promise<void> {
@@ -428,7 +429,7 @@ async function killCommands(backend: string): Promise<void> {
   for (const id of await readdir("/proc")) {
     if (!/^\d+$/.test(id) || Number(id) === process.pid) continue;
     const environment = await readFile(`/proc/${id}/environ`, "utf8").catch(() => "");
-    if (!environment.split("\0").includes(`PULUMI_BACKEND_URL=file://${backend}`)) continue;
+    if (!`\0${environment}`.includes(`\0PULUMI_BACKEND_URL=file://${backend}?`)) continue;
     try {
       process.kill(Number(id), "SIGKILL");
     } catch {
