@@ -6,8 +6,11 @@ const parts = readdirSync(folder)
   .filter((name) => name.endsWith(".sh") && name !== head && name !== main)
   .sort();
 
-/** The script that is placed on machines as `kthw-node`, joined from its parts in agent/ without their lines for shellcheck. */
+/**
+ * The script that is placed on machines as `kthw-node`, joined from its parts in agent/ without their comments: the state holds it
+ * twice for each machine, and is written after each step.
+ */
 export const agentScript = [head, ...parts, main]
   .map((name) => readFileSync(new URL(name, folder), "utf8"))
-  .map((text) => text.replace("# shellcheck shell=bash\n", ""))
-  .join("");
+  .join("")
+  .replaceAll(/^ *#(?!!).*\n/gm, "");

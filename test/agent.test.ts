@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { agentScript } from "../node/agent.ts";
 import { type Bundle, describeBundle, describeService, type Service } from "../node/description.ts";
 
@@ -120,5 +122,22 @@ describe("the agent's script", () => {
     assert.equal(agentScript.match(/^#!/gm)?.length, 1);
     assert.doesNotMatch(agentScript, /^# shellcheck shell=/m);
     assert.match(agentScript, /\ncase \$verb in\n[\s\S]*\nesac\n$/);
+  });
+  it("has the functions of its parts, without their comments", () => {
+    const folder = fileURLToPath(new URL("../node/agent/", import.meta.url));
+    const parts = readdirSync(folder).filter((name) => name !== "main.sh");
+    const functions = (script: string) => {
+      const { status, stdout } = spawnSync("bash", ["-c", `${script}\ndeclare -f`], {
+        encoding: "utf8",
+      });
+      assert.equal(status, 0);
+      return stdout;
+    };
+    const placed = agentScript.slice(0, agentScript.indexOf("\nverb="));
+    assert.equal(
+      functions(placed),
+      functions(parts.map((name) => `source "${folder}${name}"`).join("\n")),
+    );
+    assert.doesNotMatch(agentScript, /^ *#[^!]/m);
   });
 });
