@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { etcdctl } from "../operations/access/etcdctl.ts";
 import { makeFor } from "../operations/access/make.ts";
 import { alarmsIn, machinesWith } from "../operations/etcd/controllers.ts";
 import { hindrances, isNewer, readTold, type Told } from "../operations/etcd/restorable.ts";
 import { waitForNodes } from "../operations/etcd/restore.ts";
 import { isWhole, parseText } from "../operations/etcd/snapshot.ts";
 import { nearlyFullIn } from "../operations/smoke/etcd.ts";
+import { etcd } from "../services/etcd.ts";
+import { cluster } from "./support/facts.ts";
 
 describe("a snapshot", () => {
   const folder = mkdtempSync(join(tmpdir(), "kthw-snapshot-"));
@@ -121,6 +125,32 @@ describe("a restore", () => {
     const command = (name: string) => ({ urn: urn(name), type: "command:remote:Command" });
     const resources = [host("cp1"), host("lb"), command("cp1:etcd"), command("lb:nginx")];
     assert.deepEqual(machinesWith("etcd", resources), [{ name: "cp1", ssh: "ssh cp1" }]);
+  });
+});
+
+describe("etcdctl on a controller", () => {
+  const folder = mkdtempSync(join(tmpdir(), "kthw-etcdctl-"));
+  after(() => rmSync(folder, { recursive: true }));
+
+  it("is of the version that runs there, and not of a newer one that lies beside it", () => {
+    const facts = cluster();
+    const binaries = join(folder, "opt/kthw/etcd");
+    const running = facts.folders.etcd.replace("/opt/kthw/etcd", binaries);
+    for (const path of [running, join(binaries, "3.99.0")]) {
+      mkdirSync(path, { recursive: true });
+      writeFileSync(join(path, "etcdctl"), '#!/bin/sh\necho "$0 $*"\n', { mode: 0o755 });
+    }
+    for (const { path, text } of etcd(facts, facts.controllers[0]!).files) {
+      const at = join(folder, path);
+      mkdirSync(dirname(at), { recursive: true });
+      writeFileSync(at, text.replaceAll("/opt/kthw/etcd", binaries));
+    }
+    const line = `${etcdctl} member list`.replaceAll(
+      / (\/etc\/systemd|\/opt\/kthw)/g,
+      ` ${folder}$1`,
+    );
+    const said = execFileSync("bash", ["-c", line], { encoding: "utf8" });
+    assert.match(said, new RegExp(`^${running}/etcdctl --endpoints=.* member list\n$`));
   });
 });
 

@@ -1,3 +1,4 @@
+import { etcdFolder } from "../access/etcdctl.ts";
 import type { SnapshotText } from "./snapshot.ts";
 
 /** What a controller that can be reached tells of itself before a restore. */
@@ -15,9 +16,8 @@ export interface Told {
 
 /** A script that lets a controller tell that of itself, in lines that `readTold` reads. */
 export const tellScript = `
-  unit=/etc/systemd/system/etcd.service
-  [ -e $unit ] || { echo "etcd has not been placed there; run make up first" >&2; exit 1; }
-  binaries=$(sed -n 's/^Environment=ETCD_BINARIES=//p' $unit)
+  [ -e /etc/systemd/system/etcd.service ] || { echo "etcd has not been placed there; run make up first" >&2; exit 1; }
+  binaries=$(${etcdFolder})
   echo "etcd $($binaries/etcdutl version | sed -n 's/^etcdutl version: //p')"
   sed -n 's|.*/kubernetes/\\([0-9.]*\\)/kube-apiserver.*|kubernetes \\1|p' /etc/systemd/system/kube-apiserver.service 2>/dev/null
   echo "free $(df --block-size=1 --output=avail /var/lib/etcd | tail -n 1)"

@@ -1,4 +1,5 @@
 import { eventually, output, stretched, succeeded } from "../access/command.ts";
+import { etcdFolder } from "../access/etcdctl.ts";
 import { onMachine, upload } from "../access/shell.ts";
 import type { ShellMachine } from "../access/stack.ts";
 import { isNewer, type Told } from "./restorable.ts";
@@ -209,7 +210,7 @@ const apiUnits = `units=
       [ ! -e /etc/systemd/system/$unit.service ] || units="$units $unit"
     done`;
 
-const binaries = `binaries=$(sed -n 's/^Environment=ETCD_BINARIES=//p' /etc/systemd/system/etcd.service)`;
+const binaries = `binaries=$(${etcdFolder})`;
 
 /** Prints the version of etcd from which the data of a snapshot is; fails on a file that is none. */
 function status(file: string): string {
