@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Eavesdropper, readableFilesWith, secretsIn } from "./support/eavesdropper.ts";
+import { Eavesdropper, loggedSecrets, readableFilesWith } from "./support/eavesdropper.ts";
 import type { LiveStack } from "./support/live-stack.ts";
 import { describeLive } from "./support/live-tests.ts";
 import { writeLogs } from "./support/logs.ts";
@@ -75,13 +75,7 @@ describeLive("the secrets of a cluster", (live) => {
     const [text] = [...secrets].find(([, secret]) => secret === "service-accounts")!;
     await machines.inside("worker1", "tee /tmp/canary | systemd-cat --identifier=canary", text);
     const readable = async (name: string) => await readableFilesWith(machines, name, secrets);
-    const logged = (name: string) =>
-      secretsIn(
-        machines,
-        name,
-        "journalctl --sync; journalctl --no-pager --all; find /var/log -type f ! -name '*.journal' -exec cat {} +",
-        secrets,
-      );
+    const logged = (name: string) => loggedSecrets(machines, name, secrets);
     // Both searches find what is there to be found.
     assert.deepEqual(await readable("worker1"), ["/tmp/canary"]);
     assert.deepEqual(await logged("worker1"), ["service-accounts"]);

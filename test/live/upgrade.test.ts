@@ -18,11 +18,13 @@ import {
   podSpec,
   version,
 } from "./support/cluster.ts";
+import { loggedSecrets } from "./support/eavesdropper.ts";
 import type { LiveStack } from "./support/live-stack.ts";
 import { describeLive } from "./support/live-tests.ts";
 import { changed, restarted } from "./support/machines.ts";
 import { bootMachines, createCluster, updateWithoutChange } from "./support/measures.ts";
 import { step } from "./support/run.ts";
+import { secretTexts } from "./support/secrets.ts";
 import { whileServiceAsked } from "./support/service-prober.ts";
 import { avoidable, whileProbed } from "./support/undisturbed.ts";
 import { budget, deployment, service } from "./support/web.ts";
@@ -223,6 +225,28 @@ describeLive("upgrades", (live) => {
     const { logins } = await updateWithoutChange(stack);
     assert.equal(logins, 0);
   });
+
+  itOnceUp(
+    "put no secret into a journal, though kubelets log their whole configuration",
+    async () => {
+      const { machines } = stack;
+      const secrets = secretTexts((await stack.export()).deployment.resources);
+      secrets.set(stack.passphrase, "the passphrase");
+      const [text] = [...secrets].find(([, secret]) => secret === "service-accounts")!;
+      await machines.inside("worker2", "systemd-cat --identifier=canary", text);
+      const told = "journalctl --unit=kubelet | grep --quiet 'Effective KubeletConfiguration'";
+      const logged = nodes.map(async (name) => {
+        await machines.inside(name, told);
+        return [name, await loggedSecrets(machines, name, secrets)];
+      });
+      // The search finds what is there to be found.
+      const expected = {
+        ...Object.fromEntries(nodes.map((name) => [name, []])),
+        worker2: ["service-accounts"],
+      };
+      assert.deepEqual(Object.fromEntries(await Promise.all(logged)), expected);
+    },
+  );
 
   itOnceUp("have no way back", async () => {
     const before = await stack.machines.lookAll();

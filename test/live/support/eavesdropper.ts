@@ -65,18 +65,19 @@ export async function readableFilesWith(
   return found.split("\n").filter((path) => path !== "");
 }
 
-/** The secrets of which the output of a command on a machine holds a part. */
-export async function secretsIn(
+/** The secrets of which the journal or another log of a machine holds a part. */
+export async function loggedSecrets(
   machines: Machines,
   name: string,
-  command: string,
   secrets: SecretTexts,
 ): Promise<string[]> {
   const found = await machines.inside(
     name,
     `umask 077
     cat >/run/parts
-    { ${command}; } 2>/dev/null | LC_ALL=C grep -aoF --file=/run/parts || true
+    journalctl --sync
+    { journalctl --no-pager --all; find /var/log -type f ! -name '*.journal' -exec cat {} +; } 2>/dev/null |
+      LC_ALL=C grep -aoF --file=/run/parts || true
     rm /run/parts`,
     parts(secrets),
   );
