@@ -3,7 +3,7 @@
  * takes: `disasters.ts [two|all|balancer|state]…`, all four without a word.
  */
 import assert from "node:assert/strict";
-import { cp, rm } from "node:fs/promises";
+import { cp, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { argv } from "node:process";
 import { fileURLToPath } from "node:url";
@@ -116,7 +116,10 @@ try {
     const state = join(root, ".state", stack.name, "backend");
     await cp(state, `${state}.copy`, { recursive: true });
     await rm(state, { recursive: true });
-    await make(12, "preview");
+    await mkdir(state);
+    const { code, stdout, stderr } = await make(12, "up");
+    assert.notEqual(code, 0);
+    assert.match(stdout + stderr, /this computer has machines of a stack of this name/);
     await rm(state, { recursive: true, force: true });
     await cp(`${state}.copy`, state, { recursive: true });
     await isWhole(container);
