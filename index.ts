@@ -55,7 +55,7 @@ await refuseEndpoint(state, settings);
 const change = versionChange(state, settings.kubernetesVersion);
 const inspections = inspectionsBefore(change, nodes);
 await foresee(change, inspections, state);
-const { authority: external, turns, ...validity } = settings.certificates;
+const { authorities: external, turns, ...validity } = settings.certificates;
 const encryption = await nextEncryptionStep(state, settings.encryptionKeys);
 await beginTurns(turns, state);
 await tellOfEndings(state);

@@ -47,8 +47,8 @@ export interface CertificateAuthorityArgs extends Validity {
    * through the cross certificate, until each was restarted once with the new certificate alone.
    */
   readonly isReadAtStart?: boolean;
-  /** Signs in place of a self-signed authority. */
-  readonly external?: ExternalAuthority | undefined;
+  /** Sign in place of self-signed authorities: one for each generation in the turn, the oldest first, below the same root. @default none */
+  readonly external?: readonly ExternalAuthority[];
 }
 
 /** A certificate authority whose key and signatures are resources. */
@@ -66,7 +66,7 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
   /** Follows each issued certificate in its file, so that others need only the root, or only the former authority, to verify the certificate. */
   readonly #chainPem: pulumi.Output<string> | undefined;
   /** Whether the chain follows certificates of servers alone: those who verify clients trust both authorities by then. */
-  readonly #isChainForServers: boolean;
+  readonly #isCross: boolean;
 
   constructor(
     name: Authority,
@@ -76,20 +76,18 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
     super("kthw:index:CertificateAuthority", name, {}, opts);
     this.#name = name;
     this.#validity = args;
-    const { external, turn = noTurn, isReadAtStart = false } = args;
-    const { all, signing } = forGenerations(turn, (generation) =>
-      external
-        ? {
-            certPem: pulumi.output(external.certificatePem),
-            keyPem: pulumi.secret(external.privateKeyPem),
-          }
-        : this.#own(name, generation, args),
-    );
+    const { external = [], turn = noTurn, isReadAtStart = false } = args;
+    const { all, signing } = forGenerations(turn, (generation, index) => {
+      const brought = external[index];
+      if (!brought) return this.#own(name, generation, args);
+      const { certificatePem, privateKeyPem } = brought;
+      return { certPem: pulumi.output(certificatePem), keyPem: pulumi.secret(privateKeyPem) };
+    });
     const [oldest, newest] = [all[0]!, all.at(-1)!];
     const isTurning = all.length > 1;
     const signer = isReadAtStart ? newest : signing;
     const trusted = isReadAtStart ? [signing] : all;
-    const issuers = external?.issuerChainPem ?? [];
+    const issuers = [...new Set(external.flatMap(({ issuerChainPem }) => issuerChainPem))];
     this.certPem = derive(
       trusted.map(({ certPem }) => certPem),
       (...pems) => pems.join(""),
@@ -102,13 +100,15 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
       (...pems) => pems.map(publicKeyHash),
     );
     const isNewSigner = isTurning && signer === newest;
-    this.#isChainForServers = isNewSigner && !isReadAtStart;
-    if (isTurning) {
+    const signs = external[all.indexOf(signer)];
+    this.#isCross = isNewSigner && !isReadAtStart && !signs;
+    if (signs) {
+      const { certificatePem, issuerChainPem } = signs;
+      const chain = [certificatePem, ...issuerChainPem].filter((pem) => !isSelfSigned(pem));
+      this.#chainPem = chain.length > 0 ? pulumi.output(chain.join("")) : undefined;
+    } else if (isTurning) {
       const cross = this.#cross(nameOfGeneration(name, turn.generation), oldest, newest, args);
       if (isNewSigner) this.#chainPem = cross;
-    } else if (external) {
-      const chain = [external.certificatePem, ...issuers].filter((pem) => !isSelfSigned(pem));
-      this.#chainPem = chain.length > 0 ? pulumi.output(chain.join("")) : undefined;
     }
     this.registerOutputs({ trustPem: this.trustPem });
   }
@@ -195,7 +195,7 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
       },
       { parent },
     );
-    const isChained = !this.#isChainForServers || request.usages.includes("server_auth");
+    const isChained = !this.#isCross || request.usages.includes("server_auth");
     const certPem =
       this.#chainPem && isChained
         ? derive([certificate.certPem, this.#chainPem], (...pems) => pems.join(""))

@@ -30,7 +30,7 @@ export function signingGeneration({ generation, phase }: Turn): number {
 /** Makes something for each generation of a turn, the oldest first, and says which of these belongs to the one that signs. */
 export function forGenerations<T>(
   turn: Turn,
-  make: (generation: number) => T,
+  make: (generation: number, index: number) => T,
 ): { readonly all: readonly T[]; readonly signing: T } {
   const generations = generationsIn(turn);
   const all = generations.map(make);

@@ -9,20 +9,22 @@ export interface WrittenAuthority {
   readonly privateKey: string;
 }
 
-const where = "certificates.authority";
-const ofCertificate = `${where}.certificate`;
-const ofKey = `${where}.privateKey`;
+/** Where external authorities stand in the settings: the one that signs, and the one that takes its place in a rotation. */
+export const authorityPlaces = ["certificates.authority", "certificates.nextAuthority"] as const;
 
 /** Whether the text is PEM itself, not the path of a file. */
 export function isPem(text: string): boolean {
   return text.includes("-----BEGIN ");
 }
 
-/** The external authority of the settings, or all mistakes in it. */
+/** An external authority of the settings, or all mistakes in it. */
 export function readAuthority(
   written: WrittenAuthority,
   read: ReadFile,
+  where: string = authorityPlaces[0],
 ): { authority: ExternalAuthority } | { mistakes: string[] } {
+  const ofCertificate = `${where}.certificate`;
+  const ofKey = `${where}.privateKey`;
   const certificateText = pemOf(written.certificate, read);
   const keyText = pemOf(written.privateKey, read);
   const certificates = "text" in certificateText ? certificatesIn(certificateText.text) : undefined;
@@ -50,7 +52,7 @@ export function readAuthority(
     ...(typeof key === "string"
       ? [mistakeAt(ofKey, key, shownKey, "write it in PEM, without a passphrase")]
       : []),
-    ...(certificates ? mistakesInChain(certificates) : []),
+    ...(certificates ? mistakesInChain(certificates, ofCertificate) : []),
     ...(certificates && typeof key === "object" && !certificates[0]!.checkPrivateKey(key)
       ? [
           mistakeAt(
@@ -104,13 +106,13 @@ function keyIn(text: string): KeyObject | string {
 const purposes = ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"];
 const anyPurpose = "2.5.29.37.0";
 
-function mistakesInChain(chain: readonly X509Certificate[]): string[] {
+function mistakesInChain(chain: readonly X509Certificate[], where: string): string[] {
   const now = new Date();
   return chain.flatMap((one, index) => {
     const wrong = wrongWith(one, index, chain[index - 1], now);
     if (!wrong) return [];
     const subject = index === 0 ? "" : `certificate ${index + 1} of the file `;
-    return [mistakeAt(ofCertificate, `${subject}${wrong[0]}`, nameOf(one), wrong[1])];
+    return [mistakeAt(where, `${subject}${wrong[0]}`, nameOf(one), wrong[1])];
   });
 }
 

@@ -1,6 +1,11 @@
 import { admissionConfiguration, auditPolicy, webhooks } from "./checks/api-server.ts";
 import { architecture } from "./checks/architecture.ts";
-import { certificateTimes, externalAuthority, rotatedAuthority } from "./checks/certificates.ts";
+import {
+  certificateTimes,
+  externalAuthority,
+  nextAuthority,
+  rotatedAuthority,
+} from "./checks/certificates.ts";
 import { dnsForwarders } from "./checks/dns-forwarders.ts";
 import { encryptionKeys } from "./checks/encryption-keys.ts";
 import { endpointAddress, endpointKind, loadBalancerCount } from "./checks/endpoint.ts";
@@ -69,6 +74,7 @@ const checks: readonly ((subject: Subject) => string[])[] = [
   certificateTimes,
   externalAuthority,
   rotatedAuthority,
+  nextAuthority,
   encryptionKeys,
 ];
 

@@ -18,8 +18,11 @@ export type ClusterSettings = Frozen<ReturnType<typeof clusterSettings>>;
 
 /** Fills in the defaults that depend on other settings or on this computer, and parses values that have a short form. */
 export function clusterSettings(parsed: Parsed, context: Context) {
-  const { authority, rotation, ...validity } = parsed.certificates;
-  const external = authority && readAuthority(authority, context.read);
+  const { authority, nextAuthority, rotation, ...validity } = parsed.certificates;
+  const authorities = [authority, nextAuthority].flatMap((written) => {
+    const result = written && readAuthority(written, context.read);
+    return result && "authority" in result ? [result.authority] : [];
+  });
   const machines = (list: Parsed["controllers"], pool: Readonly<Record<string, unknown>>) =>
     list.map((machine) => ({
       ...machine,
@@ -39,8 +42,8 @@ export function clusterSettings(parsed: Parsed, context: Context) {
         frontProxyCa: turnOf(rotation.frontProxyCa),
         serviceAccountKey: turnOf(rotation.serviceAccountKey),
       },
-      /** The external authority, which signs in place of the cluster's own; its key is a secret. */
-      ...(external && "authority" in external && { authority: external.authority }),
+      /** The external authorities, which sign in place of the cluster's own: one, or the former and the next; their keys are secrets. */
+      authorities,
     },
     registries: parsed.registries.map((registry) => readRegistry(registry, context.read)),
     apiServer: { ...apiServerSettings(parsed.apiServer, context), ...flags(parsed.apiServer) },

@@ -40,7 +40,9 @@ export function clusterFacts(settings: Settings, endpoint: Endpoint): ClusterFac
     sharedAddress: settings.endpoint?.address,
     controllers: settings.controllers,
     nodes: [settings.controllers, ...settings.workerPools.map(({ machines }) => machines)].flat(),
-    trustFile: settings.certificates.authority?.issuerChainPem.length ? "ca-bundle.crt" : "ca.crt",
+    trustFile: settings.certificates.authorities[0]?.issuerChainPem.length
+      ? "ca-bundle.crt"
+      : "ca.crt",
     turns: settings.certificates.turns,
     folders,
     images,

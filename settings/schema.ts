@@ -171,6 +171,18 @@ const machine = group({
   kubelet: kubelet.prefault({}),
 });
 
+const authority = group(
+  {
+    certificate: text(
+      (text) => isPem(text) || isPath(text),
+      "neither PEM nor the path of a file",
+      "write a path like /etc/ssl/kubernetes-ca.pem",
+    ),
+    privateKey: z.string(privateKey).refine((text) => isPem(text) || isPath(text), privateKey),
+  },
+  hiding,
+);
+
 /** The settings of a stack on any platform, as they are written; each setting is checked alone. docs/settings.md describes them. */
 export const common = {
   clusterName: name("kubernetes").default("kubernetes"),
@@ -337,17 +349,8 @@ export const common = {
       frontProxyCa: turn.optional(),
       serviceAccountKey: turn.optional(),
     }).prefault({}),
-    authority: group(
-      {
-        certificate: text(
-          (text) => isPem(text) || isPath(text),
-          "neither PEM nor the path of a file",
-          "write a path like /etc/ssl/kubernetes-ca.pem",
-        ),
-        privateKey: z.string(privateKey).refine((text) => isPem(text) || isPath(text), privateKey),
-      },
-      hiding,
-    ).optional(),
+    authority: authority.optional(),
+    nextAuthority: authority.optional(),
   }).prefault({}),
   reassert: whole(
     0,

@@ -67,6 +67,7 @@ function mistakesIn(written: unknown, context: Context): string[] {
         issue.path[0] === "joinTokens" ||
         issue.path[0] === "registries" ||
         issue.path[1] === "authority" ||
+        issue.path[1] === "nextAuthority" ||
         namesSecret.test(key);
       const shown = isSecret ? "[secret]" : value;
       return unknownSetting([...issue.path, key], shown, known);

@@ -1,10 +1,12 @@
 import { X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { type ExternalAuthority, publicKeyHash } from "../components/certificate-authority.ts";
+import { generationsIn, nameOfGeneration } from "../components/rotation.ts";
 import { formerNetwork, networks } from "../networks/networks.ts";
 import { knownValue } from "../node/known-value.ts";
 import type { Role } from "../services/cluster-facts.ts";
 import { serviceAccountIssuer } from "../services/kube-apiserver.ts";
+import { authorityPlaces } from "./authority.ts";
 import { type ClusterSettings, machinesOf } from "./cluster.ts";
 import { mistakeAt } from "./mistake.ts";
 import { refuse } from "./refuse.ts";
@@ -50,6 +52,21 @@ export interface Claim {
   readonly machine: string;
 }
 
+/** A setting whose first value is remembered. */
+interface Kept {
+  /** The place of the setting. */
+  readonly where: string;
+  readonly value: string | readonly string[];
+  /** The name under which the value is remembered. @default the last word of the place */
+  readonly key?: string;
+}
+
+/** What an earlier version of the program called a record: the component above it, and the name. */
+interface Former {
+  readonly parent: string;
+  readonly name: string;
+}
+
 /** The values of a platform's settings that may not change on a living cluster, by the settings' place. */
 export type Unchanging = Readonly<Record<string, string>>;
 
@@ -88,7 +105,7 @@ export class ClusterRecord extends pulumi.ComponentResource {
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("kthw:index:ClusterRecord", name, {}, opts);
-    const { authority } = settings.certificates;
+    const { authorities, turns } = settings.certificates;
     const another = "make another cluster by make down and make up";
     const cluster = this.#values(
       `${name}:cluster`,
@@ -101,12 +118,23 @@ export class ClusterRecord extends pulumi.ComponentResource {
     );
     const checks = [
       cluster.check,
-      this.#values(
-        "kubernetes-ca:identity",
-        [{ where: "certificates.authority", value: identityOf(authority) }],
-        another,
-        { formerParent: "kthw:index:CertificateAuthority" },
-      ).check,
+      ...generationsIn(turns.kubernetesCa).map((generation, index) => {
+        const authority = authorities[index];
+        // What was the next one stands in the other place once the rotation has ended.
+        const key = authorityPlaces[0];
+        const kept = { where: authorityPlaces[index]!, key, value: identityOf(authority) };
+        if (index === 1)
+          return this.#values(recordOf(generation), [kept], "undo the steps of the rotation first")
+            .check;
+        // Earlier versions had one record, whatever the generation.
+        const parent = generation === 1 ? "CertificateAuthority" : "ClusterRecord";
+        const way = authority
+          ? `rotate to it from another one of yours by ${authorityPlaces[1]}`
+          : another;
+        return this.#values(recordOf(generation), [kept], way, {
+          former: { parent, name: recordOf(1) },
+        }).check;
+      }),
     ];
     const ofPlatform = Object.entries(unchanging).map(([where, value]) => ({ where, value }));
     checks.push(this.#values(`${name}:platform`, ofPlatform, another).check);
@@ -119,15 +147,13 @@ export class ClusterRecord extends pulumi.ComponentResource {
         return value === undefined ? [] : [{ where: `${machine.where}.${field}`, value }];
       });
       // Each in a record of its own: an earlier version's record of an address never gets another field.
-      const values = own.map((one) =>
-        this.#values(
-          // No machine's name holds a colon.
-          `${machine.name}:${lastWord(one.where)}`,
-          [one],
-          wayTo(machine),
-          { formerParent: "kthw:index:ExistingHosts" },
-        ),
-      );
+      const values = own.map((one) => {
+        // No machine's name holds a colon.
+        const name = `${machine.name}:${lastWord(one.where)}`;
+        return this.#values(name, [one], wayTo(machine), {
+          former: { parent: "ExistingHosts", name },
+        });
+      });
       const held = own.map((one) => ({ ...one, machine: machine.name, isKept: true }));
       const others = claims
         .filter((claim) => claim.machine === machine.name)
@@ -143,37 +169,35 @@ export class ClusterRecord extends pulumi.ComponentResource {
   }
 
   /**
-   * Remembers the first values of settings, by the last word of each setting's place, and checks that none has changed but those that
-   * are only remembered.
+   * Remembers the first values of settings, each by its key or by the last word of its place, and checks that none has changed but those
+   * that are only remembered.
    */
   #values(
     name: string,
-    values: readonly { readonly where: string; readonly value: string | readonly string[] }[],
+    values: readonly Kept[],
     way: string,
-    opts: { readonly formerParent?: string; readonly remembered?: Record<string, string> } = {},
+    opts: { readonly former?: Former; readonly remembered?: Record<string, string> } = {},
   ) {
     const input: Record<string, string> = {
-      ...Object.fromEntries(
-        values.map(({ where, value }) => [lastWord(where), [value].flat()[0]!]),
-      ),
+      ...Object.fromEntries(values.map((one) => [keyOf(one), [one.value].flat()[0]!])),
       ...opts.remembered,
     };
-    const stash = this.#remember(name, input, opts.formerParent);
+    const stash = this.#remember(name, input, opts.former);
     const former = formerOf<Record<string, string> | string>(stash).then((record) => {
       // Earlier versions remembered the first value alone.
-      const known = typeof record === "string" ? { [lastWord(values[0]!.where)]: record } : record;
+      const known = typeof record === "string" ? { [keyOf(values[0]!)]: record } : record;
       return known && { ...before, ...known };
     });
     const check = former.then((former) => {
-      const now = new Map(values.map(({ where, value }) => [lastWord(where), [value].flat()]));
+      const now = new Map(values.map((one) => [keyOf(one), [one.value].flat()]));
       const isChanged = (key: string) =>
         former?.[key] !== undefined && !now.get(key)?.includes(former[key]);
       return values
-        .filter(({ where }) => isChanged(lastWord(where)) && !isChanged(within[where] ?? ""))
-        .map(({ where, value }) => {
-          const todo = `put ${former![lastWord(where)]} back, or ${way}`;
-          const got = [value].flat().join(", ");
-          return mistakeAt(where, "cannot be changed on a living cluster", got, todo);
+        .filter((one) => isChanged(keyOf(one)) && !isChanged(within[one.where] ?? ""))
+        .map((one) => {
+          const todo = `put ${former![keyOf(one)]} back, or ${way}`;
+          const got = [one.value].flat().join(", ");
+          return mistakeAt(one.where, "cannot be changed on a living cluster", got, todo);
         });
     });
     return { stash, check };
@@ -205,15 +229,16 @@ export class ClusterRecord extends pulumi.ComponentResource {
     return { stash, check };
   }
 
-  #remember(name: string, input: unknown, formerParent?: string): pulumi.Stash {
+  #remember(name: string, input: unknown, former?: Former): pulumi.Stash {
     const at = `urn:pulumi:${pulumi.getStack()}::${pulumi.getProject()}`;
+    const urn = (one: Former) => `${at}::kthw:index:${one.parent}$pulumi:index:Stash::${one.name}`;
     return new pulumi.Stash(
       name,
       { input },
       {
         parent: this,
         ignoreChanges: ["input"],
-        aliases: formerParent ? [`${at}::${formerParent}$pulumi:index:Stash::${name}`] : [],
+        aliases: former ? [urn(former)] : [],
       },
     );
   }
@@ -224,6 +249,16 @@ function wayTo({ role, name }: { readonly role: Role; readonly name: string }): 
   return role === "worker"
     ? `take ${name} out with one update and add it again with the next`
     : "let a machine of another name have the new one";
+}
+
+/** The name of the record of an authority. */
+function recordOf(generation: number): string {
+  return `${nameOfGeneration("kubernetes-ca", generation)}:identity`;
+}
+
+/** By what a value is remembered. */
+function keyOf({ where, key }: Kept): string {
+  return key ?? lastWord(where);
 }
 
 /** The last word of a machine's setting, as in `controllers[0].address`; another place as it is. */

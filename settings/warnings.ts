@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { authorityPlaces } from "./authority.ts";
 import type { ClusterSettings } from "./cluster.ts";
 import type { Context } from "./context.ts";
 
@@ -64,15 +65,16 @@ function tokensOfFormerKey({ certificates: { turns } }: ClusterSettings): string
 }
 
 function shortLivedAuthority({
-  certificates: { authority, validityHours },
+  certificates: { authorities, validityHours },
 }: ClusterSettings): string[] {
-  if (!authority) return [];
-  const end = new Date(new X509Certificate(authority.certificatePem).validTo);
-  if (end.getTime() >= Date.now() + validityHours * 3_600_000) return [];
-  const day = end.toISOString().slice(0, 10);
-  return [
-    `certificates.authority: ends on ${day}, before what it signs today; renew it by then, with the same key and name`,
-  ];
+  return authorities.flatMap(({ certificatePem }, index) => {
+    const end = new Date(new X509Certificate(certificatePem).validTo);
+    if (end.getTime() >= Date.now() + validityHours * 3_600_000) return [];
+    const day = end.toISOString().slice(0, 10);
+    return [
+      `${authorityPlaces[index]}: ends on ${day}, before what it signs today; renew it by then, with the same key and name`,
+    ];
+  });
 }
 
 /** Passwords of proxies and registries reach machines as secrets, but stand in the settings file as they were written. */

@@ -164,7 +164,7 @@ describe("an external authority", () => {
         changed({ "certificates.validityHours": 24, "certificates.earlyRenewalHours": 8 }),
       );
       return warnings(
-        { ...all, certificates: { ...all.certificates, authority: external } },
+        { ...all, certificates: { ...all.certificates, authorities: [external] } },
         { isSecret: () => true },
       );
     };
@@ -264,6 +264,38 @@ describe("a cluster of an external authority", function () {
         value !== null && typeof value === "object" && "secret" in value ? "" : value,
       );
       assert.ok(!plain.includes(secret!), urn);
+    }
+  });
+
+  it("is rotated to another below the same root", async () => {
+    const next = authority("Company Kubernetes 2", { by: root, pathLength: 0 });
+    const group = ({ certificate, key }: Made) => ({
+      certificate: certificate + root.certificate,
+      privateKey: key,
+    });
+    const both = { authority: group(intermediate), nextAuthority: group(next) };
+    const pki = "/etc/kubernetes/pki";
+    for (const [step, written, signer, trusted] of [
+      ["trust 2", both, intermediate, [intermediate, next]],
+      ["sign 2", both, next, [intermediate, next]],
+      ["drop 1", { authority: group(next) }, next, [next]],
+    ] as const) {
+      const { graph } = await runProgram({
+        settings: (settings) => {
+          settings.certificates = { ...written, rotation: { kubernetesCa: step } };
+        },
+      });
+      const textOf = (file: string) =>
+        describedBy(graph.command("cp1:control-plane-pki"))?.files.find(({ path }) => path === file)
+          ?.text;
+      const own = trusted.map(({ certificate }) => certificate).join("");
+      assert.equal(textOf(`${pki}/ca.crt`), own, step);
+      assert.equal(textOf(`${pki}/ca-bundle.crt`), own + root.certificate, step);
+      assert.equal(textOf(`${pki}/ca-signing.crt`), signer.certificate, step);
+      const served = `certificate cp1:apiserver\n${signer.certificate}`;
+      assert.equal(textOf(`${pki}/apiserver.crt`), served, step);
+      const names = graph.resources.map(({ name }) => name);
+      assert.ok(!names.includes("kubernetes-ca-2-cross"), step);
     }
   });
 

@@ -1,4 +1,7 @@
-import { isPem, readAuthority } from "../authority.ts";
+import { publicKeyHash } from "../../components/certificate-authority.ts";
+import { authorityPlaces, isPem, readAuthority, type WrittenAuthority } from "../authority.ts";
+import type { Sound } from "../draft.ts";
+import type { ReadFile } from "../files.ts";
 import { mistakeAt } from "../mistake.ts";
 import type { Subject } from "./subject.ts";
 
@@ -25,31 +28,94 @@ export function certificateTimes({ draft: { certificates = {} } }: Subject): str
   return mistakes;
 }
 
-/** The external authority can sign, and its key is not in plain text in the settings. */
+/** Each external authority can sign, and its key is not in plain text in the settings. */
 export function externalAuthority({ draft, context: { read, isSecret } }: Subject): string[] {
-  const { certificate, privateKey } = draft.certificates?.authority ?? {};
-  if (certificate === undefined || privateKey === undefined) return [];
-  const result = readAuthority({ certificate, privateKey }, read);
-  const mistakes = "mistakes" in result ? result.mistakes : [];
-  if (!isPem(privateKey) || isSecret("certificates")) return mistakes;
-  const where = "certificates.authority.privateKey";
-  const todo = `encrypt it by pulumi config set --secret --path 'kthw:${where}', or name a file`;
-  return [...mistakes, mistakeAt(where, "in plain text in the settings", "[secret]", todo)];
+  const { authority, nextAuthority } = draft.certificates ?? {};
+  return [authority, nextAuthority].flatMap((written, index) => {
+    const { certificate, privateKey } = written ?? {};
+    if (certificate === undefined || privateKey === undefined) return [];
+    const place = authorityPlaces[index]!;
+    const result = readAuthority({ certificate, privateKey }, read, place);
+    const mistakes = "mistakes" in result ? result.mistakes : [];
+    if (!isPem(privateKey) || isSecret("certificates")) return mistakes;
+    const where = `${place}.privateKey`;
+    const todo = `encrypt it by pulumi config set --secret --path 'kthw:${where}', or name a file`;
+    return [...mistakes, mistakeAt(where, "in plain text in the settings", "[secret]", todo)];
+  });
 }
 
-/** The authority of the cluster's clients is rotated only where the program issues all of its certificates. */
+/** A machine that joined by itself would keep the former authority of the cluster's clients. */
 export function rotatedAuthority({ draft: { certificates, workerPools = [] } }: Subject): string[] {
   const step = certificates?.rotation?.kubernetesCa;
-  if (step === undefined) return [];
-  const where = "certificates.rotation.kubernetesCa";
-  const mistakes = workerPools.flatMap((pool, index) => {
-    if (pool?.join === undefined || pool.join === "certificates" || step.startsWith("drop"))
-      return [];
+  if (step === undefined || step.startsWith("drop")) return [];
+  return workerPools.flatMap((pool, index) => {
+    if (pool?.join === undefined || pool.join === "certificates") return [];
     const wrong = `a kubelet of workerPools[${index}], which joins by ${pool.join}, keeps the authority with which it joined`;
     const todo = "let the pool join by certificates from an update before on";
-    return [mistakeAt(where, wrong, step, todo)];
+    return [mistakeAt(ofRotation, wrong, step, todo)];
   });
-  if (certificates?.authority === undefined) return mistakes;
-  const wrong = "not possible with certificates.authority, which others sign";
-  return [...mistakes, mistakeAt(where, wrong, step, "leave it out")];
+}
+
+const ofRotation = "certificates.rotation.kubernetesCa";
+
+/** The next external authority is there only while the one before is rotated, and where everybody accepts what it signs. */
+export function nextAuthority({ draft, context: { read } }: Subject): string[] {
+  const { authority, nextAuthority: next, rotation } = draft.certificates ?? {};
+  const step = rotation?.kubernetesCa;
+  const isTurning = step !== undefined && !step.startsWith("drop");
+  const [former, where] = authorityPlaces;
+  if (!next) {
+    if (!authority || !isTurning) return [];
+    const wrong = `missing at ${ofRotation} ${step}`;
+    return [mistakeAt(where, wrong, undefined, `give what replaces ${former}`)];
+  }
+  const group = "a group";
+  if (!authority) return [mistakeAt(where, `without ${former}`, group, "leave it out")];
+  if (!isTurning) {
+    const wrong = `of use only at trust and sign of ${ofRotation}, which is ${step ?? "not there"}`;
+    const todo = `write it as ${former} at drop, and leave it out before trust`;
+    return [mistakeAt(where, wrong, group, todo)];
+  }
+  const mistakes = mistakesBeside(authority, next, read);
+  if (!draft.joinTokens?.length) return mistakes;
+  const wrong = `guests know API servers by ${former} alone, without its root`;
+  const todo = "let the guests leave, and leave joinTokens out until drop has ended";
+  return [...mistakes, mistakeAt(ofRotation, wrong, step, todo)];
+}
+
+/** What is wrong with an external authority that takes the place of another, where both can sign. */
+function mistakesBeside(
+  former: Sound<WrittenAuthority>,
+  next: Sound<WrittenAuthority>,
+  read: ReadFile,
+): string[] {
+  const [one, other] = [former, next].map(({ certificate, privateKey }) => {
+    if (certificate === undefined || privateKey === undefined) return undefined;
+    const result = readAuthority({ certificate, privateKey }, read);
+    return "authority" in result ? result.authority : undefined;
+  });
+  if (!one || !other) return [];
+  const [ofFormer, where] = authorityPlaces;
+  const shown = isPem(next.certificate!) ? "a text" : next.certificate;
+  const mistake = (wrong: string, todo: string) =>
+    mistakeAt(`${where}.certificate`, wrong, shown, todo);
+  const [root, otherRoot] = [one, other].map(({ issuerChainPem }) => issuerChainPem.at(-1));
+  return [
+    ...(publicKeyHash(one.certificatePem) === publicKeyHash(other.certificatePem)
+      ? [
+          mistake(
+            `has the key of ${ofFormer}`,
+            "give one with another key, or renew the certificate without a rotation",
+          ),
+        ]
+      : []),
+    ...(root === undefined || root !== otherRoot
+      ? [
+          mistake(
+            `does not end with the same certificate as ${ofFormer}.certificate`,
+            "write both up to the same root, by which servers are verified meanwhile",
+          ),
+        ]
+      : []),
+  ];
 }

@@ -1,8 +1,14 @@
 /**
  * Rotates the Kubernetes authority of a cluster while the API is asked, with a pool that joins by a token before, then lets every client
- * connect anew, and prints what each step takes and restarts.
+ * connect anew, and prints what each step takes and restarts: `authority.ts [company]`, with two authorities of a company instead of the
+ * cluster's own.
  */
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { argv } from "node:process";
+import { authority } from "../support/authority.ts";
 import { importTestImage, list, namespace, place, podSpec, readyNodes } from "./support/cluster.ts";
 import { LiveStack } from "./support/live-stack.ts";
 import { restartsOf, rotate, served } from "./support/rotations.ts";
@@ -54,10 +60,35 @@ const joining = (join: "certificates" | "bootstrapToken") =>
     workerPools![0]!.join = join;
   });
 
+type Brought = Readonly<Record<"certificate" | "privateKey", string>>;
+const isOfCompany = argv[2] === "company";
+/** The folder of the company's authorities. */
+const company = await mkdtemp(join(tmpdir(), "kthw-company-"));
+const root = authority("Company root");
+const [former, latter] = await Promise.all(
+  [1, 2].map(async (number) => {
+    const { certificate, key } = authority(`Company Kubernetes ${number}`, {
+      by: root,
+      pathLength: 0,
+    });
+    const privateKey = join(company, `${number}.pem`);
+    await writeFile(privateKey, key, { mode: 0o600 });
+    return { certificate: certificate + root.certificate, privateKey };
+  }),
+);
+/** Lets authorities of the company sign, where they are wanted. */
+const signing = (authority: Brought, nextAuthority?: Brought) =>
+  stack.configure((settings) => {
+    if (!isOfCompany) return;
+    const { nextAuthority: _, ...others } = settings.certificates ?? {};
+    settings.certificates = { ...others, authority, ...(nextAuthority && { nextAuthority }) };
+  });
+
 try {
   await stack.configure(({ workerPools }) => {
     workerPools![0]!.machines!.splice(1);
   });
+  await signing(former!);
   await joining("bootstrapToken");
   await step("pulumi up", () => stack.up());
   await stack.takeKubeconfig();
@@ -72,7 +103,7 @@ try {
 
   const before = stack.settings;
   await stack.configure((settings) => {
-    settings.certificates = { rotation: { kubernetesCa: "trust 2" } };
+    settings.certificates = { ...settings.certificates, rotation: { kubernetesCa: "trust 2" } };
   });
   const { code, stdout } = await stack.pulumi("preview");
   assert.notEqual(code, 0);
@@ -81,7 +112,8 @@ try {
   await joining("certificates");
   await step("pulumi up, with a pool that joins by certificates", () => stack.up());
 
-  const steps = await rotate(stack, "kubernetesCa");
+  await signing(former!, latter!);
+  const steps = await rotate(stack, "kubernetesCa", () => signing(latter!));
   assert.deepEqual(restartsOf("etcd", steps), {});
   assert.deepEqual(restartsOf("kube-apiserver", steps), {});
   assert.deepEqual(restartsOf("kube-controller-manager", steps), { cp1: 2, cp2: 2, cp3: 2 });
@@ -91,7 +123,10 @@ try {
 
   assert.equal(await status("cp1", "/api/v1/nodes", "/root/old"), "401");
   for (const controller of controllers) {
-    assert.match(await served(stack, controller, 6443), /kubernetes-ca-2/);
+    assert.match(
+      await served(stack, controller, 6443),
+      isOfCompany ? /Company Kubernetes 2/ : /kubernetes-ca-2/,
+    );
     for (const node of nodes)
       assert.equal(await status(controller, `/api/v1/nodes/${node}/proxy/healthz`), "200");
   }
@@ -101,7 +136,10 @@ try {
     "--all-namespaces",
     "--field-selector=metadata.name=kube-root-ca.crt",
   );
-  assert.equal(JSON.stringify(published).match(/BEGIN CERTIFICATE/g)?.length, published.length);
+  // With the root, where there is one above the authority.
+  const each = isOfCompany ? 2 : 1;
+  const certificates = JSON.stringify(published).match(/BEGIN CERTIFICATE/g);
+  assert.equal(certificates?.length, published.length * each);
   await step("a second Pod asks the API", () => startClient("after"));
   await step("both Pods are answered", () => eventually(areAnswered));
 
@@ -115,5 +153,6 @@ try {
   console.log(succeeded(await step("make smoke", () => stack.make("smoke"))).stdout);
   await step("nothing is left to do", () => stack.succeeding("preview", "--expect-no-changes"));
 } finally {
+  await rm(company, { recursive: true });
   await stack.remove();
 }

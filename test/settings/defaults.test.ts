@@ -54,6 +54,7 @@ describe("settings of the local stack", () => {
       kubeProxy: { mode: "iptables" },
       artifacts: { mirror: "/var/cache/kthw/mirror" },
       certificates: {
+        authorities: [],
         validityHours: 8760,
         validityHoursOf: {},
         caValidityHours: 87600,

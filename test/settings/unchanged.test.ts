@@ -3,6 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { ClusterRecord } from "../../settings/unchanged.ts";
 import { platforms } from "../../stacks/platforms.ts";
+import { authority, type Made } from "../support/authority.ts";
 import { remembering } from "../support/left.ts";
 import { computed, runProgram } from "../support/program.ts";
 import { record } from "../support/record.ts";
@@ -146,6 +147,33 @@ describe("a living cluster", () => {
     ]);
   });
 
+  it("knows an authority by the generation, also as the next one", async () => {
+    const root = authority("Root");
+    const [one, other] = [authority("One", { by: root }), authority("Other", { by: root })];
+    const group = ({ certificate, key }: Made) => ({
+      certificate: certificate + root.certificate,
+      privateKey: key,
+    });
+    const at = (step: string, ...[first, next]: Made[]): Change => ({
+      "certificates.rotation.kubernetesCa": step,
+      "certificates.authority": group(first!),
+      ...(next && { "certificates.nextAuthority": group(next) }),
+    });
+    const signing = await madeWith(at("sign 2", one!, other!));
+    assert.deepEqual((await compare(at("drop 1", other!), signing)).mistakes, []);
+    const back = (await compare(at("drop 1", one!), signing)).mistakes;
+    assert.match(
+      back.join("\n"),
+      /^certificates\.authority: cannot .*, got CN=One .*; put CN=Other .* back, or rotate to it from another one of yours by certificates\.nextAuthority$/,
+    );
+    const third = (await compare(at("sign 2", one!, authority("Third", { by: root })), signing))
+      .mistakes;
+    assert.match(
+      third.join("\n"),
+      /^certificates\.nextAuthority: cannot .*, got CN=Third .*; put CN=Other .* back, or undo the steps of the rotation first$/,
+    );
+  });
+
   it("is taken over from an earlier version, whatever that remembered", async () => {
     const { stashes } = await compare({});
     const aliases = (name: string) => stashes.find((stash) => stash.name === name)?.aliases;
@@ -157,6 +185,18 @@ describe("a living cluster", () => {
       former("CertificateAuthority", "kubernetes-ca:identity"),
     );
     assert.deepEqual(aliases("worker1:address"), former("ExistingHosts", "worker1:address"));
+    // Such a version had one record of an authority, also after a rotation.
+    const authorities = async (step: string) => {
+      const turned = await compare({ "certificates.rotation.kubernetesCa": step });
+      const records = turned.stashes.filter(({ name }) => name.endsWith(":identity"));
+      return Object.fromEntries(records.map((one) => [one.name, one.aliases]));
+    };
+    const one = former("ClusterRecord", "kubernetes-ca:identity");
+    assert.deepEqual(await authorities("drop 1"), { "kubernetes-ca-2:identity": one });
+    assert.deepEqual(await authorities("trust 3"), {
+      "kubernetes-ca-2:identity": one,
+      "kubernetes-ca-3:identity": [],
+    });
     const texts = new Map([
       ["kubernetes-ca:identity", "the program's own"],
       ["worker1:address", "10.240.0.21"],
