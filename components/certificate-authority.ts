@@ -2,7 +2,7 @@ import { createHash, X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { derive } from "../node/derive.ts";
-import { type Authority, type CertificateRequest, kindOf } from "./pki.ts";
+import { type Authority, apiserverKubeletClient, type CertificateRequest, kindOf } from "./pki.ts";
 import { forGenerations, nameOfGeneration, noTurn, type Turn } from "./rotation.ts";
 
 /** A signed certificate and its private key, both PEM. */
@@ -65,7 +65,7 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
   readonly #validity: Validity;
   /** Follows each issued certificate in its file, so that others need only the root, or only the former authority, to verify the certificate. */
   readonly #chainPem: pulumi.Output<string> | undefined;
-  /** Whether the chain follows certificates of servers alone: those who verify clients trust both authorities by then. */
+  /** Whether the chain is for those who may know only the former authority: clients, and kubelets of guests. */
   readonly #isCross: boolean;
 
   constructor(
@@ -195,7 +195,10 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
       },
       { parent },
     );
-    const isChained = !this.#isCross || request.usages.includes("server_auth");
+    const isChained =
+      !this.#isCross ||
+      request.usages.includes("server_auth") ||
+      request.name === apiserverKubeletClient.name;
     const certPem =
       this.#chainPem && isChained
         ? derive([certificate.certPem, this.#chainPem], (...pems) => pems.join(""))

@@ -118,11 +118,22 @@ kube() { ${kubectl(facts)} "$@"; }
 refuse() { echo "$1" >&2; refused=yes; }`,
     ...(isDropped(kubernetesCa)
       ? [
-          `nodes=$(kube get nodes --output='jsonpath={range .items[*]}{.metadata.name} {.status.addresses[?(@.type=="InternalIP")].address}{"\\n"}{end}') || exit
+          `# Without a former authority beside the new one there is nothing to ask, such as after an upgrade.
+nodes=
+test "$(grep --count 'BEGIN CERTIFICATE' ${pki}/ca.crt)" -lt 2 ||
+  nodes=$(kube get nodes --output='jsonpath={range .items[*]}{.metadata.name} {.status.addresses[?(@.type=="InternalIP")].address}{"\\n"}{end}') || exit
 while read -r node address; do
   test -n "$address" || continue
-  curl --silent --output /dev/null --max-time 5 --cacert ${pki}/ca-signing.crt "https://$address:10250/healthz" </dev/null
-  test $? != 60 || refuse "${where}.kubernetesCa: the kubelet of $node has a certificate of the authority that is to be dropped; let the machine join anew"
+  # The administrator's certificate is of the new authority, what the kubelet serves with is verified by that alone.
+  answer=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 --cacert ${pki}/ca-signing.crt \\
+    --cert ${pki}/admin.crt --key ${pki}/admin.key "https://$address:10250/healthz" </dev/null)
+  case $?:$answer in
+    60:*) wrong='has a certificate of the authority that is to be dropped; let the machine join anew' ;;
+    0:401) wrong='knows its clients by the authority alone that is to be dropped; let the machine join anew' ;;
+    35:*) wrong='serves with no certificate, so that nobody sees which authority it knows; approve its request for one' ;;
+    *) continue ;;
+  esac
+  refuse "${where}.kubernetesCa: the kubelet of $node $wrong"
 done <<EOF
 $nodes
 EOF`,

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { noTurn, rotated, type Turns, turnOf } from "../components/rotation.ts";
+import { formerUnused } from "../services/rotation.ts";
 import { mistakesInTurns, type Remembered, rememberedIn } from "../settings/rotation.ts";
+import { facts } from "./support/facts.ts";
 import { describedBy, type Graph, runProgram, stdinOf } from "./support/program.ts";
 
 const none: Turns = {
@@ -81,6 +87,58 @@ describe("the steps of a rotation", () => {
     assert.deepEqual(mistakesInTurns(skipping, rememberedIn(state)), [
       "certificates.rotation.serviceAccountKey: does not follow nothing, got sign 2; write trust 2",
     ]);
+  });
+});
+
+describe("the Kubernetes authority is dropped", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), "kthw-drop-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  /** What is said against it where curl, which asks the kubelet of guest1, is this shell script. */
+  function refusal(curl: string, authorities = 2): string {
+    const programs = { kubectl: "echo cp1 10.0.0.1; echo guest1 10.0.0.2; echo gone", curl };
+    for (const [name, text] of Object.entries(programs))
+      writeFileSync(path.join(folder, name), `#!/bin/bash\n${text}\n`, { mode: 0o755 });
+    writeFileSync(path.join(folder, "ca.key"), "");
+    writeFileSync(path.join(folder, "ca.crt"), "BEGIN CERTIFICATE\n".repeat(authorities));
+    const turns = { ...none, kubernetesCa: turnOf("drop 1") };
+    const folders = { ...facts.folders, kubernetes: folder };
+    const command = formerUnused({ ...facts, turns, folders });
+    const env = { PATH: `${folder}:${process.env.PATH}` };
+    const script = command.replaceAll("/etc/kubernetes/pki", folder);
+    const { status, stderr } = spawnSync("sh", ["-c", script], { env, encoding: "utf8" });
+    assert.equal(status === 0, stderr === "");
+    return stderr.trim();
+  }
+  const answer = (code: number, status: string) =>
+    `case "$*" in *https://10.0.0.2:10250/*) echo ${status}; exit ${code} ;; *) echo 200 ;; esac`;
+  const where = "certificates.rotation.kubernetesCa: the kubelet of guest1";
+
+  it("where every kubelet that answers knows the new one", () => {
+    assert.equal(refusal(answer(0, "200")), "");
+    assert.equal(refusal(answer(7, "000")), "");
+  });
+
+  it("not while a guest is known by the former one, or knows that alone", () => {
+    assert.equal(
+      refusal(answer(60, "000")),
+      `${where} has a certificate of the authority that is to be dropped; let the machine join anew`,
+    );
+    assert.equal(
+      refusal(answer(0, "401")),
+      `${where} knows its clients by the authority alone that is to be dropped; let the machine join anew`,
+    );
+  });
+
+  it("not while the certificate of a guest is not approved, but where there is no former one any more", () => {
+    assert.equal(
+      refusal(answer(35, "000")),
+      `${where} serves with no certificate, so that nobody sees which authority it knows; approve its request for one`,
+    );
+    assert.equal(refusal(answer(35, "000"), 1), "");
   });
 });
 
@@ -167,12 +225,19 @@ describe("a rotation", function () {
       assert.deepEqual(signing, [signer], step);
       const manager = stdinOf(graph.command("cp1:kube-controller-manager"));
       assert.match(manager, /--cluster-signing-cert-file=\S+\/ca-signing\.crt /, step);
-      for (const [command, file, leaf, serves] of [
+      for (const [command, file, leaf, isChained] of [
         ["cp1:control-plane-pki", `${pki}/apiserver.crt`, "cp1:apiserver", true],
         ["worker1:kubelet-pki", "/var/lib/kubelet/pki/kubelet.crt", "worker1:kubelet-server", true],
         ["worker1:kubelet-pki", `${pki}/kube-proxy.crt`, "worker1:kube-proxy-client", false],
+        // Kubelets of guests know only the former authority.
+        [
+          "cp1:control-plane-pki",
+          `${pki}/apiserver-kubelet-client.crt`,
+          "apiserver-kubelet-client",
+          true,
+        ],
       ] as const) {
-        const chain = step === "sign" && serves ? [leaf, "kubernetes-ca-2-cross"] : [leaf];
+        const chain = step === "sign" && isChained ? [leaf, "kubernetes-ca-2-cross"] : [leaf];
         assert.deepEqual(textOf(graph, command, file), chain, step);
         assert.equal(signerOf(graph, leaf), signer, step);
       }

@@ -1,7 +1,7 @@
 /**
- * Rotates the Kubernetes authority of a cluster while the API is asked, with a pool that joins by a token before, then lets every client
- * connect anew, and prints what each step takes and restarts: `authority.ts [company]`, with two authorities of a company instead of the
- * cluster's own.
+ * Rotates the Kubernetes authority of a cluster while the API is asked, with a guest and a pool that joins by a token before, then lets
+ * every client connect anew, and prints what each step takes and restarts: `authority.ts [company]`, with two authorities of a company
+ * instead of the cluster's own, and without a guest.
  */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -9,7 +9,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { argv } from "node:process";
 import { authority } from "../support/authority.ts";
-import { importTestImage, list, namespace, place, podSpec, readyNodes } from "./support/cluster.ts";
+import {
+  importTestImage,
+  list,
+  namespace,
+  place,
+  podSpec,
+  readyNodes,
+  startPod,
+} from "./support/cluster.ts";
+import { GuestMachine } from "./support/guest-machine.ts";
 import { LiveStack } from "./support/live-stack.ts";
 import { restartsOf, rotate, served } from "./support/rotations.ts";
 import { eventually, step, succeeded } from "./support/run.ts";
@@ -84,9 +93,43 @@ const signing = (authority: Brought, nextAuthority?: Brought) =>
     settings.certificates = { ...others, authority, ...(nextAuthority && { nextAuthority }) };
   });
 
+/** Makes a Node of a machine outside of the settings, with a Pod. */
+async function letGuestJoin(): Promise<GuestMachine> {
+  const guest = await step("boot a machine outside of Pulumi", () => GuestMachine.create(stack));
+  await step("put on it what kubeadm needs", () => guest.prepare());
+  await guest.join();
+  await guest.approve();
+  await step("a Pod on the guest", () => startPod(stack, "away", guest.name));
+  return guest;
+}
+
+/** The guest knows only the former authority, works by the cross certificate, and joins anew. */
+async function letGuestJoinAnew(guest: GuestMachine): Promise<void> {
+  for (const [pair, expected] of [
+    ["admin", "401"],
+    ["apiserver-kubelet-client", "200"],
+  ]) {
+    const ask = `curl --silent --insecure --output /dev/null --write-out '%{http_code}' --cert ${pki}/${pair}.crt --key ${pki}/${pair}.key`;
+    const answer = await machines.inside("cp1", `${ask} https://${guest.address}:10250/healthz`);
+    assert.equal(answer, expected, pair);
+  }
+  // API servers close their connections to kubelets when they take another pair.
+  await eventually(() => stack.kubectl([`--namespace=${namespace}`, "logs", "away"]));
+  const { code, stdout } = await stack.pulumi("up", "--yes", "--skip-preview");
+  assert.notEqual(code, 0);
+  assert.match(stdout, /the kubelet of guest1 has a certificate of the authority/);
+  await guest.leave();
+  await guest.join();
+  const again = await stack.pulumi("up", "--yes", "--skip-preview");
+  assert.notEqual(again.code, 0);
+  assert.match(again.stdout, /the kubelet of guest1 serves with no certificate/);
+  await guest.approve();
+}
+
 try {
-  await stack.configure(({ workerPools }) => {
-    workerPools![0]!.machines!.splice(1);
+  await stack.configure((settings) => {
+    settings.workerPools![0]!.machines!.splice(1);
+    if (!isOfCompany) settings.joinTokens = [{ name: "guests" }];
   });
   await signing(former!);
   await joining("bootstrapToken");
@@ -94,6 +137,7 @@ try {
   await stack.takeKubeconfig();
   await importTestImage(stack, ["worker1"]);
   await stack.kubectl(["create", "namespace", namespace]);
+  const guest = isOfCompany ? undefined : await letGuestJoin();
   await step("a Pod asks the API", () => eventually(() => startClient("before"), 60));
   await machines.inside(
     "cp1",
@@ -113,7 +157,10 @@ try {
   await step("pulumi up, with a pool that joins by certificates", () => stack.up());
 
   await signing(former!, latter!);
-  const steps = await rotate(stack, "kubernetesCa", () => signing(latter!));
+  const steps = await rotate(stack, "kubernetesCa", async () => {
+    await signing(latter!);
+    if (guest) await letGuestJoinAnew(guest);
+  });
   assert.deepEqual(restartsOf("etcd", steps), {});
   assert.deepEqual(restartsOf("kube-apiserver", steps), {});
   assert.deepEqual(restartsOf("kube-controller-manager", steps), { cp1: 2, cp2: 2, cp3: 2 });
@@ -149,7 +196,7 @@ try {
       await eventually(async () => assert.equal(await status(controller, "/readyz"), "200"), 60);
     });
   await step("both Pods are answered, over new connections", () => eventually(areAnswered, 30));
-  assert.deepEqual(await readyNodes(stack), nodes);
+  assert.deepEqual(await readyNodes(stack), [...nodes, ...(guest ? [guest.name] : [])].sort());
   console.log(succeeded(await step("make smoke", () => stack.make("smoke"))).stdout);
   await step("nothing is left to do", () => stack.succeeding("preview", "--expect-no-changes"));
 } finally {

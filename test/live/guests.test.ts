@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ask, list, namespace, place, readyNodes, startPod } from "./support/cluster.ts";
+import { ask, list, namespace, place, startPod } from "./support/cluster.ts";
 import { GuestMachine } from "./support/guest-machine.ts";
 import type { LiveStack } from "./support/live-stack.ts";
 import { describeLive } from "./support/live-tests.ts";
@@ -10,7 +10,6 @@ import { eventually, step } from "./support/run.ts";
 describeLive("a machine that Pulumi does not know", (live) => {
   let stack: LiveStack;
   let guest: GuestMachine;
-  let joinCommand: string;
 
   const inNamespace = (...args: string[]) => stack.kubectl([`--namespace=${namespace}`, ...args]);
   const inPod = (pod: string, ...args: string[]) => inNamespace("exec", pod, "--", ...args);
@@ -25,27 +24,9 @@ describeLive("a machine that Pulumi does not know", (live) => {
   };
   const join = async () => {
     const start = performance.now();
-    await step("kubeadm join", () => guest.inside(joinCommand));
-    await step("Ready", async () =>
-      eventually(async () => assert.ok((await readyNodes(stack)).includes(guest.name)), 120),
-    );
+    await guest.join();
     console.log(`      ${((performance.now() - start) / 1000).toFixed(1)} s (bar: 45 s)`);
   };
-  /** Nobody but an administrator says that a kubelet is what its certificate says it is. */
-  const approveServingCertificate = () =>
-    step("approve the kubelet's serving certificate", async () => {
-      await eventually(async () => {
-        const selected = "--field-selector=spec.signerName=kubernetes.io/kubelet-serving";
-        const requests = await list(stack, "certificatesigningrequests", selected);
-        const waiting = requests.filter(({ status }) => status.conditions === undefined);
-        assert.ok(waiting.length > 0, "no request waits");
-        await stack.kubectl([
-          "certificate",
-          "approve",
-          ...waiting.map(({ metadata }) => metadata.name),
-        ]);
-      });
-    });
   const startPodOnGuest = (name: string) =>
     step("a pod on it", () => startPod(stack, name, guest.name));
   const address = async (pod: string) => {
@@ -72,7 +53,6 @@ describeLive("a machine that Pulumi does not know", (live) => {
     await bootMachines(stack);
     await createCluster(stack);
     live.isUp = true;
-    joinCommand = await stack.output<string>("joinCommand");
     guest = await step("boot a machine outside of Pulumi", () => GuestMachine.create(stack));
     await step("put on it what kubeadm needs", () => guest.prepare());
   });
@@ -96,7 +76,7 @@ describeLive("a machine that Pulumi does not know", (live) => {
   });
 
   it("runs pods that reach all others and services, by name too, and are reached by them", async () => {
-    await approveServingCertificate();
+    await guest.approve();
     await startPodOnGuest("away");
     await talk("probe", "away");
     await place(stack, service("probe"), service("away"));
@@ -146,16 +126,12 @@ describeLive("a machine that Pulumi does not know", (live) => {
       await eventually(() => stack.kubectl(["get", "--raw", "/readyz"]), 60);
     });
     const before = await lookAtOthers();
-    await step("drain, delete the Node, reset", async () => {
-      await stack.kubectl(["drain", guest.name, "--ignore-daemonsets", "--force"]);
-      await stack.kubectl(["delete", "node", guest.name]);
-      await guest.inside("kubeadm reset --force");
-    });
+    await guest.leave();
     await eventually(async () => {
       for (const machine of ["cp1", "worker1"]) assert.equal(await guestRoutes(machine), "");
     });
     await join();
-    await approveServingCertificate();
+    await guest.approve();
     await startPodOnGuest("again");
     await talk("probe", "again");
     const after = await lookAtOthers();

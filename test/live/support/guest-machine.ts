@@ -1,11 +1,12 @@
+import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { artifacts, guestImages, images } from "../../../components/versions.ts";
-import { agnhost, architecture, version } from "./cluster.ts";
+import { agnhost, architecture, list, readyNodes, version } from "./cluster.ts";
 import { makeKeyPair } from "./key-pair.ts";
 import type { LiveStack } from "./live-stack.ts";
 import { ownPorts } from "./own.ts";
-import { output } from "./run.ts";
+import { eventually, output, step } from "./run.ts";
 
 const machineScript = fileURLToPath(new URL("../../../stacks/local/machine.sh", import.meta.url));
 const mirror = "/opt/kthw-mirror";
@@ -64,6 +65,41 @@ export class GuestMachine {
     await this.inside("systemctl daemon-reload && systemctl enable --now containerd kubelet");
     for (const { file } of [pause, coredns, kubeProxy, agnhost])
       await this.inside(`ctr --namespace k8s.io images import --local ${mirror}/${file}`);
+  }
+
+  /** Makes a Node of the machine by the stack's output. */
+  async join(): Promise<void> {
+    const command = await this.#stack.output<string>("joinCommand");
+    await step("kubeadm join", () => this.inside(command));
+    await step("Ready", async () =>
+      eventually(async () => assert.ok((await readyNodes(this.#stack)).includes(this.name)), 120),
+    );
+  }
+
+  /** Approves what the kubelet is to serve with: nobody but an administrator says that the kubelet is what its request says. */
+  async approve(): Promise<void> {
+    await step("approve the kubelet's serving certificate", async () => {
+      await eventually(async () => {
+        const selected = "--field-selector=spec.signerName=kubernetes.io/kubelet-serving";
+        const requests = await list(this.#stack, "certificatesigningrequests", selected);
+        const waiting = requests.filter(({ status }) => status.conditions === undefined);
+        assert.ok(waiting.length > 0, "no request waits");
+        await this.#stack.kubectl([
+          "certificate",
+          "approve",
+          ...waiting.map(({ metadata }) => metadata.name),
+        ]);
+      });
+    });
+  }
+
+  /** Takes the Node out of the cluster, and kubeadm's traces off the machine. */
+  async leave(): Promise<void> {
+    await step("drain, delete the Node, reset", async () => {
+      await this.#stack.kubectl(["drain", this.name, "--ignore-daemonsets", "--force"]);
+      await this.#stack.kubectl(["delete", "node", this.name]);
+      await this.inside("kubeadm reset --force");
+    });
   }
 
   /** Runs a shell script on the machine; returns the standard output. */
