@@ -63,7 +63,9 @@ describe("the weight", () => {
   it("of an update after the first does not come from workers that depend on something else", async () => {
     const [first, later] = [await firstUpdate(), await runProgram({ state: founded })].map(
       ({ graph }) =>
-        graph.commands("worker2").map(({ name, dependsOn }) => [name, dependsOn.toSorted()]),
+        Object.fromEntries(
+          graph.commands("worker2").map(({ name, dependsOn }) => [name, dependsOn.toSorted()]),
+        ),
     );
     assert.deepEqual(later, first);
   });
