@@ -5,7 +5,7 @@ import type { LiveStack } from "./support/live-stack.ts";
 import { describeLive } from "./support/live-tests.ts";
 import { inFile, restartsOf, rotate, served } from "./support/rotations.ts";
 import { eventually, step } from "./support/run.ts";
-import { avoidable, whileProbed } from "./support/undisturbed.ts";
+import { failures, whileProbed } from "./support/undisturbed.ts";
 
 const pki = "/etc/kubernetes/pki";
 const each = (count: number) => ({ cp1: count, cp2: count, cp3: count });
@@ -44,7 +44,7 @@ describeLive("certificates", (live) => {
     const noticed = await whileProbed(stack, () =>
       step("pulumi up with renewed pairs", () => stack.up()),
     );
-    assert.deepEqual(avoidable(noticed), []);
+    assert.deepEqual(failures(noticed), []);
     assert.deepEqual(noticed.restarted, []);
     for (const [machine, port, file] of [
       ...["cp1", "cp2", "cp3"].flatMap((name) => [
