@@ -6,11 +6,13 @@ const parts = readdirSync(folder)
   .filter((name) => name.endsWith(".sh") && name !== head && name !== main)
   .sort();
 
-/**
- * The script that is placed on machines as `kthw-node`, joined from its parts in agent/ without their comments: the state holds it
- * twice for each machine, and is written after each step.
- */
-export const agentScript = [head, ...parts, main]
+/** The script of machines, joined from its parts in agent/, as it is checked by shellcheck. */
+export const agentSource = [head, ...parts, main]
   .map((name) => readFileSync(new URL(name, folder), "utf8"))
-  .join("")
-  .replaceAll(/^ *#(?!!).*\n/gm, "");
+  .join("");
+
+/**
+ * The script that is placed on machines as `kthw-node`, without comments: the state holds it twice for each machine, and is written
+ * after each step.
+ */
+export const agentScript = agentSource.replaceAll(/^ *#(?!!).*\n/gm, "");
