@@ -6,12 +6,20 @@ interface Suite {
   readonly name: string;
   /** A shell command. */
   readonly command: string;
-  /** Patterns of the counts in the output; a suite without counts is one check. */
-  readonly counts?: { readonly passed: RegExp; readonly failed: RegExp };
+  /** Patterns of the counts in the output, and of where its failures begin; a suite without counts is one check. */
+  readonly counts?: { readonly passed: RegExp; readonly failed: RegExp; readonly failures: RegExp };
 }
 
-const mocha = { passed: /^ {2}(\d+) passing/m, failed: /^ {2}(\d+) failing/m };
-const nodeTest = { passed: /^ℹ pass (\d+)$/m, failed: /^ℹ fail (\d+)$/m };
+const mocha = {
+  passed: /^ {2}(\d+) passing/m,
+  failed: /^ {2}(\d+) failing/m,
+  failures: /^ {2}\d+ failing/m,
+};
+const nodeTest = {
+  passed: /^ℹ pass (\d+)$/m,
+  failed: /^ℹ fail (\d+)$/m,
+  failures: /^✖ failing tests:/m,
+};
 
 const lint: Suite[] = [
   { name: "format and lint", command: "npm run --silent lint:format" },
@@ -49,6 +57,13 @@ async function run(command: string): Promise<{ output: string; succeeded: boolea
 const last = (text: string, pattern: RegExp): number =>
   Number([...text.matchAll(new RegExp(pattern, "gm"))].at(-1)?.[1] ?? 0);
 
+/** What a suite says of its failures, at most 80 lines. */
+function failuresIn(output: string, begin: RegExp | undefined): string {
+  const from = begin === undefined ? -1 : output.search(begin);
+  const lines = (from === -1 ? output : output.slice(from)).trimEnd().split("\n");
+  return (from === -1 ? lines.slice(-80) : lines.slice(0, 80)).join("\n");
+}
+
 const suites = scopes[argv[2] ?? ""];
 if (suites === undefined) {
   console.error(`usage: run.ts ${Object.keys(scopes).join("|")}`);
@@ -57,6 +72,7 @@ if (suites === undefined) {
 
 let passed = 0;
 let failed = 0;
+const reports: string[] = [];
 for (const { name, command, counts } of suites) {
   const start = Date.now();
   console.log(`\n== ${name}`);
@@ -67,8 +83,11 @@ for (const { name, command, counts } of suites) {
   if (failures === 0 && (!succeeded || passes === 0)) failures = 1;
   passed += passes;
   failed += failures;
+  if (failures > 0) reports.push(`== ${name} failed\n${failuresIn(output, counts?.failures)}`);
   const seconds = ((Date.now() - start) / 1000).toFixed(1);
   console.log(`== ${name}: ${passes} passed, ${failures} failed in ${seconds} s`);
 }
+// Again, since what comes last of a long output is what is kept of it.
+for (const report of reports) console.log(`\n${report}`);
 console.log(`\n${passed} passed, ${failed} failed`);
 exit(failed === 0 ? 0 : 1);
