@@ -65,12 +65,19 @@ list_placed() { # VARIABLE
 }
 
 place_service() {
+  local own one unknown=()
+  list_units own
+  for one in "${own[@]}"; do
+    [[ -e $units/$one || ($one != "$unit" && $one != *.timer) ]] || unknown+=("$one")
+  done
   place_files ''
   remove_superfluous
+  # What is new is enabled before systemd is asked about it, since systemd remembers its answer.
+  ((${#unknown[@]} == 0)) || systemctl enable --quiet --no-reload "${unknown[@]}"
   [[ -z $unit ]] || ask_unit_state
   if [[ -n $unit && ${unit_state[UnitFileState]-} =~ ^(disabled)?$ ]]; then
     systemctl enable --quiet "$unit"
-  elif [[ -n $units_changed || ${unit_state[NeedDaemonReload]-} == yes ]]; then
+  elif [[ -n $units_changed || ${unit_state[NeedDaemonReload]-} == yes ]] || ! knows_units "${own[@]}"; then
     systemctl daemon-reload
   fi
   start_timers
@@ -100,7 +107,7 @@ place_bundle() {
 }
 
 place_files() { # FOLDER below which their paths are, or nothing
-  local index path draft difference
+  local index path draft difference drafts=()
   local -A found
   list_files found "${paths[@]/#/$1}"
   for index in "${!paths[@]}"; do
@@ -111,10 +118,19 @@ place_files() { # FOLDER below which their paths are, or nothing
     [[ -n $difference ]] || continue
     # A running service is not affected by the mode or owner of a file that it has read.
     [[ -n ${live[index]} || $difference == 'mode or owner' || ! -e $records/started ]] || rm -f "$records/started"
-    if [[ -n $1 ]]; then (umask 066 && mkdir -p "${path%/*}"); else make_folder "${path%/*}"; fi
-    write_file "$index" "$path"
-    [[ $path != "$units"/* ]] || units_changed=yes
+    if [[ -z $1 ]]; then
+      make_folder "${path%/*}"
+    elif [[ ! -d ${path%/*} ]]; then
+      (umask 066 && mkdir -p "${path%/*}")
+    fi
+    printf %s "${texts[index]}" >"$draft"
+    drafts[index]=$draft
+    # Systemd reads a new unit without being told when it is first asked about it.
+    [[ $path != "$units"/* || (-z ${found[$path]-} && ${path#"$units"/} != */*) ]] || units_changed=yes
   done
+  give_rights drafts
+  # Each takes its place in one instant.
+  for index in "${!drafts[@]}"; do mv -fT "${drafts[index]}" "$1${paths[index]}"; done
 }
 
 remove_superfluous() {

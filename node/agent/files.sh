@@ -125,14 +125,20 @@ draft_of() { # VARIABLE PATH
   printf -v "$1" %s "${2%/*}/.${2##*/}.kthw"
 }
 
-# Writes a described file, in one instant.
-write_file() { # INDEX PATH
-  local draft
-  draft_of draft "$2"
-  printf %s "${texts[$1]}" >"$draft"
-  chown "${owners[$1]}" "$draft"
-  chmod "${modes[$1]}" "$draft"
-  mv -fT "$draft" "$2"
+# Gives files the owners and modes of described files, all that are alike in one go.
+give_rights() { # ARRAY of files by the indices of the described files
+  local -n given=$1
+  local index rights alike
+  local -A kinds=()
+  for index in "${!given[@]}"; do kinds["${owners[index]} ${modes[index]}"]=; done
+  for rights in "${!kinds[@]}"; do
+    alike=()
+    for index in "${!given[@]}"; do
+      [[ "${owners[index]} ${modes[index]}" != "$rights" ]] || alike+=("${given[index]}")
+    done
+    chown "${rights% *}" "${alike[@]}"
+    chmod "${rights#* }" "${alike[@]}"
+  done
 }
 
 # Removes a file or an empty folder that was placed here, the unit that it is, and the folders above it that were made for it.

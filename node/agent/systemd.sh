@@ -64,19 +64,37 @@ stop_unit() { # UNIT
   units_changed=yes
 }
 
+# Sets an array to the units among the described files.
+list_units() { # ARRAY
+  local -n found_units=$1
+  local path
+  found_units=()
+  for path in "${paths[@]}"; do
+    [[ $path != "$units"/* || ${path#"$units"/} == */* ]] || found_units+=("${path##*/}")
+  done
+}
+
 # Sets an array to the timers among the described files.
 list_timers() { # ARRAY
   local -n found_timers=$1
-  local path
+  local among one
   found_timers=()
-  for path in "${paths[@]}"; do
-    [[ $path != "$units"/*.timer ]] || found_timers+=("${path##*/}")
-  done
+  list_units among
+  for one in "${among[@]}"; do [[ $one != *.timer ]] || found_timers+=("$one"); done
+}
+
+# Whether systemd knows units as their files are now.
+knows_units() { # UNIT...
+  local said one
+  (($#)) || return 0
+  said=$(systemctl show --property=FragmentPath,NeedDaemonReload "$@")
+  [[ $said != *NeedDaemonReload=yes* ]] || return 1
+  for one; do [[ $'\n'$said$'\n' == *$'\n'"FragmentPath=$units/$one"$'\n'* ]] || return 1; done
 }
 
 # Timers that run already go by their new text from the reload on.
 start_timers() {
   local all
   list_timers all
-  ((${#all[@]} == 0)) || systemctl enable --quiet --now "${all[@]}"
+  ((${#all[@]} == 0)) || systemctl enable --quiet --no-reload --now "${all[@]}"
 }

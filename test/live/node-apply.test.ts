@@ -21,6 +21,31 @@ import {
 } from "./support/node-tests.ts";
 
 describeOnMachine("kthw-node apply", () => {
+  describe("systemd", () => {
+    const loaded = () => machine.output("systemctl show --property=UnitsLoadTimestampMonotonic");
+
+    it("does not read all units anew for a new one, and knows it", async () => {
+      const before = await loaded();
+      await applyAndWait(service("unheard-of"));
+      assert.equal(await show("UnitFileState", "unheard-of"), "enabled");
+      assert.equal(await loaded(), before);
+      await applyAndWait(service("unheard-of", [], { Service: { Nice: "4" } }));
+      assert.equal(await show("Nice", "unheard-of"), "4");
+      assert.notEqual(await loaded(), before);
+    });
+
+    it("reads a new one in place of a running one of the same name from elsewhere", async () => {
+      const packaged = "/usr/lib/systemd/system/packaged.service";
+      await machine.output(
+        `printf '[Service]\nExecStart=sleep infinity\n' >${packaged}; systemctl start packaged`,
+      );
+      await applyAndWait(service("packaged", [], { Service: { Nice: "4" } }));
+      assert.equal(await show("Nice", "packaged"), "4");
+      await done(node("remove", service("packaged")));
+      await machine.output(`rm ${packaged}; systemctl daemon-reload`);
+    });
+  });
+
   describe("a service restarts", () => {
     const config = (name: string, word: string) => file(`/etc/${name}/file`, { text: `${word}\n` });
 
