@@ -73,6 +73,8 @@ try {
     `<= ${bars.leaveSeconds} s, no restart elsewhere`,
     moved(await leaveWorkers(stack)),
   ]);
+  // As it comes, here and after each change, since a run takes an hour.
+  await publishBars();
   for (const { title, before, updates } of rolls) {
     await before?.(stack);
     const disturbances: Disturbance[] = [];
@@ -83,6 +85,7 @@ try {
         ),
       );
     changes.push([title, ...noticed(disturbances)]);
+    await publishChanges();
   }
   const destruction = await destroy(stack);
   const left = differences(computer, await lookAtComputer(stack.name));
@@ -91,8 +94,31 @@ try {
     `<= ${bars.destructionSeconds} s, nothing left`,
     `${destruction.toFixed(1)} s, ${left.length === 0 ? "nothing" : left.join(", ")} left`,
   ]);
+  await publishBars();
 } finally {
   await stack.remove();
+}
+
+/** Writes down what has been measured of the cluster. */
+async function publishBars(): Promise<void> {
+  await publish(
+    "A cluster and its bars",
+    `\`make bench\` on ${thisComputer}, with the machines and the cluster of \`Pulumi.local.yaml\`.
+
+${table(["measure", "bar", "measured"], ...rows)}`,
+  );
+}
+
+/** Writes down the changes that have been measured. */
+async function publishChanges(): Promise<void> {
+  await publish(
+    "Changes under the eyes of clients",
+    `During each change the API is asked twenty times a second through the load balancer, each time over a new connection, reads and writes in turn,
+and one watch is held, which goes on from its last version where it ends. The 99th percentile and the longest answer are those of the worst
+update; requests, failures, restarts on all machines and seconds are those of all updates together. On ${thisComputer}.
+
+${table(["change", "requests", "p99", "longest", "failed", "watch opened again", "restarted", "seconds"], ...changes)}`,
+  );
 }
 
 function moved({ seconds, restarted }: Move): string {
@@ -123,18 +149,3 @@ function noticed(disturbances: readonly Disturbance[]): string[] {
 function unitOf(restarted: string): string {
   return restarted.replace(/^\S+ /, "").replace(/\.service$/, "");
 }
-
-await publish(
-  "A cluster and its bars",
-  `\`make bench\` on ${thisComputer}, with the machines and the cluster of \`Pulumi.local.yaml\`.
-
-${table(["measure", "bar", "measured"], ...rows)}`,
-);
-await publish(
-  "Changes under the eyes of clients",
-  `During each change the API is asked twenty times a second through the load balancer, each time over a new connection, reads and writes in turn,
-and one watch is held, which goes on from its last version where it ends. The 99th percentile and the longest answer are those of the worst
-update; requests, failures, restarts on all machines and seconds are those of all updates together.
-
-${table(["change", "requests", "p99", "longest", "failed", "watch opened again", "restarted", "seconds"], ...changes)}`,
-);
