@@ -15,4 +15,6 @@ export const agentSource = [head, ...parts, main]
  * The script that is placed on machines as `kthw-node`, without comments: the state holds it twice for each machine, and is written
  * after each step.
  */
-export const agentScript = agentSource.replaceAll(/^ *#(?!!).*\n/gm, "");
+export const agentScript = agentSource
+  .replaceAll(/^ *#(?!!).*\n/gm, "")
+  .replaceAll(/(?<=^\w+\(\) \{) #.*$/gm, "");

@@ -65,10 +65,12 @@ list_placed() { # VARIABLE
 }
 
 place_service() {
-  local own one unknown=()
-  list_units own
-  for one in "${own[@]}"; do
-    [[ -e $units/$one || ($one != "$unit" && $one != *.timer) ]] || unknown+=("$one")
+  local path one own=() unknown=()
+  for path in "${paths[@]}"; do
+    one=${path#"$units"/}
+    [[ $one != */* ]] || continue
+    own+=("$one")
+    [[ -e $path || ($one != "$unit" && $one != *.timer) ]] || unknown+=("$one")
   done
   place_files ''
   remove_superfluous

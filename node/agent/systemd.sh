@@ -64,23 +64,14 @@ stop_unit() { # UNIT
   units_changed=yes
 }
 
-# Sets an array to the units among the described files.
-list_units() { # ARRAY
-  local -n found_units=$1
-  local path
-  found_units=()
-  for path in "${paths[@]}"; do
-    [[ $path != "$units"/* || ${path#"$units"/} == */* ]] || found_units+=("${path##*/}")
-  done
-}
-
 # Sets an array to the timers among the described files.
 list_timers() { # ARRAY
   local -n found_timers=$1
-  local among one
+  local path
   found_timers=()
-  list_units among
-  for one in "${among[@]}"; do [[ $one != *.timer ]] || found_timers+=("$one"); done
+  for path in "${paths[@]}"; do
+    [[ $path != "$units"/*.timer ]] || found_timers+=("${path##*/}")
+  done
 }
 
 # Whether systemd knows units as their files are now.
