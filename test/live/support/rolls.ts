@@ -68,7 +68,15 @@ export const rolls: readonly Roll[] = [
   rotation("the front-proxy authority", "frontProxyCa"),
   rotation("etcd's authority", "etcdCa"),
   rotation("the service-account key", "serviceAccountKey"),
-  rotation("the Kubernetes authority", "kubernetesCa"),
+  {
+    ...rotation("the Kubernetes authority", "kubernetesCa"),
+    // A kubelet that joined otherwise keeps the authority with which it joined.
+    before: setting((settings) => {
+      settings.workerPools = settings.workerPools!.filter(
+        ({ join = "certificates" }) => join === "certificates",
+      );
+    }),
+  },
   {
     title: "the encryption key, with 2,000 Secrets: second, first, alone",
     before: (stack) => makeSecrets(stack, 2000),
