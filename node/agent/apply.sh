@@ -79,7 +79,7 @@ place_service() {
   [[ -z $unit ]] || ask_unit_state
   if [[ -n $unit && ${unit_state[UnitFileState]-} =~ ^(disabled)?$ ]]; then
     systemctl enable --quiet "$unit"
-  elif [[ -n $units_changed || ${unit_state[NeedDaemonReload]-} == yes ]] || ! knows_units "${own[@]}"; then
+  elif [[ -n $units_changed ]] || ! knows_units "${own[@]}"; then
     systemctl daemon-reload
   fi
   start_timers

@@ -12,7 +12,7 @@ ask_unit_state() {
   local property value
   unit_state=()
   while IFS='=' read -r property value; do unit_state[$property]=$value; done < <(
-    systemctl show --property=ActiveState,SubState,UnitFileState,NeedDaemonReload,NRestarts,Job,ConditionResult,InvocationID,MainPID "$unit"
+    systemctl show --property=ActiveState,SubState,UnitFileState,NRestarts,Job,ConditionResult,InvocationID,MainPID "$unit"
   )
 }
 
@@ -74,11 +74,11 @@ list_timers() { # ARRAY
   done
 }
 
-# Whether systemd knows units as their files are now.
-knows_units() { # UNIT...
+# Whether systemd knows the unit, and those that are described, as their files are now.
+knows_units() { # UNIT... that is described
   local said one
-  (($#)) || return 0
-  said=$(systemctl show --property=FragmentPath,NeedDaemonReload "$@")
+  [[ -n $unit ]] || (($#)) || return 0
+  said=$(systemctl show --property=FragmentPath,NeedDaemonReload ${unit:+"$unit"} "$@")
   [[ $said != *NeedDaemonReload=yes* ]] || return 1
   for one; do [[ $'\n'$said$'\n' == *$'\n'"FragmentPath=$units/$one"$'\n'* ]] || return 1; done
 }
